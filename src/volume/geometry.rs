@@ -1,0 +1,298 @@
+//! Where a voxel grid lies in the patient.
+//!
+//! World space is RAS+ in millimetres (x grows to the patient's Right, y to Anterior, z to Superior), as in NIfTI.
+//! Voxel space is the index (i, j, k) of a voxel's *centre*, i fastest in memory. Invariant: `world_from_voxel` is
+//! finite and invertible, so that every geometry can be resampled to and back.
+
+use glam::{DMat3, DMat4, DVec3};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// What makes a grid unusable.
+#[derive(Debug, Error, Clone, PartialEq)]
+pub enum GeometryError {
+    #[error("dims: expected three sizes of at least 1, got {0:?}")]
+    EmptyGrid([usize; 3]),
+    #[error("dims: {0:?} voxels do not fit in memory addresses")]
+    TooLarge([usize; 3]),
+    #[error("world_from_voxel: expected a finite, invertible affine, got {0:?}")]
+    Singular(Box<DMat4>),
+}
+
+/// One voxel grid in world space.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Geometry {
+    dims: [usize; 3],
+    world_from_voxel: DMat4,
+    orientation_known: bool,
+    spacing_known: bool,
+}
+
+/// How voxel axes must be permuted and flipped to run along R, A, S most closely.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reorientation {
+    /// For world axis `w` (0 = R, 1 = A, 2 = S): the voxel axis closest to it.
+    pub voxel_axis_of_world: [usize; 3],
+    /// Whether that voxel axis runs against the world axis.
+    pub flipped: [bool; 3],
+}
+
+impl Geometry {
+    /// A grid of `dims` voxels placed by a 4x4 affine in mm.
+    pub fn new(dims: [usize; 3], world_from_voxel: DMat4) -> Result<Self, GeometryError> {
+        if dims.contains(&0) {
+            return Err(GeometryError::EmptyGrid(dims));
+        }
+        if dims.iter().try_fold(1usize, |n, &d| n.checked_mul(d)).is_none_or(|n| n > isize::MAX as usize / 8)
+        {
+            return Err(GeometryError::TooLarge(dims));
+        }
+        if !is_usable_affine(&world_from_voxel) {
+            return Err(GeometryError::Singular(Box::new(world_from_voxel)));
+        }
+        Ok(Self { dims, world_from_voxel, orientation_known: true, spacing_known: true })
+    }
+
+    /// An axis-aligned RAS grid whose voxel (0, 0, 0) has its centre at `origin_mm`.
+    pub fn axis_aligned(
+        dims: [usize; 3],
+        spacing_mm: [f64; 3],
+        origin_mm: [f64; 3],
+    ) -> Result<Self, GeometryError> {
+        let scale = DMat3::from_diagonal(DVec3::from_array(spacing_mm));
+        let mut affine = DMat4::from_mat3(scale);
+        affine.w_axis = DVec3::from_array(origin_mm).extend(1.0);
+        Self::new(dims, affine)
+    }
+
+    /// The same grid with its left, right, front and back declared unknown: no letters may be drawn for it.
+    #[must_use]
+    pub fn with_unknown_orientation(mut self) -> Self {
+        self.orientation_known = false;
+        self
+    }
+
+    /// The same grid with its voxel size declared unknown: no millimetres or millilitres may be reported for it.
+    #[must_use]
+    pub fn with_unknown_spacing(mut self) -> Self {
+        self.spacing_known = false;
+        self
+    }
+
+    /// Voxels along i, j, k.
+    pub fn dims(&self) -> [usize; 3] {
+        self.dims
+    }
+
+    /// Number of voxels.
+    pub fn len(&self) -> usize {
+        self.dims.iter().product()
+    }
+
+    /// Never true: a grid has at least one voxel.
+    pub fn is_empty(&self) -> bool {
+        false
+    }
+
+    /// 4x4 affine from voxel centres (i, j, k, 1) to world mm.
+    pub fn world_from_voxel(&self) -> DMat4 {
+        self.world_from_voxel
+    }
+
+    /// The inverse of [`Self::world_from_voxel`].
+    pub fn voxel_from_world(&self) -> DMat4 {
+        self.world_from_voxel.inverse()
+    }
+
+    /// Distance in mm between neighbouring voxel centres along i, j, k.
+    pub fn spacing_mm(&self) -> [f64; 3] {
+        let m = self.world_from_voxel;
+        [m.x_axis.truncate().length(), m.y_axis.truncate().length(), m.z_axis.truncate().length()]
+    }
+
+    /// Whether the file said which way the axes run.
+    pub fn orientation_known(&self) -> bool {
+        self.orientation_known
+    }
+
+    /// Whether the file said how large a voxel is.
+    pub fn spacing_known(&self) -> bool {
+        self.spacing_known
+    }
+
+    /// Volume of one voxel in millilitres, `None` where the spacing is unknown.
+    pub fn voxel_ml(&self) -> Option<f64> {
+        self.spacing_known.then(|| DMat3::from_mat4(self.world_from_voxel).determinant().abs() / 1000.0)
+    }
+
+    /// World position in mm of a (fractional) voxel index.
+    pub fn world_of(&self, voxel: DVec3) -> DVec3 {
+        self.world_from_voxel.transform_point3(voxel)
+    }
+
+    /// Three letters, one a voxel axis, naming the direction in which its index grows: "RAS", "LPS", ...
+    /// `None` where the orientation is unknown.
+    pub fn axcodes(&self) -> Option<String> {
+        if !self.orientation_known {
+            return None;
+        }
+        let reorientation = self.reorientation();
+        let mut letters = ['?'; 3];
+        for world_axis in 0..3 {
+            let pair = [('R', 'L'), ('A', 'P'), ('S', 'I')][world_axis];
+            letters[reorientation.voxel_axis_of_world[world_axis]] =
+                if reorientation.flipped[world_axis] { pair.1 } else { pair.0 };
+        }
+        Some(letters.iter().collect())
+    }
+
+    /// The permutation and flips that bring the voxel axes closest to R, A, S.
+    ///
+    /// Of the six possible pairings the one with the largest summed |cosine| wins, so that a 45 degree oblique still
+    /// gives each voxel axis a world axis of its own.
+    pub fn reorientation(&self) -> Reorientation {
+        let m = DMat3::from_mat4(self.world_from_voxel);
+        let columns = [m.x_axis.normalize(), m.y_axis.normalize(), m.z_axis.normalize()];
+        const PAIRINGS: [[usize; 3]; 6] = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
+        let alignment = |axes: &[usize; 3]| (0..3).map(|w| columns[axes[w]][w].abs()).sum::<f64>();
+        let mut best = PAIRINGS[0];
+        for pairing in PAIRINGS {
+            // The margin keeps the choice stable when two pairings are equally good.
+            if alignment(&pairing) > alignment(&best) + 1e-9 {
+                best = pairing;
+            }
+        }
+        let flipped = [0, 1, 2].map(|w| columns[best[w]][w] < 0.0);
+        Reorientation { voxel_axis_of_world: best, flipped }
+    }
+
+    /// The same region and world placement on the grid whose axes run closest to R, A, S.
+    pub fn reoriented(&self, reorientation: Reorientation) -> Geometry {
+        let (axes, flipped) = (reorientation.voxel_axis_of_world, reorientation.flipped);
+        let columns =
+            [self.world_from_voxel.x_axis, self.world_from_voxel.y_axis, self.world_from_voxel.z_axis];
+        let mut origin = self.world_from_voxel.w_axis;
+        let mut new_columns = [glam::DVec4::ZERO; 3];
+        for w in 0..3 {
+            let column = columns[axes[w]];
+            if flipped[w] {
+                origin += column * (self.dims[axes[w]] - 1) as f64;
+                new_columns[w] = -column;
+            } else {
+                new_columns[w] = column;
+            }
+        }
+        Geometry {
+            dims: axes.map(|a| self.dims[a]),
+            world_from_voxel: DMat4::from_cols(new_columns[0], new_columns[1], new_columns[2], origin),
+            ..self.clone()
+        }
+    }
+
+    /// A grid over the same region, along the same axes, with voxels of `spacing_mm`; outer faces coincide at the first
+    /// voxel's corner, and the far side is covered to within one new voxel.
+    pub fn with_spacing(&self, spacing_mm: [f64; 3]) -> Result<Geometry, GeometryError> {
+        let old = self.spacing_mm();
+        let mut affine = self.world_from_voxel;
+        let mut dims = [0usize; 3];
+        let mut first_centre = DVec3::ZERO;
+        for axis in 0..3 {
+            let ratio = spacing_mm[axis] / old[axis];
+            dims[axis] = ((self.dims[axis] as f64 / ratio - 1e-6).ceil() as usize).max(1);
+            first_centre[axis] = 0.5 * ratio - 0.5;
+            *affine.col_mut(axis) *= ratio;
+        }
+        affine.w_axis = self.world_of(first_centre).extend(1.0);
+        Ok(Geometry {
+            orientation_known: self.orientation_known,
+            spacing_known: self.spacing_known,
+            ..Geometry::new(dims, affine)?
+        })
+    }
+
+    /// A grid of `dims` voxels along the same axes that starts at (possibly negative) voxel index `start`.
+    pub fn window(&self, start: [i64; 3], dims: [usize; 3]) -> Result<Geometry, GeometryError> {
+        let mut affine = self.world_from_voxel;
+        affine.w_axis = self.world_of(DVec3::from_array(start.map(|v| v as f64))).extend(1.0);
+        Ok(Geometry {
+            orientation_known: self.orientation_known,
+            spacing_known: self.spacing_known,
+            ..Geometry::new(dims, affine)?
+        })
+    }
+}
+
+/// Whether two grids have the same size and the same affine to within `eps_mm` at every voxel corner.
+pub fn geometry_equal(a: &Geometry, b: &Geometry, eps_mm: f64) -> bool {
+    a.dims == b.dims
+        && (0..8).all(|corner| {
+            let voxel = DVec3::from_array(
+                [0, 1, 2].map(|axis| if corner >> axis & 1 == 1 { (a.dims[axis] - 1) as f64 } else { 0.0 }),
+            );
+            a.world_of(voxel).distance(b.world_of(voxel)) <= eps_mm
+        })
+        && a.world_from_voxel.abs_diff_eq(b.world_from_voxel, eps_mm)
+}
+
+/// Whether an affine is finite and far enough from singular to be inverted.
+pub fn is_usable_affine(affine: &DMat4) -> bool {
+    let m = DMat3::from_mat4(*affine);
+    let scale = m.x_axis.length() * m.y_axis.length() * m.z_axis.length();
+    affine.is_finite() && scale > 0.0 && m.determinant().abs() > 1e-6 * scale
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    /// All 48 signed permutations of an anisotropic grid.
+    fn signed_permutations() -> Vec<Geometry> {
+        let mut grids = Vec::new();
+        for perm in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+            for signs in 0..8u8 {
+                let mut affine = DMat4::ZERO;
+                for voxel_axis in 0..3 {
+                    let sign = if signs >> voxel_axis & 1 == 1 { -1.0 } else { 1.0 };
+                    affine.col_mut(voxel_axis)[perm[voxel_axis]] = sign * [1.5, 2.0, 4.0][voxel_axis];
+                }
+                affine.w_axis = glam::DVec4::new(-7.0, 11.0, 3.0, 1.0);
+                grids.push(Geometry::new([5, 6, 7], affine).unwrap());
+            }
+        }
+        grids
+    }
+
+    #[test]
+    fn every_axis_order_and_flip_reorients_to_ras_without_moving_a_corner() {
+        let grids = signed_permutations();
+        let codes: std::collections::BTreeSet<_> = grids.iter().map(|g| g.axcodes().unwrap()).collect();
+        assert_eq!(codes.len(), 48);
+        for grid in &grids {
+            let ras = grid.reoriented(grid.reorientation());
+            assert_eq!(ras.axcodes().unwrap(), "RAS", "from {}", grid.axcodes().unwrap());
+            let far = |g: &Geometry| DVec3::from_array(g.dims().map(|d| (d - 1) as f64));
+            let (a, b) = (ras.world_of(DVec3::ZERO), ras.world_of(far(&ras)));
+            let (c, d) = (grid.world_of(DVec3::ZERO), grid.world_of(far(grid)));
+            assert!(a.min(b).distance(c.min(d)) < 1e-9 && a.max(b).distance(c.max(d)) < 1e-9);
+        }
+    }
+
+    #[test]
+    fn a_new_spacing_keeps_the_outer_corner_in_place() {
+        let grid = Geometry::axis_aligned([10, 10, 10], [0.8, 0.8, 5.0], [1.0, 2.0, 3.0]).unwrap();
+        let coarse = grid.with_spacing([2.0, 2.0, 2.5]).unwrap();
+        assert_eq!(coarse.dims(), [4, 4, 20]);
+        let corner = |g: &Geometry| g.world_of(DVec3::splat(-0.5));
+        assert!(corner(&grid).distance(corner(&coarse)) < 1e-9);
+    }
+
+    #[test]
+    fn a_singular_affine_is_refused_before_anything_is_resampled_with_it() {
+        assert!(matches!(Geometry::new([2, 2, 2], DMat4::ZERO), Err(GeometryError::Singular(_))));
+        assert!(matches!(
+            Geometry::new([usize::MAX, 2, 2], DMat4::IDENTITY),
+            Err(GeometryError::TooLarge(_))
+        ));
+    }
+}

@@ -1,0 +1,151 @@
+//! Label maps and the tables that give their values a name, a colour and a code.
+//!
+//! On disk: cardiac 1 MYO, 2 LAC, 3 LVC, 4 AA; abdomen 1 liver, 2 right kidney, 3 left kidney, 4 spleen. 0 is background
+//! in every table. The tables are data, compiled in from `assets/labels/*.json`.
+
+use super::Volume;
+use serde::{Deserialize, Serialize};
+use std::sync::OnceLock;
+use thiserror::Error;
+
+/// One integer label a voxel; 0 is background. Values unknown to a table are kept.
+pub type LabelMap = Volume<u16>;
+
+/// Which structures are segmented.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Task {
+    Abdomen,
+    Cardiac,
+}
+
+impl Task {
+    /// "abdomen" or "cardiac", as in bundle ids and options.
+    pub fn name(self) -> &'static str {
+        match self {
+            Task::Abdomen => "abdomen",
+            Task::Cardiac => "cardiac",
+        }
+    }
+}
+
+impl Task {
+    /// The program's own table for this task.
+    pub fn table(self) -> &'static LabelTable {
+        LabelTable::builtin()
+            .iter()
+            .find(|table| table.name == self.name())
+            .unwrap_or(&LabelTable::builtin()[0])
+    }
+}
+
+/// One structure of a table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LabelEntry {
+    /// Value on disk in this table's files.
+    pub value: u16,
+    /// Value of the same structure in the program's own table of the task.
+    pub structure: u16,
+    /// For people: "Right kidney".
+    pub name: String,
+    /// SNOMED CT concept.
+    pub snomed_ct: String,
+    /// Display colour, sRGB; chosen to stay apart under colour blindness.
+    pub rgb: [u8; 3],
+}
+
+/// Names, colours and codes of one labelling scheme.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LabelTable {
+    /// As given to `--reference-table`: "abdomen", "btcv", "mm-whs", ...
+    pub name: String,
+    pub task: Task,
+    pub description: String,
+    pub entries: Vec<LabelEntry>,
+}
+
+/// A table that was asked for and does not exist.
+#[derive(Debug, Error)]
+#[error("label table: expected one of {known}, got \"{got}\"")]
+pub struct LabelTableError {
+    pub got: String,
+    pub known: String,
+}
+
+impl LabelTable {
+    /// The tables that come with the program.
+    pub fn builtin() -> &'static [LabelTable] {
+        static TABLES: OnceLock<Vec<LabelTable>> = OnceLock::new();
+        TABLES.get_or_init(|| EMBEDDED.iter().filter_map(|text| serde_json::from_str(text).ok()).collect())
+    }
+
+    /// The built-in table of that name.
+    pub fn named(name: &str) -> Result<&'static LabelTable, LabelTableError> {
+        Self::builtin().iter().find(|table| table.name == name).ok_or_else(|| LabelTableError {
+            got: name.to_owned(),
+            known: Self::builtin().iter().map(|t| t.name.as_str()).collect::<Vec<_>>().join(", "),
+        })
+    }
+
+    /// The entry of a label value.
+    pub fn entry(&self, value: u16) -> Option<&LabelEntry> {
+        self.entries.iter().find(|entry| entry.value == value)
+    }
+
+    /// Its name, or "class 37" for a value the table does not know.
+    pub fn name_of(&self, value: u16) -> String {
+        self.entry(value).map_or_else(|| format!("class {value}"), |entry| entry.name.clone())
+    }
+
+    /// Rewrites a map of this table's values into the program's own values; everything else becomes background.
+    pub fn to_structures(&self, labels: &LabelMap) -> LabelMap {
+        labels.map(|&value| self.entry(value).map_or(0, |entry| entry.structure))
+    }
+}
+
+const EMBEDDED: [&str; 9] = [
+    include_str!("../../assets/labels/abdomen.json"),
+    include_str!("../../assets/labels/cardiac.json"),
+    include_str!("../../assets/labels/totalsegmentator-v1.json"),
+    include_str!("../../assets/labels/totalsegmentator-v2.json"),
+    include_str!("../../assets/labels/totalsegmentator-mr.json"),
+    include_str!("../../assets/labels/chaos.json"),
+    include_str!("../../assets/labels/btcv.json"),
+    include_str!("../../assets/labels/mm-whs.json"),
+    include_str!("../../assets/labels/sunnybrook.json"),
+];
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn every_table_that_ships_is_readable_and_maps_onto_its_tasks_structures() {
+        assert_eq!(LabelTable::builtin().len(), EMBEDDED.len());
+        for table in LabelTable::builtin() {
+            for entry in &table.entries {
+                assert!(table.task.table().entry(entry.structure).is_some(), "{}: {entry:?}", table.name);
+            }
+        }
+    }
+
+    #[test]
+    fn label_values_on_disk_never_change_meaning() {
+        let names =
+            |task: Task| task.table().entries.iter().map(|e| (e.value, e.name.as_str())).collect::<Vec<_>>();
+        assert_eq!(
+            names(Task::Abdomen),
+            [(1, "Liver"), (2, "Right kidney"), (3, "Left kidney"), (4, "Spleen")]
+        );
+        assert_eq!(
+            names(Task::Cardiac),
+            [
+                (1, "Myocardium"),
+                (2, "Left atrium cavity"),
+                (3, "Left ventricle cavity"),
+                (4, "Ascending aorta")
+            ]
+        );
+    }
+}

@@ -1,0 +1,277 @@
+//! A scan as its file stored it: stored type, scaling, grid, and what had to be said about it while reading.
+
+use super::{Geometry, Volume};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Numeric type of the stored voxels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DType {
+    U8,
+    I8,
+    U16,
+    I16,
+    U32,
+    I32,
+    U64,
+    I64,
+    F32,
+    F64,
+}
+
+impl DType {
+    /// Bytes a voxel.
+    pub fn size(self) -> usize {
+        match self {
+            DType::U8 | DType::I8 => 1,
+            DType::U16 | DType::I16 => 2,
+            DType::U32 | DType::I32 | DType::F32 => 4,
+            DType::U64 | DType::I64 | DType::F64 => 8,
+        }
+    }
+
+    /// The field's usual name: "int16", "float32", ...
+    pub fn name(self) -> &'static str {
+        match self {
+            DType::U8 => "uint8",
+            DType::I8 => "int8",
+            DType::U16 => "uint16",
+            DType::I16 => "int16",
+            DType::U32 => "uint32",
+            DType::I32 => "int32",
+            DType::U64 => "uint64",
+            DType::I64 => "int64",
+            DType::F32 => "float32",
+            DType::F64 => "float64",
+        }
+    }
+}
+
+impl fmt::Display for DType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Voxels in the type the file stored them in.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Voxels {
+    U8(Vec<u8>),
+    I8(Vec<i8>),
+    U16(Vec<u16>),
+    I16(Vec<i16>),
+    U32(Vec<u32>),
+    I32(Vec<i32>),
+    U64(Vec<u64>),
+    I64(Vec<i64>),
+    F32(Vec<f32>),
+    F64(Vec<f64>),
+}
+
+/// Runs the same expression on whichever vector a [`Voxels`] holds.
+macro_rules! with_voxels {
+    ($voxels:expr, $v:ident => $body:expr) => {
+        match $voxels {
+            $crate::volume::Voxels::U8($v) => $body,
+            $crate::volume::Voxels::I8($v) => $body,
+            $crate::volume::Voxels::U16($v) => $body,
+            $crate::volume::Voxels::I16($v) => $body,
+            $crate::volume::Voxels::U32($v) => $body,
+            $crate::volume::Voxels::I32($v) => $body,
+            $crate::volume::Voxels::U64($v) => $body,
+            $crate::volume::Voxels::I64($v) => $body,
+            $crate::volume::Voxels::F32($v) => $body,
+            $crate::volume::Voxels::F64($v) => $body,
+        }
+    };
+}
+pub(crate) use with_voxels;
+
+impl Voxels {
+    /// Number of voxels.
+    pub fn len(&self) -> usize {
+        with_voxels!(self, v => v.len())
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The stored type.
+    pub fn dtype(&self) -> DType {
+        match self {
+            Voxels::U8(_) => DType::U8,
+            Voxels::I8(_) => DType::I8,
+            Voxels::U16(_) => DType::U16,
+            Voxels::I16(_) => DType::I16,
+            Voxels::U32(_) => DType::U32,
+            Voxels::I32(_) => DType::I32,
+            Voxels::U64(_) => DType::U64,
+            Voxels::I64(_) => DType::I64,
+            Voxels::F32(_) => DType::F32,
+            Voxels::F64(_) => DType::F64,
+        }
+    }
+
+    /// The stored value at `offset`, unscaled.
+    pub fn value(&self, offset: usize) -> f64 {
+        with_voxels!(self, v => v[offset] as f64)
+    }
+}
+
+/// Stored value to measured value: `slope * stored + intercept`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Scaling {
+    pub slope: f64,
+    pub intercept: f64,
+}
+
+impl Scaling {
+    /// Stored values are the measured ones.
+    pub const IDENTITY: Self = Self { slope: 1.0, intercept: 0.0 };
+}
+
+/// What made the image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Modality {
+    Ct,
+    Mr,
+}
+
+impl Modality {
+    /// "CT" or "MR".
+    pub fn name(self) -> &'static str {
+        match self {
+            Modality::Ct => "CT",
+            Modality::Mr => "MR",
+        }
+    }
+
+    /// Unit of the intensities: Hounsfield units, or arbitrary ones.
+    pub fn unit(self) -> &'static str {
+        match self {
+            Modality::Ct => "HU",
+            Modality::Mr => "a.u.",
+        }
+    }
+
+    /// The other one of the two.
+    pub fn other(self) -> Self {
+        match self {
+            Modality::Ct => Modality::Mr,
+            Modality::Mr => Modality::Ct,
+        }
+    }
+}
+
+/// One 3-D image with everything its file said about it.
+#[derive(Debug, Clone)]
+pub struct Scan {
+    voxels: Voxels,
+    scaling: Scaling,
+    geometry: Geometry,
+    /// For people: "NIfTI-1", "NIfTI-2", "phantom", ...
+    pub format: String,
+    /// What to write back bit for bit when something is saved on this scan's grid; `None` if it came from no NIfTI file.
+    pub nifti: Option<super::io::nifti::SpatialHeader>,
+    /// What a reader of this scan must know, in full sentences.
+    pub warnings: Vec<String>,
+}
+
+impl Scan {
+    /// Pairs stored voxels with their grid. `None` where the counts differ.
+    pub fn new(voxels: Voxels, scaling: Scaling, geometry: Geometry, format: &str) -> Option<Self> {
+        (voxels.len() == geometry.len()).then(|| Self {
+            voxels,
+            scaling,
+            geometry,
+            format: format.to_owned(),
+            nifti: None,
+            warnings: Vec::new(),
+        })
+    }
+
+    /// A scan of computed values, stored as float32.
+    pub fn from_volume(volume: Volume<f32>, format: &str) -> Self {
+        let geometry = volume.geometry().clone();
+        Self {
+            voxels: Voxels::F32(volume.into_voxels()),
+            scaling: Scaling::IDENTITY,
+            geometry,
+            format: format.to_owned(),
+            nifti: None,
+            warnings: Vec::new(),
+        }
+    }
+
+    /// The grid.
+    pub fn geometry(&self) -> &Geometry {
+        &self.geometry
+    }
+
+    /// The stored voxels, unscaled.
+    pub fn voxels(&self) -> &Voxels {
+        &self.voxels
+    }
+
+    /// Stored to measured values.
+    pub fn scaling(&self) -> Scaling {
+        self.scaling
+    }
+
+    /// Measured value (HU or a.u.) at voxel (i, j, k), which must lie in the grid.
+    pub fn value(&self, i: usize, j: usize, k: usize) -> f32 {
+        let [ni, nj, _] = self.geometry.dims();
+        (self.voxels.value(i + ni * (j + nj * k)) * self.scaling.slope + self.scaling.intercept) as f32
+    }
+
+    /// All measured values as float32.
+    pub fn to_f32(&self) -> Volume<f32> {
+        let Scaling { slope, intercept } = self.scaling;
+        let voxels = with_voxels!(&self.voxels, v => v
+            .par_iter()
+            .map(|&stored| (stored as f64 * slope + intercept) as f32)
+            .collect());
+        Volume { voxels, geometry: self.geometry.clone() }
+    }
+
+    /// Smallest and largest finite measured value; `None` if there is none.
+    pub fn intensity_range(&self) -> Option<[f64; 2]> {
+        let Scaling { slope, intercept } = self.scaling;
+        let (low, high) = with_voxels!(&self.voxels, v => v
+        .par_iter()
+        .map(|&stored| stored as f64)
+        .filter(|stored| stored.is_finite())
+        .fold(
+            || (f64::INFINITY, f64::NEG_INFINITY),
+            |(low, high), stored| (low.min(stored), high.max(stored)),
+        )
+        .reduce(
+            || (f64::INFINITY, f64::NEG_INFINITY),
+            |a, b| (a.0.min(b.0), a.1.max(b.1)),
+        ));
+        let ends = [low * slope + intercept, high * slope + intercept];
+        (low <= high).then(|| [ends[0].min(ends[1]), ends[0].max(ends[1])])
+    }
+
+    /// How many voxels are NaN or infinite.
+    pub fn nonfinite_voxels(&self) -> usize {
+        match &self.voxels {
+            Voxels::F32(v) => v.par_iter().filter(|x| !x.is_finite()).count(),
+            Voxels::F64(v) => v.par_iter().filter(|x| !x.is_finite()).count(),
+            _ => 0,
+        }
+    }
+
+    /// The modality its intensities suggest: CT reaches well below zero (air is -1000 HU), MR does not.
+    pub fn guess_modality(&self) -> Modality {
+        match self.intensity_range() {
+            Some([low, _]) if low < -200.0 => Modality::Ct,
+            _ => Modality::Mr,
+        }
+    }
+}
