@@ -1,0 +1,29 @@
+//! The wgpu pass that draws a patient's slice into a pane, its CPU twin, and a window without a display.
+//!
+//! Knows nothing of volumes or models: callers hand over [`Plane`]s already cut and oriented for the screen. What is
+//! drawn for given planes, [`SliceStyle`] and [`PaneTransform`] is defined twice, by `shaders/slice.wgsl` and by
+//! [`reference`], and `tests/render_parity.rs` holds the two together.
+
+pub mod adapter;
+pub mod callback;
+pub mod colormap;
+pub mod error;
+pub mod headless;
+pub mod palette;
+pub mod pipeline;
+pub mod reference;
+pub mod resources;
+pub mod slice;
+pub mod transform;
+pub mod uniforms;
+
+pub use adapter::{DeviceHealth, describe_adapter, watch_device};
+pub use callback::SliceCallback;
+pub use colormap::Colormap;
+pub use error::RenderError;
+pub use headless::{HeadlessWindow, Pixels};
+pub use palette::LabelPalette;
+pub use resources::SliceResources;
+pub use slice::{Plane, SliceError, SliceGrid, SliceLayers};
+pub use transform::PaneTransform;
+pub use uniforms::{HeatStyle, Interpolation, LabelStyle, SliceStyle, SliceUniforms};

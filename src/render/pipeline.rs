@@ -1,0 +1,102 @@
+//! The render pipeline of the slice pass and the layouts of its bind groups, one group per update frequency.
+
+use std::num::NonZeroU64;
+
+use super::uniforms::SliceUniforms;
+
+/// The shader source, for validation in tests.
+pub const SLICE_WGSL: &str = include_str!("../../shaders/slice.wgsl");
+
+/// Texture formats of group 2, read by `textureLoad` alone, so that none needs filtering support.
+pub(super) const IMAGE_FORMAT: wgpu::TextureFormat = wgpu::TextureFormat::R32Float;
+pub(super) const LABEL_FORMAT: wgpu::TextureFormat = wgpu::TextureFormat::R16Uint;
+pub(super) const COLOUR_FORMAT: wgpu::TextureFormat = wgpu::TextureFormat::Rgba8Unorm;
+
+/// Pipeline and layouts, made once for a device and a target format.
+pub(super) struct SlicePipeline {
+    pub pipeline: wgpu::RenderPipeline,
+    /// Group 0: the colour map table, never changed.
+    pub colormap_layout: wgpu::BindGroupLayout,
+    /// Group 1: the uniforms of a pane, written every frame.
+    pub uniform_layout: wgpu::BindGroupLayout,
+    /// Group 2: slice, labels, heat map, palette, replaced when one of them is.
+    pub layer_layout: wgpu::BindGroupLayout,
+}
+
+impl SlicePipeline {
+    /// For a render pass with one colour target of `format`, one sample a pixel and no depth buffer.
+    pub fn new(device: &wgpu::Device, format: wgpu::TextureFormat) -> Self {
+        let uniform = wgpu::BindingType::Buffer {
+            ty: wgpu::BufferBindingType::Uniform,
+            has_dynamic_offset: false,
+            min_binding_size: NonZeroU64::new(size_of::<SliceUniforms>() as u64),
+        };
+        let values = texture_binding(wgpu::TextureSampleType::Float { filterable: false });
+        let labels = texture_binding(wgpu::TextureSampleType::Uint);
+        let colormap_layout = layout(device, "slice colour maps", &[values]);
+        let uniform_layout = layout(device, "slice uniforms", &[uniform]);
+        let layer_layout = layout(device, "slice layers", &[values, labels, values, values]);
+        let groups = [Some(&colormap_layout), Some(&uniform_layout), Some(&layer_layout)];
+        let pipeline = pipeline(device, format, &groups);
+        Self { pipeline, colormap_layout, uniform_layout, layer_layout }
+    }
+}
+
+fn texture_binding(sample_type: wgpu::TextureSampleType) -> wgpu::BindingType {
+    wgpu::BindingType::Texture {
+        sample_type,
+        view_dimension: wgpu::TextureViewDimension::D2,
+        multisampled: false,
+    }
+}
+
+fn layout(device: &wgpu::Device, label: &str, bindings: &[wgpu::BindingType]) -> wgpu::BindGroupLayout {
+    let entries: Vec<_> = (0..)
+        .zip(bindings)
+        .map(|(binding, &ty)| wgpu::BindGroupLayoutEntry {
+            binding,
+            visibility: wgpu::ShaderStages::FRAGMENT,
+            ty,
+            count: None,
+        })
+        .collect();
+    device
+        .create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some(label), entries: &entries })
+}
+
+fn pipeline(
+    device: &wgpu::Device,
+    format: wgpu::TextureFormat,
+    groups: &[Option<&wgpu::BindGroupLayout>],
+) -> wgpu::RenderPipeline {
+    let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
+        label: Some("slice.wgsl"),
+        source: wgpu::ShaderSource::Wgsl(SLICE_WGSL.into()),
+    });
+    let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+        label: Some("slice pass"),
+        bind_group_layouts: groups,
+        immediate_size: 0,
+    });
+    device.create_render_pipeline(&wgpu::RenderPipelineDescriptor {
+        label: Some("slice pass"),
+        layout: Some(&layout),
+        vertex: wgpu::VertexState {
+            module: &module,
+            entry_point: Some("vs_main"),
+            compilation_options: wgpu::PipelineCompilationOptions::default(),
+            buffers: &[],
+        },
+        fragment: Some(wgpu::FragmentState {
+            module: &module,
+            entry_point: Some(if format.is_srgb() { "fs_linear" } else { "fs_gamma" }),
+            compilation_options: wgpu::PipelineCompilationOptions::default(),
+            targets: &[Some(format.into())],
+        }),
+        primitive: wgpu::PrimitiveState::default(),
+        depth_stencil: None,
+        multisample: wgpu::MultisampleState::default(),
+        multiview_mask: None,
+        cache: None,
+    })
+}
