@@ -1,5 +1,6 @@
 //! MindGap: unsupervised cross-modality (CT <-> MR) segmentation, and a viewer for the domain gap that is left.
 
-#[cfg(feature = "gui")]
-pub mod render;
+pub mod config;
+pub mod protocol;
+pub mod session;
 pub mod volume;

@@ -1,0 +1,13 @@
+//! Settings shared by every part: what a model bundle says of itself, and where the program's data lie.
+//!
+//! Parsed once and validated at the edge; nothing here needs libtorch or a window.
+
+mod assets;
+mod bundle;
+pub mod train;
+
+pub use assets::{AssetError, assets_dir, demo_dir};
+pub use bundle::{
+    Bundle, BundleError, Card, GapMode, NetworkConfig, Plane, Preprocessing, Score, TrainingRecord,
+    bundled_models, load_bundle, model_for, sha256_hex,
+};

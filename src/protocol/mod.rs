@@ -1,0 +1,250 @@
+//! What the window and the command line say to the engine process, and what it answers. Plain data, no behaviour.
+//!
+//! One connection is one byte stream each way (the engine's stdin and stdout, or the same through ssh). A frame is a
+//! little-endian u32 length and that many bytes of postcard. The first frame each way is a hello with
+//! [`PROTOCOL_VERSION`]; a peer of another version is refused with both numbers. Facts ([`Event`]) are never dropped;
+//! every one but the hello names its job.
+
+mod frame;
+mod wire;
+
+pub use frame::{FrameError, MAX_FRAME_BYTES, read_frame, write_frame};
+pub use wire::{WireError, WireLabels, WireScan, WireVolume};
+
+use crate::config::Card;
+use crate::volume::Modality;
+use serde::{Deserialize, Serialize};
+
+/// Raised whenever a message changes its meaning or layout.
+pub const PROTOCOL_VERSION: u32 = 1;
+
+/// Names one job of one connection; never reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct JobId(pub u64);
+
+/// To the engine.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum Command {
+    Hello {
+        protocol: u32,
+        program: String,
+    },
+    Run {
+        job: JobId,
+        request: Box<Request>,
+    },
+    /// Stops the job within one slice, or takes it out of the queue; answered by [`Event::Cancelled`].
+    Cancel {
+        job: JobId,
+    },
+}
+
+/// What a job is to do.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum Request {
+    Segment(SegmentRequest),
+    Translate(TranslateRequest),
+    Train(TrainRequest),
+}
+
+/// A model on its way to the engine, so that an engine elsewhere needs no files of ours.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ModelPayload {
+    pub card: Card,
+    /// The safetensors file, whole; verified against the card.
+    #[serde(with = "serde_bytes")]
+    pub weights: Vec<u8>,
+}
+
+/// Where to compute.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum DeviceChoice {
+    #[default]
+    Auto,
+    Cpu,
+    Cuda,
+}
+
+/// Whether labels are refined by each organ's intensity in the scan at hand.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Refine {
+    /// On where the scan is of the model's target modality.
+    #[default]
+    Auto,
+    On,
+    Off,
+}
+
+/// Labels, gap and uncertainty of one scan.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SegmentRequest {
+    pub model: ModelPayload,
+    pub scan: WireScan,
+    pub modality: Modality,
+    /// World position in mm whose slice is wanted first; answered by [`Event::SegmentedSlab`].
+    pub first_world_mm: Option<[f64; 3]>,
+    pub refine: Refine,
+    pub device: DeviceChoice,
+}
+
+/// The scan in the style of the model's other modality.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct TranslateRequest {
+    pub model: ModelPayload,
+    pub scan: WireScan,
+    pub modality: Modality,
+    /// World position in mm whose slice is wanted first; answered by [`Event::TranslatedSlab`].
+    pub first_world_mm: Option<[f64; 3]>,
+    pub device: DeviceChoice,
+}
+
+/// One training run, on the engine's own files.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct TrainRequest {
+    /// The configuration file, verbatim (TOML); paths in it are absolute or relative to `base_dir`.
+    pub config: String,
+    pub base_dir: std::path::PathBuf,
+    /// Where checkpoints, previews and at last the bundle go.
+    pub out_dir: std::path::PathBuf,
+    /// Go on from the last checkpoint in `out_dir`.
+    pub resume: bool,
+    pub device: DeviceChoice,
+}
+
+/// From the engine.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum Event {
+    Hello(EngineInfo),
+    Started {
+        job: JobId,
+        /// "CPU, 2 threads" or "CUDA 0".
+        device: String,
+    },
+    Progress {
+        job: JobId,
+        /// For people: "segmenting", "translating", "refining", "style transfer", ...
+        phase: String,
+        done: u64,
+        total: u64,
+        /// Losses and the like, for people; may be empty.
+        note: String,
+    },
+    /// The slice asked for first: a grid one network slice thick, placed in the scan's world.
+    SegmentedSlab {
+        job: JobId,
+        labels: WireLabels,
+        gap: WireVolume,
+    },
+    TranslatedSlab {
+        job: JobId,
+        synthetic: WireVolume,
+    },
+    Segmented {
+        job: JobId,
+        result: Box<Segmentation>,
+    },
+    Translated {
+        job: JobId,
+        result: Box<Translation>,
+    },
+    Trained {
+        job: JobId,
+        bundle_dir: std::path::PathBuf,
+        card: Box<Card>,
+    },
+    Cancelled {
+        job: JobId,
+    },
+    Failed {
+        job: JobId,
+        error: JobError,
+    },
+}
+
+impl Event {
+    /// The job this is about; `None` for the hello.
+    pub fn job(&self) -> Option<JobId> {
+        match self {
+            Event::Hello(_) => None,
+            Event::Started { job, .. }
+            | Event::Progress { job, .. }
+            | Event::SegmentedSlab { job, .. }
+            | Event::TranslatedSlab { job, .. }
+            | Event::Segmented { job, .. }
+            | Event::Translated { job, .. }
+            | Event::Trained { job, .. }
+            | Event::Cancelled { job }
+            | Event::Failed { job, .. } => Some(*job),
+        }
+    }
+
+    /// Whether nothing more comes for its job.
+    pub fn ends_job(&self) -> bool {
+        matches!(
+            self,
+            Event::Segmented { .. }
+                | Event::Translated { .. }
+                | Event::Trained { .. }
+                | Event::Cancelled { .. }
+                | Event::Failed { .. }
+        )
+    }
+}
+
+/// What the engine says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EngineInfo {
+    pub protocol: u32,
+    /// The program version it was built as.
+    pub program: String,
+    /// "2.11.0".
+    pub libtorch: String,
+    /// What `DeviceChoice::Auto` means here: "CPU, 2 threads" or "CUDA 0".
+    pub device: String,
+    /// Why there is no GPU, or what was found of one.
+    pub cuda: String,
+}
+
+/// All that a segmentation yields; every volume lies on the scan's own grid.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Segmentation {
+    pub labels: WireLabels,
+    /// a(p) of the local feature mask, 0..1.
+    pub gap: WireVolume,
+    /// Normalised entropy of the class probabilities, 0..1.
+    pub uncertainty: WireVolume,
+    pub seconds: f64,
+    /// Network slices computed.
+    pub slices: u64,
+    pub device: String,
+    /// Whether the intensity refinement was applied.
+    pub refined: bool,
+    pub warnings: Vec<String>,
+}
+
+/// All that a translation yields, on the scan's own grid.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Translation {
+    /// In synthetic HU or in the target's relative intensity x 1000.
+    pub synthetic: WireVolume,
+    /// The modality the result imitates.
+    pub imitates: Modality,
+    /// Mean agreement of gradient orientations between scan and synthesis, 0..1: an anatomy check, not a proof.
+    pub edge_agreement: f64,
+    pub seconds: f64,
+    pub slices: u64,
+    pub device: String,
+}
+
+/// Why a job failed, fit to be shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobError {
+    /// One sentence: what failed, expected, got.
+    pub message: String,
+    /// What the user can do.
+    pub remedy: String,
+    /// The chain of causes, for the details fold.
+    pub details: String,
+}

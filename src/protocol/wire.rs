@@ -1,0 +1,161 @@
+//! Volumes as they cross the stream: little-endian bytes beside their grid.
+
+use crate::volume::{DType, Geometry, LabelMap, Scaling, Scan, Volume, Voxels, with_voxels};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// A scan in its stored type, without anything that names a patient or a file.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct WireScan {
+    pub geometry: Geometry,
+    pub dtype: DType,
+    pub scaling: Scaling,
+    #[serde(with = "serde_bytes")]
+    pub bytes: Vec<u8>,
+}
+
+/// float32 voxels on a grid.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct WireVolume {
+    pub geometry: Geometry,
+    #[serde(with = "serde_bytes")]
+    pub bytes: Vec<u8>,
+}
+
+/// uint16 labels on a grid.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct WireLabels {
+    pub geometry: Geometry,
+    #[serde(with = "serde_bytes")]
+    pub bytes: Vec<u8>,
+}
+
+/// A volume whose bytes do not fill its grid.
+#[derive(Debug, Error)]
+#[error("volume message: expected {expected} bytes for dims {dims:?}, got {got}")]
+pub struct WireError {
+    dims: [usize; 3],
+    expected: usize,
+    got: usize,
+}
+
+/// Little-endian bytes to numbers and back, for each type that travels.
+macro_rules! from_le {
+    ($bytes:expr, $t:ty) => {
+        $bytes
+            .chunks_exact(size_of::<$t>())
+            .map(|chunk| {
+                let mut raw = [0u8; size_of::<$t>()];
+                raw.copy_from_slice(chunk);
+                <$t>::from_le_bytes(raw)
+            })
+            .collect::<Vec<$t>>()
+    };
+}
+
+impl WireScan {
+    /// Packs a scan.
+    pub fn pack(scan: &Scan) -> Self {
+        let bytes =
+            with_voxels!(scan.voxels(), v => v.iter().flat_map(|value| value.to_le_bytes()).collect());
+        Self {
+            geometry: scan.geometry().clone(),
+            dtype: scan.voxels().dtype(),
+            scaling: scan.scaling(),
+            bytes,
+        }
+    }
+
+    /// Unpacks it on the other side.
+    pub fn unpack(&self) -> Result<Scan, WireError> {
+        check(&self.geometry, self.dtype.size(), &self.bytes)?;
+        let b = &self.bytes;
+        let voxels = match self.dtype {
+            DType::U8 => Voxels::U8(from_le!(b, u8)),
+            DType::I8 => Voxels::I8(from_le!(b, i8)),
+            DType::U16 => Voxels::U16(from_le!(b, u16)),
+            DType::I16 => Voxels::I16(from_le!(b, i16)),
+            DType::U32 => Voxels::U32(from_le!(b, u32)),
+            DType::I32 => Voxels::I32(from_le!(b, i32)),
+            DType::U64 => Voxels::U64(from_le!(b, u64)),
+            DType::I64 => Voxels::I64(from_le!(b, i64)),
+            DType::F32 => Voxels::F32(from_le!(b, f32)),
+            DType::F64 => Voxels::F64(from_le!(b, f64)),
+        };
+        Scan::new(voxels, self.scaling, self.geometry.clone(), "stream").ok_or_else(|| WireError {
+            dims: self.geometry.dims(),
+            expected: self.geometry.len() * self.dtype.size(),
+            got: b.len(),
+        })
+    }
+}
+
+impl WireVolume {
+    /// Packs a volume.
+    pub fn pack(volume: &Volume<f32>) -> Self {
+        let bytes = volume.voxels().iter().flat_map(|value| value.to_le_bytes()).collect();
+        Self { geometry: volume.geometry().clone(), bytes }
+    }
+
+    /// Unpacks it on the other side.
+    pub fn unpack(&self) -> Result<Volume<f32>, WireError> {
+        place(from_le!(self.bytes, f32), &self.geometry, size_of::<f32>(), &self.bytes)
+    }
+}
+
+impl WireLabels {
+    /// Packs a label map.
+    pub fn pack(labels: &LabelMap) -> Self {
+        let bytes = labels.voxels().iter().flat_map(|value| value.to_le_bytes()).collect();
+        Self { geometry: labels.geometry().clone(), bytes }
+    }
+
+    /// Unpacks it on the other side.
+    pub fn unpack(&self) -> Result<LabelMap, WireError> {
+        place(from_le!(self.bytes, u16), &self.geometry, size_of::<u16>(), &self.bytes)
+    }
+}
+
+fn check(geometry: &Geometry, size: usize, bytes: &[u8]) -> Result<(), WireError> {
+    let expected = geometry.len().saturating_mul(size);
+    if bytes.len() == expected {
+        return Ok(());
+    }
+    Err(WireError { dims: geometry.dims(), expected, got: bytes.len() })
+}
+
+fn place<T>(values: Vec<T>, geometry: &Geometry, size: usize, bytes: &[u8]) -> Result<Volume<T>, WireError> {
+    check(geometry, size, bytes)?;
+    Volume::new(values, geometry.clone()).ok_or_else(|| WireError {
+        dims: geometry.dims(),
+        expected: geometry.len() * size,
+        got: bytes.len(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_scan_crosses_the_stream_bit_for_bit_in_its_stored_type() {
+        let geometry = Geometry::axis_aligned([2, 3, 1], [1.0, 2.0, 3.0], [0.0; 3]).unwrap();
+        let scaling = Scaling { slope: 2.0, intercept: -1024.0 };
+        let scan =
+            Scan::new(Voxels::I16(vec![-1, 0, 1, 300, -300, 7]), scaling, geometry, "NIfTI-1").unwrap();
+        let packed = WireScan::pack(&scan);
+        let bytes = postcard::to_stdvec(&packed).unwrap();
+        let back = postcard::from_bytes::<WireScan>(&bytes).unwrap().unpack().unwrap();
+        assert_eq!(back.voxels(), scan.voxels());
+        assert_eq!(back.geometry(), scan.geometry());
+        assert_eq!(back.scaling(), scan.scaling());
+    }
+
+    #[test]
+    fn a_volume_with_missing_voxels_is_refused() {
+        let geometry = Geometry::axis_aligned([2, 2, 2], [1.0; 3], [0.0; 3]).unwrap();
+        let short = WireVolume { geometry, bytes: vec![0; 31] };
+        assert!(short.unpack().is_err());
+    }
+}

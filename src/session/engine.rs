@@ -1,0 +1,252 @@
+//! A live connection to one engine.
+//!
+//! Nothing here blocks its caller: a writer thread sends, a reader thread receives and wakes, and the caller drains
+//! [`Notice`]s when it likes. Dropping the [`Engine`] closes the stream, which ends the process; one that does not end
+//! by itself within [`GRACE`] is killed, so that no engine outlives its window.
+
+use super::launch::{EngineError, Launch, Opened};
+use crate::protocol::{
+    Command, EngineInfo, Event, JobId, PROTOCOL_VERSION, Request, read_frame, write_frame,
+};
+use std::collections::VecDeque;
+use std::io::{BufRead, BufReader, Read};
+use std::process::Child;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// How long an engine may take to end once its stream is closed.
+const GRACE: Duration = Duration::from_millis(1200);
+
+/// Called from another thread when there is something to drain.
+pub type Wake = Arc<dyn Fn() + Send + Sync>;
+
+/// What happened at the other end.
+#[derive(Debug)]
+pub enum Notice {
+    Event(Event),
+    /// Nothing more will come; every unfinished job is lost.
+    Gone(String),
+}
+
+/// How the engine is doing.
+#[derive(Debug, Clone, PartialEq)]
+pub enum EngineState {
+    Starting,
+    Ready(EngineInfo),
+    /// With the reason, fit to be shown.
+    Gone(String),
+}
+
+/// The client's end.
+pub struct Engine {
+    commands: Option<Sender<Command>>,
+    notices: Receiver<Notice>,
+    child: Option<Child>,
+    writer: Option<JoinHandle<()>>,
+    state: EngineState,
+    next_job: u64,
+}
+
+impl Engine {
+    /// Starts the engine and says hello; returns at once, before it has answered.
+    pub fn start(launch: Launch, wake: Wake) -> Result<Self, EngineError> {
+        let Opened { from_engine, to_engine, complaints, child } = launch.open()?;
+        let (commands, queue) = channel::<Command>();
+        let (notify, notices) = channel::<Notice>();
+        let last_words = Arc::new(Mutex::new(VecDeque::new()));
+        if let Some(complaints) = complaints {
+            let last_words = last_words.clone();
+            spawn("engine-stderr", move || keep_last_words(complaints, &last_words))?;
+        }
+        spawn("engine-events", move || receive(from_engine, &notify, &wake, &last_words))?;
+        let mut to_engine = to_engine;
+        let writer = spawn("engine-commands", move || {
+            while let Ok(command) = queue.recv() {
+                if let Err(error) = write_frame(&mut to_engine, &command) {
+                    // The reader sees the same end of the stream and reports it.
+                    tracing::debug!("engine stream: {error}");
+                    return;
+                }
+            }
+        })?;
+        let engine = Self {
+            commands: Some(commands),
+            notices,
+            child,
+            writer: Some(writer),
+            state: EngineState::Starting,
+            next_job: 1,
+        };
+        engine.send(Command::Hello {
+            protocol: PROTOCOL_VERSION,
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+        });
+        Ok(engine)
+    }
+
+    /// Queues a job. Its events carry the returned id; if the engine is gone, the next notice says so.
+    pub fn submit(&mut self, request: Request) -> JobId {
+        let job = JobId(self.next_job);
+        self.next_job += 1;
+        self.send(Command::Run { job, request: Box::new(request) });
+        job
+    }
+
+    /// Asks for a job to stop; answered by [`Event::Cancelled`], or by its result if that was already on its way.
+    pub fn cancel(&self, job: JobId) {
+        self.send(Command::Cancel { job });
+    }
+
+    /// The engine's state as of the last drained notice.
+    pub fn state(&self) -> &EngineState {
+        &self.state
+    }
+
+    /// Takes the next notice if there is one.
+    pub fn try_next(&mut self) -> Option<Notice> {
+        let notice = match self.notices.try_recv() {
+            Ok(notice) => notice,
+            Err(std::sync::mpsc::TryRecvError::Empty) => return None,
+            Err(std::sync::mpsc::TryRecvError::Disconnected) => return self.gone_once(),
+        };
+        Some(self.note(notice))
+    }
+
+    /// Waits for the next notice, `None` after `patience`.
+    pub fn next_within(&mut self, patience: Duration) -> Option<Notice> {
+        match self.notices.recv_timeout(patience) {
+            Ok(notice) => Some(self.note(notice)),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => self.gone_once(),
+        }
+    }
+
+    fn send(&self, command: Command) {
+        if let Some(commands) = &self.commands {
+            // A closed queue means the stream is gone, which the reader thread reports.
+            let _ = commands.send(command);
+        }
+    }
+
+    fn note(&mut self, notice: Notice) -> Notice {
+        match notice {
+            Notice::Event(Event::Hello(info)) => {
+                if info.protocol == PROTOCOL_VERSION && info.program == env!("CARGO_PKG_VERSION") {
+                    self.state = EngineState::Ready(info.clone());
+                    return Notice::Event(Event::Hello(info));
+                }
+                self.commands = None;
+                let reason = EngineError::Version {
+                    ours: env!("CARGO_PKG_VERSION").to_owned(),
+                    our_protocol: PROTOCOL_VERSION,
+                    theirs: info.program,
+                    their_protocol: info.protocol,
+                };
+                self.state = EngineState::Gone(reason.to_string());
+                Notice::Gone(reason.to_string())
+            }
+            Notice::Gone(reason) => {
+                let reason = match self.exit_status() {
+                    Some(status) if !reason.is_empty() => format!("{status}; its last words: {reason}"),
+                    Some(status) => status,
+                    None => reason,
+                };
+                if !matches!(self.state, EngineState::Gone(_)) {
+                    self.state = EngineState::Gone(reason.clone());
+                }
+                Notice::Gone(reason)
+            }
+            event => event,
+        }
+    }
+
+    fn gone_once(&mut self) -> Option<Notice> {
+        if matches!(self.state, EngineState::Gone(_)) {
+            return None;
+        }
+        Some(self.note(Notice::Gone(String::new())))
+    }
+
+    /// How the process ended, once it has.
+    fn exit_status(&mut self) -> Option<String> {
+        let child = self.child.as_mut()?;
+        let status = wait_until(child, Instant::now() + GRACE)?;
+        Some(status.to_string())
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.commands = None;
+        let Some(mut child) = self.child.take() else { return };
+        if wait_until(&mut child, Instant::now() + GRACE).is_none() {
+            tracing::warn!("the engine did not end by itself and is killed");
+            // Failing here means that it has just ended after all.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        if let Some(writer) = self.writer.take() {
+            let _ = writer.join();
+        }
+    }
+}
+
+fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, EngineError> {
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(body)
+        .map_err(|source| EngineError::NotStarted { program: name.into(), source })
+}
+
+fn wait_until(child: &mut Child, deadline: Instant) -> Option<std::process::ExitStatus> {
+    loop {
+        match child.try_wait() {
+            Ok(Some(status)) => return Some(status),
+            Ok(None) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(10)),
+            _ => return None,
+        }
+    }
+}
+
+fn receive(
+    from_engine: Box<dyn Read + Send>,
+    notify: &Sender<Notice>,
+    wake: &Wake,
+    last_words: &Mutex<VecDeque<String>>,
+) {
+    let mut stream = BufReader::with_capacity(1 << 16, from_engine);
+    let reason = loop {
+        match read_frame::<Event>(&mut stream) {
+            Ok(Some(event)) => {
+                if notify.send(Notice::Event(event)).is_err() {
+                    return;
+                }
+                wake();
+            }
+            Ok(None) => break String::new(),
+            Err(error) => break error.to_string(),
+        }
+    };
+    let words = last_words.lock().map(|lines| lines.iter().cloned().collect::<Vec<_>>().join(" | "));
+    let reason = match words {
+        Ok(words) if !words.is_empty() => words,
+        _ => reason,
+    };
+    let _ = notify.send(Notice::Gone(reason));
+    wake();
+}
+
+/// The engine's stderr goes to the log; its last lines explain a crash.
+fn keep_last_words(complaints: Box<dyn Read + Send>, last_words: &Mutex<VecDeque<String>>) {
+    for line in BufReader::new(complaints).lines().map_while(Result::ok) {
+        tracing::debug!(target: "mindgap_engine", "{line}");
+        if let Ok(mut lines) = last_words.lock() {
+            if lines.len() == 3 {
+                lines.pop_front();
+            }
+            lines.push_back(line);
+        }
+    }
+}
