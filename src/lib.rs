@@ -2,5 +2,7 @@
 
 pub mod config;
 pub mod protocol;
+#[cfg(feature = "gui")]
+pub mod render;
 pub mod session;
 pub mod volume;
