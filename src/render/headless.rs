@@ -135,8 +135,10 @@ impl HeadlessWindow {
     /// # Errors
     /// [`RenderError::Device`] if the device failed now or at any time before.
     pub fn pixels(&mut self) -> Result<Pixels, RenderError> {
-        let target = self.draw();
-        let pixels = read_rgba8(&self.state.device, &self.state.queue, &target);
+        let egui_wgpu::RenderState { device, queue, renderer, target_format, .. } = &self.state;
+        let primitives = self.context.tessellate(self.shapes.clone(), self.screen.pixels_per_point);
+        let target = draw(device, queue, &mut renderer.write(), *target_format, &primitives, &self.screen);
+        let pixels = read_rgba8(device, queue, &target);
         match self.health.failure() {
             Some(detail) => Err(RenderError::Device { detail }),
             None => pixels,
@@ -157,44 +159,48 @@ impl HeadlessWindow {
         self.frames += 1;
         input
     }
+}
 
-    fn draw(&mut self) -> wgpu::Texture {
-        let egui_wgpu::RenderState { device, queue, renderer, target_format, .. } = &self.state;
-        let target = target_texture(device, *target_format, self.screen.size_in_pixels);
-        let primitives = self.context.tessellate(self.shapes.clone(), self.screen.pixels_per_point);
-        let mut renderer = renderer.write();
-        let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        let prepared = renderer.update_buffers(device, queue, &mut encoder, &primitives, &self.screen);
-        {
-            let view = target.create_view(&wgpu::TextureViewDescriptor::default());
-            let pass = encoder.begin_render_pass(&wgpu::RenderPassDescriptor {
-                label: Some("headless window"),
-                color_attachments: &[Some(wgpu::RenderPassColorAttachment {
-                    view: &view,
-                    depth_slice: None,
-                    resolve_target: None,
-                    ops: wgpu::Operations {
-                        load: wgpu::LoadOp::Clear(wgpu::Color::BLACK),
-                        store: wgpu::StoreOp::Store,
-                    },
-                })],
-                ..wgpu::RenderPassDescriptor::default()
-            });
-            renderer.render(&mut pass.forget_lifetime(), &primitives, &self.screen);
-        }
-        queue.submit(prepared.into_iter().chain([encoder.finish()]));
-        target
+/// Draws `primitives` with `renderer` onto a new texture of the `format` the renderer was made for.
+fn draw(
+    device: &wgpu::Device,
+    queue: &wgpu::Queue,
+    renderer: &mut egui_wgpu::Renderer,
+    format: wgpu::TextureFormat,
+    primitives: &[egui::ClippedPrimitive],
+    screen: &egui_wgpu::ScreenDescriptor,
+) -> wgpu::Texture {
+    let target = target_texture(device, format, screen.size_in_pixels);
+    let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+    let prepared = renderer.update_buffers(device, queue, &mut encoder, primitives, screen);
+    {
+        let view = target.create_view(&wgpu::TextureViewDescriptor::default());
+        let pass = encoder.begin_render_pass(&wgpu::RenderPassDescriptor {
+            label: Some("headless window"),
+            color_attachments: &[Some(wgpu::RenderPassColorAttachment {
+                view: &view,
+                depth_slice: None,
+                resolve_target: None,
+                ops: wgpu::Operations {
+                    load: wgpu::LoadOp::Clear(wgpu::Color::BLACK),
+                    store: wgpu::StoreOp::Store,
+                },
+            })],
+            ..wgpu::RenderPassDescriptor::default()
+        });
+        renderer.render(&mut pass.forget_lifetime(), primitives, screen);
     }
+    queue.submit(prepared.into_iter().chain([encoder.finish()]));
+    target
 }
 
 /// Instance, adapter, device and renderer with no display; draws to Rgba8Unorm.
 fn render_state() -> Result<egui_wgpu::RenderState, RenderError> {
-    let setup = egui_wgpu::WgpuSetup::without_display_handle();
-    let instance = pollster::block_on(setup.new_instance());
-    let configuration =
-        egui_wgpu::WgpuConfiguration { wgpu_setup: setup, ..egui_wgpu::WgpuConfiguration::default() };
+    let wgpu_setup = egui_wgpu::WgpuSetup::without_display_handle();
+    let instance = pollster::block_on(wgpu_setup.new_instance());
+    let configuration = egui_wgpu::WgpuConfiguration { wgpu_setup, ..Default::default() };
     // Dithering is noise in a picture that is kept and compared.
-    let options = egui_wgpu::RendererOptions { dithering: false, ..egui_wgpu::RendererOptions::default() };
+    let options = egui_wgpu::RendererOptions { dithering: false, ..Default::default() };
     pollster::block_on(egui_wgpu::RenderState::create(&configuration, &instance, None, options)).map_err(
         |error| {
             let detail = error.to_string();
@@ -224,10 +230,7 @@ fn target_texture(
 }
 
 /// Reads a texture of four bytes a pixel in RGBA order back from the device; waits for all work submitted before.
-///
-/// # Errors
-/// [`RenderError::Device`] if the device is lost or does not answer.
-pub fn read_rgba8(
+fn read_rgba8(
     device: &wgpu::Device,
     queue: &wgpu::Queue,
     texture: &wgpu::Texture,
@@ -275,4 +278,102 @@ fn wait_until_mapped(device: &wgpu::Device, buffer: &wgpu::Buffer) -> Result<(),
 
 fn device_error(error: impl std::fmt::Display) -> RenderError {
     RenderError::Device { detail: error.to_string() }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::render::{
+        Interpolation, LabelPalette, PaneTransform, Plane, SliceCallback, SliceGrid, SliceLayers, SliceStyle,
+    };
+
+    fn window() -> Option<HeadlessWindow> {
+        match HeadlessWindow::new([64.0, 32.0], 2.0) {
+            Err(error @ RenderError::NoAdapter { .. }) => {
+                eprintln!("SKIPPED: {error}");
+                None
+            }
+            window => Some(window.unwrap()),
+        }
+    }
+
+    #[test]
+    fn a_click_reaches_the_interface_and_the_picture_has_the_size_asked_for() {
+        let Some(mut window) = window() else { return };
+        let mut clicked = false;
+        let pos = egui::pos2(10.0, 10.0);
+        let press = |pressed| egui::Event::PointerButton {
+            pos,
+            button: egui::PointerButton::Primary,
+            pressed,
+            modifiers: egui::Modifiers::NONE,
+        };
+        for events in [vec![egui::Event::PointerMoved(pos)], vec![press(true)], vec![press(false)]] {
+            window.frame(events, |ui| {
+                clicked |= ui.add_sized([60.0, 30.0], egui::Button::new("Run")).clicked()
+            });
+        }
+        assert!(clicked);
+        let pixels = window.pixels().unwrap();
+        assert_eq!((pixels.width, pixels.height, pixels.rgba.len()), (128, 64, 128 * 64 * 4));
+        assert!(pixels.rgba.chunks_exact(4).any(|pixel| pixel[0] > 60), "nothing was drawn");
+    }
+
+    #[test]
+    fn waiting_for_the_engine_ends_when_it_is_done_or_patience_is() {
+        let Some(mut window) = window() else { return };
+        let mut frames = 0;
+        let count = |frames: &mut u32, _: &mut egui::Ui| *frames += 1;
+        window.run_until(&mut frames, count, |frames| *frames >= 3, Duration::from_secs(60)).unwrap();
+        assert!(frames >= 4, "one frame more is drawn after the end");
+        let error = window.run_until(&mut frames, count, |_| false, Duration::ZERO).unwrap_err();
+        assert!(matches!(error, RenderError::Timeout { .. }));
+    }
+
+    #[test]
+    fn a_picture_of_no_pixels_is_refused() {
+        if window().is_some() {
+            assert!(matches!(HeadlessWindow::new([0.0, 10.0], 1.0), Err(RenderError::Size { .. })));
+            assert!(matches!(HeadlessWindow::new([1e6, 10.0], 1.0), Err(RenderError::Size { .. })));
+        }
+    }
+
+    #[test]
+    fn a_target_that_encodes_srgb_itself_shows_the_same_greys() {
+        let Some(window) = window() else { return };
+        let (device, queue) = (&window.state.device, &window.state.queue);
+        let format = wgpu::TextureFormat::Rgba8UnormSrgb;
+        let mut renderer = egui_wgpu::Renderer::new(device, format, egui_wgpu::RendererOptions::default());
+        renderer.callback_resources.insert(SliceResources::new(device, queue, format));
+        let grid = SliceGrid::new(256, 1, [1.0, 256.0]).unwrap();
+        let image = Plane::new(grid, (0_u8..=255).map(f32::from).collect()).unwrap();
+        let rect = egui::Rect::from_min_size(egui::Pos2::ZERO, egui::vec2(256.0, 256.0));
+        let callback = SliceCallback {
+            pane: 0,
+            rect,
+            layers: SliceLayers::new(Arc::new(image)),
+            palette: Arc::new(LabelPalette::new([])),
+            style: SliceStyle {
+                window_level: 127.5,
+                window_width: 255.0,
+                interpolation: Interpolation::Nearest,
+                ..SliceStyle::default()
+            },
+            transform: PaneTransform::fit(&grid, [256.0, 256.0], 1.0, [0.0, 0.0]),
+        };
+        let egui::Shape::Callback(callback) = callback.into_shape() else { panic!("not a callback") };
+        let primitive = egui::ClippedPrimitive {
+            clip_rect: rect,
+            primitive: egui::epaint::Primitive::Callback(callback),
+        };
+        let screen = egui_wgpu::ScreenDescriptor { size_in_pixels: [256, 256], pixels_per_point: 1.0 };
+        let target = draw(device, queue, &mut renderer, format, &[primitive], &screen);
+        let pixels = read_rgba8(device, queue, &target).unwrap();
+        for (grey, pixel) in (0_u8..=255).zip(pixels.rgba.chunks_exact(4)) {
+            assert!(pixel[0].abs_diff(grey) <= 1, "{pixel:?} for {grey}");
+        }
+    }
 }
