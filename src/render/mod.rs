@@ -2,7 +2,7 @@
 //!
 //! Knows nothing of volumes or models: callers hand over [`Plane`]s already cut and oriented for the screen. What is
 //! drawn for given planes, [`SliceStyle`] and [`PaneTransform`] is defined twice, by `shaders/slice.wgsl` and by
-//! [`reference`], and `tests/render_parity.rs` holds the two together.
+//! [`mod@reference`], and `tests/render_parity.rs` holds the two together.
 
 pub mod adapter;
 pub mod callback;
