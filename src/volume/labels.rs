@@ -3,7 +3,8 @@
 //! On disk: cardiac 1 MYO, 2 LAC, 3 LVC, 4 AA; abdomen 1 liver, 2 right kidney, 3 left kidney, 4 spleen. 0 is background
 //! in every table. The tables are data, compiled in from `assets/labels/*.json`.
 
-use super::Volume;
+use super::scan::with_voxels;
+use super::{Scaling, Scan, Volume};
 use serde::{Deserialize, Serialize};
 use std::sync::OnceLock;
 use thiserror::Error;
@@ -70,6 +71,43 @@ pub struct LabelTable {
 pub struct LabelTableError {
     pub got: String,
     pub known: String,
+}
+
+/// Stored values that cannot be labels.
+#[derive(Debug, Error, Clone, PartialEq)]
+#[error("labels: expected whole numbers from 0 to 65535, got {listed}", listed = list(.examples))]
+pub struct LabelValueError {
+    /// The first few different offending values.
+    pub examples: Vec<f64>,
+}
+
+fn list(values: &[f64]) -> String {
+    values.iter().map(f64::to_string).collect::<Vec<_>>().join(", ")
+}
+
+impl Scan {
+    /// The measured values as labels, if all of them are whole numbers from 0 to 65535 in whatever stored type.
+    pub fn to_labels(&self) -> Result<LabelMap, LabelValueError> {
+        let Scaling { slope, intercept } = self.scaling();
+        let mut examples = Vec::new();
+        let mut label = |stored: f64| {
+            let value = stored * slope + intercept;
+            if value.fract() == 0.0 && (0.0..=f64::from(u16::MAX)).contains(&value) {
+                return value as u16;
+            }
+            let listed = examples.iter().any(|example: &f64| example.to_bits() == value.to_bits());
+            if examples.len() < 5 && !listed {
+                examples.push(value);
+            }
+            0
+        };
+        let labels = with_voxels!(self.voxels(), v => v.iter().map(|&stored| label(stored as f64)).collect());
+        if examples.is_empty() {
+            Ok(Volume { voxels: labels, geometry: self.geometry().clone() })
+        } else {
+            Err(LabelValueError { examples })
+        }
+    }
 }
 
 impl LabelTable {

@@ -10,7 +10,7 @@ mod resample;
 mod scan;
 
 pub use geometry::{Geometry, GeometryError, Reorientation, geometry_equal, is_usable_affine};
-pub use labels::{LabelEntry, LabelMap, LabelTable, LabelTableError, Task};
+pub use labels::{LabelEntry, LabelMap, LabelTable, LabelTableError, LabelValueError, Task};
 pub use resample::{Resampler, reorient};
 pub(crate) use scan::with_voxels;
 pub use scan::{DType, Modality, Scaling, Scan, Voxels};

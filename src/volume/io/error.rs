@@ -1,0 +1,138 @@
+//! What can go wrong with a volume's file: which file, which field, what was expected, what was found, what to do.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use thiserror::Error;
+
+/// Why a file could not be read or written. Every message names the file as it was given.
+#[derive(Debug, Error)]
+pub enum IoError {
+    #[error("{path}: cannot be {action}", path = .path.display())]
+    System {
+        path: PathBuf,
+        /// "opened", "read", ...
+        action: &'static str,
+        #[source]
+        source: io::Error,
+    },
+    #[error("{path}: {what}, not a regular file", path = .path.display())]
+    NotRegular { path: PathBuf, what: &'static str },
+    #[error("{path}: not a NIfTI file: {why}", path = .path.display())]
+    NotNifti { path: PathBuf, why: String },
+    #[error("{path}: {what}; {advice}", path = .path.display())]
+    Unsupported { path: PathBuf, what: String, advice: &'static str },
+    #[error("{path}: {field}: expected {expected}, got {got}", path = .path.display())]
+    Field { path: PathBuf, field: String, expected: String, got: String },
+    #[error(
+        "{path}: the header asks for {dims} voxels, {needed} of memory, and {free} are free; close other programs or \
+         crop the scan",
+        path = .path.display(), needed = Bytes(*.needed_bytes), free = Bytes(*.free_bytes)
+    )]
+    TooLarge { path: PathBuf, dims: String, needed_bytes: u64, free_bytes: u64 },
+    #[error(
+        "{path}: the header asks for {claimed} of voxels, which {found} of gzip cannot hold; the header is damaged, or \
+         the download is incomplete: fetch the file again",
+        path = .path.display(), claimed = Bytes(*.claimed_bytes), found = Bytes(*.file_bytes)
+    )]
+    Impossible { path: PathBuf, claimed_bytes: u64, file_bytes: u64 },
+    #[error(
+        "{path}: truncated: expected {expected_bytes} bytes, found {found_bytes}; copy or download the file again",
+        path = .path.display()
+    )]
+    Truncated { path: PathBuf, expected_bytes: u64, found_bytes: u64 },
+    #[error("{path}: the file is damaged (checksum or compressed data); copy or download it again", path = .path.display())]
+    Damaged {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error(
+        "{path}: more than {limit} of data follow the {expected_bytes} bytes the header describes; refused",
+        path = .path.display(), limit = Bytes(super::source::TRAILING_LIMIT_BYTES)
+    )]
+    Overlong { path: PathBuf, expected_bytes: u64 },
+    #[error("{path}: {missing} not found beside it; a .hdr/.img pair needs both files", path = .path.display())]
+    MissingHalf { path: PathBuf, missing: String },
+    #[error("{path}: volume {asked} was asked for, but it has {volumes}", path = .path.display())]
+    NoSuchVolume { path: PathBuf, asked: usize, volumes: usize },
+    #[error("{path}: not a label map", path = .path.display())]
+    NotLabels {
+        path: PathBuf,
+        #[source]
+        source: crate::volume::LabelValueError,
+    },
+    #[error("{path}: expected a name that ends in .nii.gz or .nii", path = .path.display())]
+    Extension { path: PathBuf },
+    #[error(
+        "{path}: not written: its grid is not that of the scan it belongs to (expected {expected}, got {got})",
+        path = .path.display()
+    )]
+    GridDiffers { path: PathBuf, expected: String, got: String },
+    #[error(
+        "{path}: cannot be written{hint}; {existing}",
+        path = .path.display(), hint = write_hint(.source),
+        existing = if *.kept_old { "the file that was there is unchanged" } else { "nothing was left behind" }
+    )]
+    Write {
+        path: PathBuf,
+        /// Whether a file of that name was there before.
+        kept_old: bool,
+        #[source]
+        source: io::Error,
+    },
+    #[error(
+        "{path}: reading back what was written gave another {field}; nothing was saved: check the disk and save elsewhere",
+        path = .path.display()
+    )]
+    ReadBack {
+        path: PathBuf,
+        field: &'static str,
+        #[source]
+        source: Option<Box<IoError>>,
+    },
+}
+
+impl IoError {
+    /// An error of the operating system while `path` was being `action`.
+    pub(super) fn system(path: &Path, action: &'static str, source: io::Error) -> Self {
+        Self::System { path: path.to_owned(), action, source }
+    }
+
+    /// A header field that cannot be right.
+    pub(super) fn field(
+        path: &Path,
+        field: impl Into<String>,
+        expected: impl Into<String>,
+        got: impl ToString,
+    ) -> Self {
+        let (field, expected) = (field.into(), expected.into());
+        Self::Field { path: path.to_owned(), field, expected, got: got.to_string() }
+    }
+}
+
+fn write_hint(source: &io::Error) -> &'static str {
+    match source.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            " (free some space or choose another disk)"
+        }
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            " (choose a folder you may write to)"
+        }
+        io::ErrorKind::NotFound => " (create the folder first)",
+        _ => "",
+    }
+}
+
+/// A number of bytes for people: "1.5 GB".
+struct Bytes(u64);
+
+impl std::fmt::Display for Bytes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        const UNITS: [(f64, &str); 4] = [(1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")];
+        let bytes = self.0 as f64;
+        match UNITS.iter().find(|(size, _)| bytes >= *size) {
+            Some((size, unit)) => write!(f, "{:.1} {unit}", bytes / size),
+            None => write!(f, "{} bytes", self.0),
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! NIfTI-1 and NIfTI-2: `.nii`, `.nii.gz` and `.hdr`/`.img` pairs.
+//!
+//! Invariant: nothing is allocated for voxels before the header's claims were compared with the file and with free
+//! memory, and no voxel is returned before the file was read, and its checksum verified, to the end.
+//! The `nifti` crate decodes the 348 bytes of a NIfTI-1 header; everything after that is guarded here.
+
+mod header;
+mod pair;
+mod payload;
+mod spatial;
+mod write;
+
+pub use header::Version;
+pub(super) use pair::header_of;
+pub use spatial::SpatialHeader;
+pub(super) use write::write;
+
+use super::{IoError, memory, source::Source};
+use crate::volume::{DType, Geometry, Scaling, Scan};
+use header::Header;
+use std::path::Path;
+
+/// What a file's header says; the voxels were not looked at.
+#[derive(Debug, Clone)]
+pub struct HeaderInfo {
+    /// "NIfTI-1", "NIfTI-2".
+    pub format: String,
+    pub dtype: DType,
+    pub scaling: Scaling,
+    pub geometry: Geometry,
+    /// How many 3-D volumes follow each other in the file.
+    pub volumes: usize,
+    pub spatial: SpatialHeader,
+    /// What a reader of this file must know, in full sentences.
+    pub warnings: Vec<String>,
+}
+
+/// Reads and judges the header of `path`.
+pub(super) fn read_header(path: &Path) -> Result<HeaderInfo, IoError> {
+    let mut source = Source::open(path)?;
+    let header = decode(&mut source)?;
+    judge(path, &header)
+}
+
+/// Reads volume `volume` (0 is the first) of `path`.
+pub(super) fn read_volume(path: &Path, volume: usize) -> Result<Scan, IoError> {
+    let mut source = Source::open(path)?;
+    let header = decode(&mut source)?;
+    let mut info = judge(path, &header)?;
+    if volume >= info.volumes {
+        return Err(IoError::NoSuchVolume {
+            path: path.to_owned(),
+            asked: volume + 1,
+            volumes: info.volumes,
+        });
+    }
+    if info.volumes > 1 {
+        info.warnings.push(format!("Volume {} of {} is shown.", volume + 1, info.volumes));
+    }
+    if !header.single_file {
+        source = pair::voxels_of(path)?;
+    }
+
+    let count = info.geometry.len();
+    let volume_bytes = (count * info.dtype.size()) as u64;
+    let offset = voxel_offset(&header, &mut info.warnings);
+    refuse_what_does_not_fit(path, &info, volume_bytes)?;
+    // Both factors are at least 1 and their product with the offset may be any claim at all, so it is checked.
+    let total = volume_bytes.checked_mul(info.volumes as u64).and_then(|bytes| bytes.checked_add(offset));
+    source.expect_bytes(total.unwrap_or(u64::MAX))?;
+    source.skip_to(offset + volume_bytes * volume as u64)?;
+    let voxels = payload::read_voxels(&mut source, info.dtype, header.big_endian, count)?;
+    info.warnings.extend(source.finish()?);
+    into_scan(path, info, voxels)
+}
+
+fn into_scan(path: &Path, info: HeaderInfo, voxels: crate::volume::Voxels) -> Result<Scan, IoError> {
+    let count = voxels.len();
+    let mut scan = Scan::new(voxels, info.scaling, info.geometry, &info.format)
+        .ok_or_else(|| IoError::field(path, "dim", "as many voxels as the grid has", count))?;
+    scan.nifti = Some(info.spatial);
+    scan.warnings = info.warnings;
+    match scan.nonfinite_voxels() {
+        0 => {}
+        n if n == count => {
+            scan.warnings.push("No voxel is a finite number: there is nothing to show.".into())
+        }
+        n => scan.warnings.push(format!("{n} of {count} voxels are NaN or infinite; they are left out.")),
+    }
+    Ok(scan)
+}
+
+/// Reads no further than the header, so that voxels right behind it are still to come.
+fn decode(source: &mut Source) -> Result<Header, IoError> {
+    let mut bytes = [0; Version::Two.header_bytes()];
+    let mut filled = source.read_up_to(&mut bytes[..Version::One.header_bytes()])?;
+    if header::is_longer(&bytes) {
+        filled += source.read_up_to(&mut bytes[filled..])?;
+    }
+    Header::decode(source.path(), &bytes[..filled])
+}
+
+/// Turns header fields into validated types, with a warning for everything that had to be repaired.
+fn judge(path: &Path, header: &Header) -> Result<HeaderInfo, IoError> {
+    if (3000..3100).contains(&header.intent_code) {
+        let what = String::from("this is a CIFTI file, which holds connectivity or surface data");
+        return Err(IoError::Unsupported { path: path.to_owned(), what, advice: "open a volume instead" });
+    }
+    let dtype = payload::dtype_of_code(path, header.datatype)?;
+    let mut warnings = Vec::new();
+    if header.bitpix != (dtype.size() * 8) as i16 {
+        warnings.push(format!(
+            "bitpix is {} but the datatype is {dtype}; the datatype was believed.",
+            header.bitpix
+        ));
+    }
+    let (dims, volumes) = grid_dims(path, header, dtype)?;
+    let placement = header.spatial.placement(dims);
+    let mut geometry = Geometry::new(dims, placement.world_from_voxel)
+        .map_err(|error| IoError::field(path, "dim and affine", "a usable grid", error))?;
+    if !placement.orientation_known {
+        geometry = geometry.with_unknown_orientation();
+    }
+    if !placement.spacing_known {
+        geometry = geometry.with_unknown_spacing();
+    }
+    warnings.extend(placement.warnings);
+    let scaling = scaling(header, &mut warnings);
+    let format = header.version.name().to_owned();
+    Ok(HeaderInfo { format, dtype, scaling, geometry, volumes, spatial: header.spatial.clone(), warnings })
+}
+
+/// The first three dimensions, and the product of the others.
+fn grid_dims(path: &Path, header: &Header, dtype: DType) -> Result<([usize; 3], usize), IoError> {
+    if header.dims.len() < 2 {
+        return Err(IoError::field(path, "dim[0]", "an image of 2 to 7 dimensions", header.dims.len()));
+    }
+    let product = |sizes: &[u64], start: u64| sizes.iter().try_fold(start, |n, size| n.checked_mul(*size));
+    let (grid, rest) = header.dims.split_at(header.dims.len().min(3));
+    let addressable = product(grid, dtype.size() as u64).filter(|bytes| *bytes <= isize::MAX as u64 / 8);
+    let volumes = product(rest, 1).and_then(|volumes| usize::try_from(volumes).ok());
+    match (addressable, volumes, product(&header.dims, dtype.size() as u64)) {
+        (Some(_), Some(volumes), Some(_)) => {
+            let size = |axis: usize| grid.get(axis).map_or(1, |size| *size as usize);
+            Ok(([size(0), size(1), size(2)], volumes))
+        }
+        _ => Err(IoError::field(
+            path,
+            "dim",
+            "fewer voxels than memory has addresses",
+            dims_text(&header.dims),
+        )),
+    }
+}
+
+fn dims_text(dims: &[u64]) -> String {
+    dims.iter().map(u64::to_string).collect::<Vec<_>>().join(" x ")
+}
+
+/// A slope of 0 means "not scaled" (nifti1.h); one that is not finite cannot be meant.
+fn scaling(header: &Header, warnings: &mut Vec<String>) -> Scaling {
+    let (slope, intercept) = (header.scl_slope, header.scl_inter);
+    if slope == 0.0 {
+        return Scaling::IDENTITY;
+    }
+    if !slope.is_finite() || !intercept.is_finite() {
+        warnings.push(format!(
+            "scl_slope {slope} and scl_inter {intercept} are not finite; values are shown as stored."
+        ));
+        return Scaling::IDENTITY;
+    }
+    Scaling { slope, intercept }
+}
+
+/// Where voxels start, in decompressed bytes.
+fn voxel_offset(header: &Header, warnings: &mut Vec<String>) -> u64 {
+    let smallest = if header.single_file { header.version.first_voxel_byte() } else { 0 };
+    let claimed = header.vox_offset;
+    if claimed.is_finite() && claimed >= smallest as f64 {
+        return claimed as u64;
+    }
+    warnings.push(format!("vox_offset is {claimed}; {smallest} was used instead."));
+    smallest
+}
+
+fn refuse_what_does_not_fit(path: &Path, info: &HeaderInfo, volume_bytes: u64) -> Result<(), IoError> {
+    match memory::free_bytes() {
+        Some(free_bytes) if volume_bytes > free_bytes => {
+            let dims = dims_text(&info.geometry.dims().map(|size| size as u64));
+            Err(IoError::TooLarge { path: path.to_owned(), dims, needed_bytes: volume_bytes, free_bytes })
+        }
+        _ => Ok(()),
+    }
+}

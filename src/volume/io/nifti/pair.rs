@@ -1,0 +1,40 @@
+//! `.hdr`/`.img` pairs: finding one half from the other.
+
+use super::super::{IoError, source::Source};
+use std::path::{Path, PathBuf};
+
+/// The header's file if `path` names the voxels of a pair, else `path` itself.
+pub(in super::super) fn header_of(path: &Path) -> Result<PathBuf, IoError> {
+    match half(path) {
+        Some((stem, extension)) if extension.eq_ignore_ascii_case("img") => find(path, stem, "hdr"),
+        _ => Ok(path.to_owned()),
+    }
+}
+
+/// The voxels that belong to the header `path`.
+pub(super) fn voxels_of(path: &Path) -> Result<Source, IoError> {
+    let stem = half(path).map_or(path, |(stem, _)| stem);
+    Source::open(&find(path, stem, "img")?)
+}
+
+/// Splits "a.1.img.gz" into "a.1" and "img".
+fn half(path: &Path) -> Option<(&Path, &str)> {
+    let text = path.to_str()?;
+    let plain = text.strip_suffix(".gz").or_else(|| text.strip_suffix(".GZ")).unwrap_or(text);
+    let (stem, extension) = plain.rsplit_once('.')?;
+    Some((Path::new(stem), extension))
+}
+
+/// The other half, in either case, compressed or not.
+fn find(path: &Path, stem: &Path, extension: &str) -> Result<PathBuf, IoError> {
+    let with = |suffix: String| {
+        let mut name = stem.as_os_str().to_owned();
+        name.push(suffix);
+        PathBuf::from(name)
+    };
+    let upper = extension.to_ascii_uppercase();
+    let candidates = [format!(".{extension}"), format!(".{extension}.gz"), format!(".{upper}")].map(with);
+    let missing = candidates[0].file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let found = candidates.into_iter().find(|candidate| candidate.is_file());
+    found.ok_or_else(|| IoError::MissingHalf { path: path.to_owned(), missing })
+}

@@ -1,0 +1,201 @@
+//! Where a NIfTI file says its grid lies, and what to do when it says it badly or twice.
+//!
+//! Order of trust: sform, qform, pixdim; each only if it is finite and invertible. World space is RAS+ in mm.
+//! Formulas: nifti1.h, "METHOD 1", "METHOD 2" and "METHOD 3" of 3D image orientation.
+
+use super::Version;
+use crate::volume::{Geometry, is_usable_affine};
+use glam::{DMat3, DMat4, DQuat, DVec3, DVec4};
+
+/// The fields of a NIfTI header that place its grid in the patient, kept to be written back bit for bit.
+///
+/// NIfTI-1 stores them as float32; they are widened here, which loses nothing in either direction.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SpatialHeader {
+    pub version: Version,
+    /// NIFTI_XFORM code: 0 unknown, 1 scanner, 2 aligned, 3 Talairach, 4 MNI.
+    pub qform_code: i32,
+    pub sform_code: i32,
+    /// quatern_b, quatern_c, quatern_d.
+    pub quatern: [f64; 3],
+    pub qoffset: [f64; 3],
+    /// srow_x, srow_y, srow_z, in the file's unit.
+    pub srow: [[f64; 4]; 3],
+    /// qfac, then the spacing along i, j, k in the file's unit.
+    pub pixdim: [f64; 4],
+    pub xyzt_units: i32,
+}
+
+/// A grid's place, with what a reader must know about how it was found.
+pub(super) struct Placement {
+    pub world_from_voxel: DMat4,
+    pub orientation_known: bool,
+    pub spacing_known: bool,
+    pub warnings: Vec<String>,
+}
+
+/// Two forms that differ by more than this contradict each other.
+const CONFLICT_MM: f64 = 0.1;
+const CONFLICT_DEGREES: f64 = 0.5;
+
+/// A quaternion this far from unit length is rounding; beyond it the field is broken.
+const QUATERNION_TOLERANCE: f64 = 1e-3;
+
+impl SpatialHeader {
+    /// Chooses the affine to believe, for a grid of `dims` voxels.
+    pub(super) fn placement(&self, dims: [usize; 3]) -> Placement {
+        let mut warnings = Vec::new();
+        let mm_per_unit = self.mm_per_unit(&mut warnings);
+        let (spacing_mm, spacing_known) = self.spacing_mm(mm_per_unit);
+        let sform = (self.sform_code > 0).then(|| self.sform(mm_per_unit));
+        let qform = (self.qform_code > 0).then(|| self.qform(mm_per_unit, spacing_mm)).flatten();
+        let usable = |affine: &DMat4| is_usable_affine(affine);
+        let (sform_usable, qform_usable) = (sform.filter(usable), qform.filter(usable));
+
+        if self.sform_code > 0 && sform_usable.is_none() {
+            warnings.push("The sform is singular or not finite; it was ignored.".into());
+        }
+        if self.qform_code > 0 && qform_usable.is_none() {
+            warnings.push("The qform's quaternion is invalid; it was ignored.".into());
+        }
+        if let (Some(s), Some(q)) = (sform_usable, qform_usable) {
+            warnings.extend(conflict(&s, &q, dims));
+        }
+        let form = sform_usable.or(qform_usable);
+        // The sform carries its own spacing; the other two take theirs from pixdim.
+        let spacing_known = sform_usable.is_some() || spacing_known;
+        if !spacing_known {
+            warnings.push(
+                "The voxel size is zero or not finite; 1 mm was assumed, and nothing is reported in mm or ml.".into(),
+            );
+        } else if sform_usable.is_none() && self.pixdim[1..].iter().any(|size| *size < 0.0) {
+            warnings.push("A voxel size is negative; its absolute value was used.".into());
+        }
+        if form.is_none() {
+            warnings.push(
+                "The file does not say how the patient lies (no usable sform or qform): left and right are unknown."
+                    .into(),
+            );
+        }
+        let world_from_voxel = form.unwrap_or_else(|| DMat4::from_scale(spacing_mm));
+        warnings.extend(implausible_spacing(&world_from_voxel, spacing_known));
+        Placement { world_from_voxel, orientation_known: form.is_some(), spacing_known, warnings }
+    }
+
+    /// The fields for a grid that came from no NIfTI file: sform and, unless the grid is sheared, qform; code 1.
+    pub(super) fn of_geometry(geometry: &Geometry) -> Self {
+        let affine = geometry.world_from_voxel();
+        let spacing = geometry.spacing_mm();
+        let mut axes = DMat3::from_mat4(affine);
+        for axis in 0..3 {
+            *axes.col_mut(axis) /= spacing[axis];
+        }
+        let sheared = !(axes.transpose() * axes).abs_diff_eq(DMat3::IDENTITY, 1e-6);
+        let qfac = if axes.determinant() < 0.0 { -1.0 } else { 1.0 };
+        axes.z_axis *= qfac;
+        let rotation = if sheared { DQuat::IDENTITY } else { DQuat::from_mat3(&axes).normalize() };
+        let rotation = if rotation.w < 0.0 { -rotation } else { rotation };
+        let code = i32::from(geometry.orientation_known());
+        let row = |n: usize| affine.row(n).to_array();
+        let stored = if geometry.spacing_known() { spacing } else { [0.0; 3] };
+        Self {
+            version: Version::One,
+            qform_code: if sheared { 0 } else { code },
+            sform_code: code,
+            quatern: [rotation.x, rotation.y, rotation.z],
+            qoffset: affine.w_axis.truncate().to_array(),
+            srow: [row(0), row(1), row(2)],
+            pixdim: [qfac, stored[0], stored[1], stored[2]],
+            xyzt_units: 2,
+        }
+    }
+
+    /// Whether two headers place a grid by the very same bits, NaN included.
+    pub(super) fn same_bits(&self, other: &Self) -> bool {
+        let numbers = |header: &Self| -> Vec<u64> {
+            let rows = header.srow.as_flattened().iter();
+            let rest = header.quatern.iter().chain(&header.qoffset).chain(&header.pixdim);
+            rows.chain(rest).map(|number| number.to_bits()).collect()
+        };
+        let codes = |header: &Self| (header.qform_code, header.sform_code, header.xyzt_units);
+        codes(self) == codes(other) && numbers(self) == numbers(other)
+    }
+
+    /// These fields as `version` stores them: NIfTI-1 rounds to float32.
+    pub(super) fn stored_as(&self, version: Version) -> Self {
+        let mut stored = Self { version, ..self.clone() };
+        if version == Version::One {
+            let round = |number: &mut f64| *number = f64::from(*number as f32);
+            stored.srow.as_flattened_mut().iter_mut().for_each(round);
+            stored.quatern.iter_mut().chain(&mut stored.qoffset).chain(&mut stored.pixdim).for_each(round);
+        }
+        stored
+    }
+
+    fn mm_per_unit(&self, warnings: &mut Vec<String>) -> f64 {
+        let (mm, name) = match self.xyzt_units & 0b111 {
+            1 => (1000.0, "metres"),
+            3 => (0.001, "micrometres"),
+            _ => return 1.0,
+        };
+        warnings.push(format!("The file's unit is {name}; lengths were converted to mm."));
+        mm
+    }
+
+    /// Spacing by pixdim, and whether all three sizes were given.
+    fn spacing_mm(&self, mm_per_unit: f64) -> (DVec3, bool) {
+        let sizes = [1, 2, 3].map(|n| self.pixdim[n].abs() * mm_per_unit);
+        let usable = sizes.map(|size| size.is_finite() && size > 0.0);
+        let spacing = [0, 1, 2].map(|n| if usable[n] { sizes[n] } else { 1.0 });
+        (DVec3::from_array(spacing), usable == [true; 3])
+    }
+
+    /// Method 3: the general affine.
+    fn sform(&self, mm_per_unit: f64) -> DMat4 {
+        let [x, y, z] = self.srow.map(|row| DVec4::from_array(row) * mm_per_unit);
+        DMat4::from_cols(x, y, z, DVec4::W).transpose()
+    }
+
+    /// Method 2: rotation by a unit quaternion, spacing, and qfac for left-handed grids. `None` if it is no rotation.
+    fn qform(&self, mm_per_unit: f64, spacing_mm: DVec3) -> Option<DMat4> {
+        let vector = DVec3::from_array(self.quatern);
+        let squared = vector.length_squared();
+        if !squared.is_finite() || squared > 1.0 + QUATERNION_TOLERANCE {
+            return None;
+        }
+        let rotation = DQuat::from_vec4(vector.extend((1.0 - squared).max(0.0).sqrt())).normalize();
+        // Any value but a negative one, 0 and NaN included, means a right-handed grid.
+        let qfac = if self.pixdim[0] < 0.0 { -1.0 } else { 1.0 };
+        let scale = spacing_mm * DVec3::new(1.0, 1.0, qfac);
+        let offset = DVec3::from_array(self.qoffset) * mm_per_unit;
+        Some(DMat4::from_scale_rotation_translation(scale, rotation, offset))
+    }
+}
+
+/// A warning if two usable forms put the grid's corners or axes in different places.
+fn conflict(sform: &DMat4, qform: &DMat4, dims: [usize; 3]) -> Option<String> {
+    let corners = (0..8).map(|corner: usize| {
+        DVec3::from_array([0, 1, 2].map(|axis| ((dims[axis] - 1) * (corner >> axis & 1)) as f64))
+    });
+    let distance_mm = corners
+        .map(|corner| sform.transform_point3(corner).distance(qform.transform_point3(corner)))
+        .fold(0.0, f64::max);
+    let degrees = (0..3)
+        .map(|axis| sform.col(axis).truncate().angle_between(qform.col(axis).truncate()).to_degrees())
+        .fold(0.0, f64::max);
+    (distance_mm > CONFLICT_MM || degrees > CONFLICT_DEGREES).then(|| {
+        format!(
+            "sform and qform differ by up to {distance_mm:.1} mm and {degrees:.1} degrees; the sform was used."
+        )
+    })
+}
+
+/// A warning if the voxels are smaller than a cell or larger than a person, as when metres were taken for mm.
+fn implausible_spacing(affine: &DMat4, spacing_known: bool) -> Option<String> {
+    let sizes = [0, 1, 2].map(|axis| affine.col(axis).truncate().length());
+    let implausible = sizes.iter().any(|size| !(1e-3..=1e3).contains(size));
+    (spacing_known && implausible).then(|| {
+        let [i, j, k] = sizes;
+        format!("A voxel of {i:.3e} x {j:.3e} x {k:.3e} mm is implausible: the file's unit may be wrong.")
+    })
+}
