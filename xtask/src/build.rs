@@ -24,12 +24,8 @@ pub fn run(libtorch: &Libtorch, arguments: &[OsString]) -> Result<ExitCode> {
     become_or_wait(command.args(arguments)).with_context(|| format!("cannot start {}", program.display()))
 }
 
-/// Builds both programs and runs all tests; tests start the programs.
+/// Runs all tests, for which cargo builds both programs too.
 pub fn test(libtorch: &Libtorch, arguments: &[OsString]) -> Result<ExitCode> {
-    let built = cargo(libtorch).args(["build", "--bins"]).status().context(CARGO_MISSING)?;
-    if !built.success() {
-        return Ok(code_of(built));
-    }
     let tested =
         cargo(libtorch).args(["test", "--workspace"]).args(arguments).status().context(CARGO_MISSING)?;
     Ok(code_of(tested))

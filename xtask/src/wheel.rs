@@ -3,7 +3,6 @@
 //! Invariant: a file is unpacked only if it is listed, and passes only if its content is what the list says. Damage is
 //! told apart from a disk that cannot be written, since only damage is mended by fetching the wheel again.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, BufReader, IsTerminal, Read, Write};
@@ -107,8 +106,7 @@ impl Wheel {
     fn information(&mut self, file_name: &str) -> Result<String, WheelError> {
         let damaged = |reason: String| WheelError::Damaged { wheel: self.path.clone(), reason };
         let ending = format!(".dist-info/{file_name}");
-        let named = |name: &Cow<'_, str>| name.ends_with(&ending);
-        let name = self.archive.file_names().flatten().find(named).map(Cow::into_owned);
+        let name = self.archive.file_names().find(|name| name.ends_with(&ending)).map(str::to_owned);
         let name = name.ok_or_else(|| damaged(format!("it has no {file_name}")))?;
         let mut text = String::new();
         let read = self.archive.by_name(&name).map_err(io::Error::from);
