@@ -35,8 +35,9 @@ impl Platform {
     pub fn pip_tags(self) -> Vec<String> {
         match self {
             Self::Linux { arch } => {
-                let standards = ["_2_28", "_2_27", "_2_25", "_2_24", "_2_17", "2014"];
-                standards.iter().map(|standard| format!("manylinux{standard}_{arch}")).collect()
+                // PyTorch asks for glibc 2.28; NVIDIA's wheels are content with various older ones.
+                let glibc_minors = (17..=28).rev().map(|minor| format!("manylinux_2_{minor}_{arch}"));
+                glibc_minors.chain([format!("manylinux2014_{arch}")]).collect()
             }
             Self::MacArm => ["14_0", "13_0", "12_0", "11_0"].map(|os| format!("macosx_{os}_arm64")).to_vec(),
             Self::Windows => vec!["win_amd64".to_owned()],
