@@ -39,7 +39,7 @@ use crate::folder::Flavour;
 const USAGE: &str = "\
 Usage: cargo xtask COMMAND
 
-  setup [--cuda] [--force]   find libtorch or fetch it (--cuda: with its CUDA libraries; --force: fetch again)
+  setup [--cuda] [--force]   find libtorch or fetch it (--cuda: with its CUDA libraries; --force: search and unpack anew)
   run [-- ARGUMENTS]         set up, build in release, start mindgap with the arguments
   test [-- ARGUMENTS]        set up, build, run all tests; the arguments go to `cargo test`
   doctor                     print what is there and what is missing
