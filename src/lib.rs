@@ -2,8 +2,14 @@
 
 pub mod config;
 pub mod dataset;
+#[cfg(feature = "torch")]
+pub mod engine;
+#[cfg(feature = "torch")]
+pub mod model;
 pub mod protocol;
 #[cfg(feature = "gui")]
 pub mod render;
 pub mod session;
+#[cfg(feature = "torch")]
+pub mod train;
 pub mod volume;

@@ -1,1 +1,242 @@
-//! The training configuration.
+//! The training configuration: a TOML file, validated before anything is read or computed.
+//!
+//! Field names carry the method's symbol where it has one. Presets are committed under `assets/presets/`.
+
+use super::{NetworkConfig, Preprocessing};
+use crate::volume::{LabelTable, Modality, Task};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+use thiserror::Error;
+
+/// One training run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainConfig {
+    /// Bundle id: task, source, target.
+    pub id: String,
+    pub version: String,
+    pub task: Task,
+    /// The labelled modality.
+    pub source: Modality,
+    /// The unlabelled modality.
+    pub target: Modality,
+    pub seed: u64,
+    /// A checkpoint is written every so many steps, and at every cancel.
+    pub checkpoint_every: u64,
+    /// What the model is not good for; goes into the card.
+    #[serde(default)]
+    pub limits: Vec<String>,
+    pub network: NetworkConfig,
+    pub preprocessing: Preprocessing,
+    pub translation: TranslationConfig,
+    pub segmentation: SegmentationConfig,
+    pub self_training: SelfTrainingConfig,
+    pub source_data: Vec<DataSource>,
+    pub target_data: Vec<DataSource>,
+}
+
+/// Where volumes come from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
+pub enum DataSource {
+    /// One file; paths are relative to the data folder.
+    Scan {
+        name: String,
+        image: PathBuf,
+        /// Source data only.
+        labels: Option<PathBuf>,
+        /// Which structures the label values are.
+        label_table: Option<String>,
+        /// Which tissues the label values are.
+        tissue_table: Option<String>,
+        licence: String,
+    },
+    /// Volumes of the program's own generator, seeds `first_seed .. first_seed + count`.
+    Phantoms { count: u64, first_seed: u64 },
+}
+
+/// Stage 1: the style transfer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TranslationConfig {
+    pub steps: u64,
+    pub batch: usize,
+    pub learning_rate: f64,
+    /// Weights of the reconstruction, cycle, content and adversarial terms.
+    pub lambda_reconstruction: f64,
+    pub lambda_cycle: f64,
+    pub lambda_content: f64,
+    pub lambda_adversarial: f64,
+}
+
+/// Stage 2: the segmentation net, first on real source images, then on mixed contrasts with the local feature mask.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SegmentationConfig {
+    pub warm_steps: u64,
+    pub warm_batch: usize,
+    pub warm_learning_rate: f64,
+    pub steps: u64,
+    /// Labelled slices a step, of which `translated` come from the style transfer, `restyled` from intensity curves and
+    /// the rest from label-map synthesis.
+    pub batch: usize,
+    pub translated: usize,
+    pub restyled: usize,
+    /// Unlabelled target slices a step, for the feature critic and the alignment.
+    pub target_batch: usize,
+    pub learning_rate: f64,
+    pub critic_learning_rate: f64,
+    /// Weight of L_adv, ramped over the first fifth of the steps.
+    pub lambda_alignment: f64,
+    /// Share of labelled slices from scans where there are phantoms too.
+    pub scan_share: f64,
+}
+
+/// Self-training on refined labels of target scans.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SelfTrainingConfig {
+    pub rounds: u64,
+    /// Steps a round.
+    pub steps: u64,
+    pub target_batch: usize,
+    pub learning_rate: f64,
+}
+
+/// What is wrong with a configuration.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    #[error("training configuration: {0}")]
+    Syntax(#[from] toml::de::Error),
+    #[error("training configuration, {field}: expected {expected}, got {got}")]
+    Value { field: String, expected: String, got: String },
+}
+
+impl TrainConfig {
+    /// Parses and checks a configuration.
+    pub fn parse(text: &str) -> Result<Self, ConfigError> {
+        let config: Self = toml::from_str(text)?;
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        let classes = self.task.table().entries.len() as i64 + 1;
+        let halvings = self.network.level_multiples.len() as u32;
+        let s = &self.segmentation;
+        let conditions = [
+            (self.source != self.target, "target", "the other modality than source".to_owned(), self.target.name().to_owned()),
+            (
+                self.network.classes == classes,
+                "network.classes",
+                format!("{classes} ({} and background)", self.task.name()),
+                self.network.classes.to_string(),
+            ),
+            (
+                (3..=5).contains(&halvings),
+                "network.level_multiples",
+                "3 to 5 levels".to_owned(),
+                halvings.to_string(),
+            ),
+            (
+                self.preprocessing.multiple % (1 << halvings.min(8)) == 0
+                    && self.preprocessing.size.iter().all(|s| s % self.preprocessing.multiple == 0),
+                "preprocessing.size",
+                format!("multiples of {}, itself a multiple of 2^{halvings}", self.preprocessing.multiple),
+                format!("{:?}", self.preprocessing.size),
+            ),
+            (
+                s.translated >= 1 && s.translated + s.restyled <= s.batch && s.target_batch >= 1,
+                "segmentation.batch",
+                "translated (at least 1) + restyled at most batch, and target_batch at least 1".to_owned(),
+                format!("{} + {} of {}, {}", s.translated, s.restyled, s.batch, s.target_batch),
+            ),
+            (self.checkpoint_every > 0, "checkpoint_every", "at least 1".to_owned(), "0".to_owned()),
+            (!self.source_data.is_empty(), "source_data", "at least one source".to_owned(), "none".to_owned()),
+            (!self.target_data.is_empty(), "target_data", "at least one source".to_owned(), "none".to_owned()),
+        ];
+        for (holds, field, expected, got) in conditions {
+            if !holds {
+                return Err(ConfigError::Value { field: field.to_owned(), expected, got });
+            }
+        }
+        self.source_data.iter().try_for_each(|data| self.check_source(data))?;
+        self.target_data.iter().try_for_each(check_target)
+    }
+
+    fn check_source(&self, data: &DataSource) -> Result<(), ConfigError> {
+        let DataSource::Scan { name, labels, label_table, tissue_table, .. } = data else { return Ok(()) };
+        let missing = |field: &str| ConfigError::Value {
+            field: format!("source_data \"{name}\", {field}"),
+            expected: "a value: source data are labelled".to_owned(),
+            got: "nothing".to_owned(),
+        };
+        labels.as_ref().ok_or_else(|| missing("labels"))?;
+        tissue_table.as_ref().ok_or_else(|| missing("tissue_table"))?;
+        let table = label_table.as_ref().ok_or_else(|| missing("label_table"))?;
+        match LabelTable::named(table) {
+            Ok(table) if table.task == self.task => Ok(()),
+            Ok(table) => Err(ConfigError::Value {
+                field: format!("source_data \"{name}\", label_table"),
+                expected: format!("a table of {}", self.task.name()),
+                got: table.name.clone(),
+            }),
+            Err(error) => Err(ConfigError::Value {
+                field: format!("source_data \"{name}\", label_table"),
+                expected: error.known,
+                got: error.got,
+            }),
+        }
+    }
+}
+
+/// Target labels must not even be named.
+fn check_target(data: &DataSource) -> Result<(), ConfigError> {
+    match data {
+        DataSource::Scan { name, labels: Some(labels), .. } => Err(ConfigError::Value {
+            field: format!("target_data \"{name}\", labels"),
+            expected: "nothing: target labels are never read in training".to_owned(),
+            got: labels.display().to_string(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// The committed configuration of that name, if there is one.
+pub fn preset_path(name: &str) -> Result<PathBuf, super::AssetError> {
+    Ok(super::assets_dir()?.join("presets").join(Path::new(name).with_extension("toml")))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn preset() -> String {
+        std::fs::read_to_string(preset_path("abdomen-ct-to-mr").unwrap()).unwrap()
+    }
+
+    #[test]
+    fn every_committed_preset_is_valid_and_named_after_its_bundle() {
+        let folder = super::super::assets_dir().unwrap().join("presets");
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let config = TrainConfig::parse(&std::fs::read_to_string(&path).unwrap());
+            let config = config.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            assert_eq!(path.file_stem().unwrap().to_str().unwrap(), config.id);
+        }
+    }
+
+    #[test]
+    fn a_configuration_that_names_target_labels_is_refused() {
+        let text = preset().replacen("image = \"totalseg_mr_abdomen/mr.nii.gz\"", "image = \"a.nii\"\nlabels = \"b.nii\"", 1);
+        let error = TrainConfig::parse(&text).unwrap_err().to_string();
+        assert!(error.contains("target labels are never read"), "{error}");
+    }
+
+    #[test]
+    fn a_misspelt_field_is_named() {
+        let error = TrainConfig::parse(&preset().replacen("seed =", "sead =", 1)).unwrap_err().to_string();
+        assert!(error.contains("sead"), "{error}");
+    }
+}

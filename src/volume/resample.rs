@@ -3,7 +3,7 @@
 //! Every resampling is a function of the two geometries alone, so the inverse of a chain is the same call with the
 //! geometries swapped; labels are only ever moved by nearest neighbour or by one-hot linear voting.
 
-use super::{Geometry, Reorientation, Volume};
+use super::{Geometry, LabelMap, Reorientation, Volume};
 use glam::{DMat4, DVec3};
 use rayon::prelude::*;
 
@@ -81,6 +81,26 @@ impl Resampler {
         })
     }
 
+    /// The label with the largest trilinear weight around each position: what linear interpolation of every label's
+    /// one-hot map and an argmax would give, without those maps. Ties go to the smaller value; 0 outside.
+    pub fn vote(&self, labels: &LabelMap) -> LabelMap {
+        self.sample(|voxel| {
+            let position = self.source_from_target.transform_point3(voxel);
+            let Some(corners) = corners(labels.dims(), position) else { return 0 };
+            let near = corners.map(|([i, j, k], weight)| (labels.at(i, j, k), weight));
+            let weight_of =
+                |label: u16| near.iter().filter(|(l, _)| *l == label).map(|(_, w)| w).sum::<f64>();
+            let mut best = (near[0].0, weight_of(near[0].0));
+            for &(label, _) in &near[1..] {
+                let weight = weight_of(label);
+                if weight > best.1 + 1e-9 || (weight > best.1 - 1e-9 && label < best.0) {
+                    best = (label, weight);
+                }
+            }
+            best.0
+        })
+    }
+
     fn sample<T: Send>(&self, value: impl Fn(DVec3) -> T + Sync) -> Volume<T> {
         let [ni, nj, nk] = self.target.dims();
         let voxels: Vec<T> = (0..nj * nk)
@@ -117,7 +137,19 @@ fn subsample_offsets(counts: [usize; 3]) -> Vec<DVec3> {
 
 /// Weighted mean of the finite voxels around `position` (voxel space); edges are extended by half a voxel.
 fn trilinear(volume: &Volume<f32>, position: DVec3) -> Option<f32> {
-    let dims = volume.dims();
+    let (mut sum, mut weight) = (0.0f64, 0.0f64);
+    for ([i, j, k], w) in corners(volume.dims(), position)? {
+        let value = volume.at(i, j, k);
+        if w > 0.0 && value.is_finite() {
+            sum += w * f64::from(value);
+            weight += w;
+        }
+    }
+    (weight > 0.0).then(|| (sum / weight) as f32)
+}
+
+/// The eight voxels around `position` and their trilinear weights; `None` beyond the grid's outer faces.
+fn corners(dims: [usize; 3], position: DVec3) -> Option<[([usize; 3], f64); 8]> {
     let mut low = [0usize; 3];
     let mut high = [0usize; 3];
     let mut fraction = [0.0f64; 3];
@@ -132,22 +164,16 @@ fn trilinear(volume: &Volume<f32>, position: DVec3) -> Option<f32> {
         high[axis] = (low[axis] + 1).min(dims[axis] - 1);
         fraction[axis] = clamped - low[axis] as f64;
     }
-    let (mut sum, mut weight) = (0.0f64, 0.0f64);
-    for corner in 0..8u8 {
-        let mut w = 1.0;
+    Some(std::array::from_fn(|corner| {
+        let mut weight = 1.0;
         let mut index = [0usize; 3];
         for axis in 0..3 {
             let upper = corner >> axis & 1 == 1;
-            w *= if upper { fraction[axis] } else { 1.0 - fraction[axis] };
+            weight *= if upper { fraction[axis] } else { 1.0 - fraction[axis] };
             index[axis] = if upper { high[axis] } else { low[axis] };
         }
-        let value = volume.at(index[0], index[1], index[2]);
-        if w > 0.0 && value.is_finite() {
-            sum += w * f64::from(value);
-            weight += w;
-        }
-    }
-    (weight > 0.0).then(|| (sum / weight) as f32)
+        (index, weight)
+    }))
 }
 
 #[cfg(test)]

@@ -14,10 +14,16 @@ pub use error::IoError;
 pub use nifti::HeaderInfo;
 
 use super::{LabelMap, Scaling, Scan, Volume, Voxels, geometry_equal};
+use std::io::Write;
 use std::path::Path;
 
 /// Two grids closer than this, in mm at every corner, are one grid: float32 headers round by less.
 const SAME_GRID_MM: f64 = 1e-3;
+
+/// Writes some bytes as a file, whole or not at all: checkpoints, cards, reports.
+pub fn write_file(path: &Path, bytes: &[u8]) -> Result<Receipt, IoError> {
+    atomic::replace(path, |writer| writer.write_all(bytes), |_| Ok(()))
+}
 
 /// Reads the scan in `path`, or the first volume of it if there are several (a warning says so).
 pub fn open(path: &Path) -> Result<Scan, IoError> {

@@ -1,0 +1,123 @@
+//! The serving loop.
+
+use super::device::Devices;
+use super::jobs::{self, JobContext, ModelCache};
+use super::libtorch::CudaLibrary;
+use super::mailbox::Mailbox;
+use super::{LIBTORCH_VERSION, training};
+use crate::protocol::{
+    Command, EngineInfo, Event, FrameError, JobError, JobId, PROTOCOL_VERSION, Request, read_frame, write_frame,
+};
+use std::io::{Read, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+/// Answers commands from `input` on `output` until `input` ends.
+///
+/// The calling thread becomes the one that owns every tensor. A panic within a job is reported as that job's failure.
+pub fn serve(
+    input: impl Read + Send + 'static,
+    output: impl Write + Send + 'static,
+    cuda_library: &CudaLibrary,
+) -> Result<(), FrameError> {
+    let (events, outbox) = channel::<Event>();
+    let sender = std::thread::spawn(move || send(output, &outbox));
+    let devices = Devices::find(cuda_library);
+    let automatic = devices.choose(Default::default()).unwrap_or(tch::Device::Cpu);
+    post(
+        &events,
+        Event::Hello(EngineInfo {
+            protocol: PROTOCOL_VERSION,
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            libtorch: LIBTORCH_VERSION.to_owned(),
+            device: devices.describe(automatic),
+            cuda: devices.describe_cuda(),
+        }),
+    );
+    let mailbox = Mailbox::default();
+    let reader = {
+        let mailbox = mailbox.clone();
+        std::thread::spawn(move || {
+            let outcome = receive(input, &mailbox);
+            mailbox.close();
+            outcome
+        })
+    };
+    let mut cache = ModelCache::default();
+    while let Some((job, request)) = mailbox.next() {
+        let context = JobContext { job, mailbox: &mailbox, events: &events, devices: &devices };
+        run(&context, *request, &mut cache);
+        mailbox.forget(job);
+    }
+    drop(events);
+    // The window may have gone first; there is nobody left to tell.
+    let _ = sender.join();
+    reader.join().unwrap_or(Ok(()))
+}
+
+/// Runs one job to the event that ends it.
+fn run(context: &JobContext, request: Request, cache: &mut ModelCache) {
+    let job = context.job;
+    if context.cancelled() {
+        return context.post(Event::Cancelled { job });
+    }
+    let outcome = catch_unwind(AssertUnwindSafe(|| match request {
+        Request::Segment(request) => jobs::segment(context, request, cache),
+        Request::Translate(request) => jobs::translate(context, request, cache),
+        Request::Train(request) => training::train(context, request),
+    }));
+    let end = match outcome {
+        Ok(Ok(event)) => event,
+        Ok(Err(jobs::JobFailure::Cancelled)) => Event::Cancelled { job },
+        Ok(Err(jobs::JobFailure::Failed(error))) => Event::Failed { job, error },
+        Err(panic) => {
+            // Whatever the job left half-made is not trusted.
+            *cache = ModelCache::default();
+            Event::Failed { job, error: describe_panic(job, panic.as_ref()) }
+        }
+    };
+    context.post(end);
+}
+
+fn describe_panic(job: JobId, panic: &(dyn std::any::Any + Send)) -> JobError {
+    let text = panic
+        .downcast_ref::<String>()
+        .cloned()
+        .or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_owned()))
+        .unwrap_or_else(|| "no reason given".to_owned());
+    JobError {
+        message: "The model engine failed inside".to_owned(),
+        remedy: "Try again; if it fails again, report the details".to_owned(),
+        details: format!("job {}: {text}", job.0),
+    }
+}
+
+fn receive(input: impl Read, mailbox: &Mailbox) -> Result<(), FrameError> {
+    let mut input = std::io::BufReader::with_capacity(1 << 16, input);
+    while let Some(command) = read_frame::<Command>(&mut input)? {
+        match command {
+            // The client checks versions in both directions: ours was in the hello it has from us.
+            Command::Hello { protocol, program } => {
+                tracing::debug!("client {program}, protocol {protocol}");
+            }
+            Command::Run { job, request } => mailbox.post(job, request),
+            Command::Cancel { job } => mailbox.cancel(job),
+        }
+    }
+    Ok(())
+}
+
+fn send(output: impl Write, outbox: &Receiver<Event>) {
+    let mut output = std::io::BufWriter::with_capacity(1 << 16, output);
+    for event in outbox {
+        if let Err(error) = write_frame(&mut output, &event) {
+            tracing::debug!("client stream: {error}");
+            return;
+        }
+    }
+}
+
+/// Sends an event; a client that has gone is no error of the engine's.
+fn post(events: &Sender<Event>, event: Event) {
+    let _ = events.send(event);
+}

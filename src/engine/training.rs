@@ -1,0 +1,37 @@
+//! A training run as a job.
+
+use super::jobs::{JobContext, JobFailure, failed};
+use crate::protocol::{Event, TrainRequest};
+use crate::train::{self, Observer, TrainError, TrainJob};
+
+/// Trains to the end, or to a cancel, which keeps the checkpoint.
+pub fn train(context: &JobContext, request: TrainRequest) -> Result<Event, JobFailure> {
+    let device = context.start(request.device)?;
+    let job = TrainJob {
+        config_text: request.config,
+        data_dir: request.base_dir,
+        out_dir: request.out_dir,
+        resume: request.resume,
+        device,
+    };
+    let mut reporter = Reporter(context);
+    match train::train(&job, &mut reporter) {
+        Ok(card) => {
+            Ok(Event::Trained { job: context.job, bundle_dir: job.out_dir, card: Box::new(card) })
+        }
+        Err(TrainError::Cancelled) => Err(JobFailure::Cancelled),
+        Err(error) => Err(failed("Training stopped", "The last checkpoint is kept; `--resume` goes on from it", error)),
+    }
+}
+
+struct Reporter<'a, 'b>(&'a JobContext<'b>);
+
+impl Observer for Reporter<'_, '_> {
+    fn progress(&mut self, phase: &str, done: u64, total: u64, note: &str) {
+        self.0.progress(phase, done, total, note);
+    }
+
+    fn cancelled(&self) -> bool {
+        self.0.cancelled()
+    }
+}

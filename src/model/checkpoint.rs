@@ -1,0 +1,137 @@
+//! Weights to safetensors and back, verified whole before any of them is used.
+//!
+//! Only safetensors is accepted: other formats can carry code. A file is checked for every name, shape, type and value
+//! in both directions first and copied then, so that a mismatch never leaves half-loaded networks.
+
+use safetensors::tensor::{Dtype, TensorView};
+use safetensors::{SafeTensorError, SafeTensors};
+use std::collections::{BTreeMap, HashMap};
+use tch::nn::VarStore;
+use tch::{Kind, TchError, Tensor};
+use thiserror::Error;
+
+/// Why weights were refused.
+#[derive(Debug, Error)]
+pub enum WeightsError {
+    #[error("weights: not a safetensors file ({0})")]
+    Format(#[from] SafeTensorError),
+    #[error("weights: do not fit the networks of the card: {}", .0.join("; "))]
+    Mismatch(Vec<String>),
+    #[error("weights: {0}")]
+    Torch(#[from] TchError),
+}
+
+/// Storage type of the values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Precision {
+    /// Two bytes a value: bundles.
+    Half,
+    /// Four bytes: checkpoints.
+    Full,
+}
+
+/// How many differences an error lists.
+const LISTED: usize = 5;
+
+/// Named tensors as one safetensors file.
+pub fn to_bytes<'a>(
+    tensors: impl IntoIterator<Item = (String, &'a Tensor)>,
+    precision: Precision,
+) -> Result<Vec<u8>, WeightsError> {
+    let mut packed = BTreeMap::new();
+    for (name, tensor) in tensors {
+        let (kind, dtype) = match (tensor.kind(), precision) {
+            (Kind::Uint8, _) => (Kind::Uint8, Dtype::U8),
+            (_, Precision::Half) => (Kind::Half, Dtype::F16),
+            (_, Precision::Full) => (Kind::Float, Dtype::F32),
+        };
+        let flat = tensor.detach().f_to_device(tch::Device::Cpu)?.f_to_kind(kind)?.f_contiguous()?;
+        let mut bytes = vec![0u8; flat.numel() * kind.elt_size_in_bytes()];
+        flat.f_copy_data_u8(&mut bytes, flat.numel())?;
+        let shape: Vec<usize> = tensor.size().iter().map(|&d| d as usize).collect();
+        packed.insert(name, (dtype, shape, bytes));
+    }
+    let views = packed
+        .iter()
+        .map(|(name, (dtype, shape, bytes))| {
+            Ok((name.as_str(), TensorView::new(*dtype, shape.clone(), bytes)?))
+        })
+        .collect::<Result<Vec<_>, SafeTensorError>>()?;
+    Ok(safetensors::serialize(views, None)?)
+}
+
+/// All tensors of a safetensors file, as float32 (or bytes where they were stored as bytes).
+pub fn from_bytes(bytes: &[u8]) -> Result<BTreeMap<String, Tensor>, WeightsError> {
+    let file = SafeTensors::deserialize(bytes)?;
+    let mut tensors = BTreeMap::new();
+    for (name, view) in file.tensors() {
+        let (kind, wanted) = match view.dtype() {
+            Dtype::U8 => (Kind::Uint8, Kind::Uint8),
+            Dtype::F16 => (Kind::Half, Kind::Float),
+            Dtype::F32 => (Kind::Float, Kind::Float),
+            other => return Err(WeightsError::Mismatch(vec![format!("{name} is stored as {other:?}")])),
+        };
+        let shape: Vec<i64> = view.shape().iter().map(|&d| d as i64).collect();
+        let tensor = Tensor::f_from_data_size(view.data(), &shape, kind)?.f_to_kind(wanted)?;
+        tensors.insert(name, tensor);
+    }
+    Ok(tensors)
+}
+
+/// Copies loaded tensors into a store, all or none.
+pub fn load_into(store: &VarStore, loaded: &BTreeMap<String, Tensor>) -> Result<(), WeightsError> {
+    let variables = store.variables();
+    let differences = differences(&variables, loaded)?;
+    if !differences.is_empty() {
+        return Err(WeightsError::Mismatch(differences));
+    }
+    tch::no_grad(|| {
+        for (name, variable) in &variables {
+            if let Some(tensor) = loaded.get(name) {
+                let mut variable = variable.shallow_clone();
+                variable.f_copy_(&tensor.f_to_device(variable.device())?)?;
+            }
+        }
+        Ok(())
+    })
+}
+
+/// The tensors under `prefix.`, with the prefix taken off.
+pub fn with_prefix(loaded: &BTreeMap<String, Tensor>, prefix: &str) -> BTreeMap<String, Tensor> {
+    loaded
+        .iter()
+        .filter_map(|(name, tensor)| {
+            let rest = name.strip_prefix(prefix)?.strip_prefix('.')?;
+            Some((rest.to_owned(), tensor.shallow_clone()))
+        })
+        .collect()
+}
+
+fn differences(
+    variables: &HashMap<String, Tensor>,
+    loaded: &BTreeMap<String, Tensor>,
+) -> Result<Vec<String>, WeightsError> {
+    let mut found = Vec::new();
+    let names: BTreeMap<&String, &Tensor> = variables.iter().collect();
+    for (name, variable) in names {
+        match loaded.get(name) {
+            None => found.push(format!("{name} is missing")),
+            Some(tensor) if tensor.size() != variable.size() => {
+                found.push(format!("{name}: expected {:?}, got {:?}", variable.size(), tensor.size()));
+            }
+            Some(tensor) if tensor.f_isfinite()?.f_all()?.f_int64_value(&[])? == 0 => {
+                found.push(format!("{name} has values that are not finite"));
+            }
+            Some(_) => {}
+        }
+    }
+    found.extend(
+        loaded.keys().filter(|name| !variables.contains_key(*name)).map(|name| format!("{name} is unknown")),
+    );
+    let total = found.len();
+    if total > LISTED {
+        found.truncate(LISTED);
+        found.push(format!("and {} more", total - LISTED));
+    }
+    Ok(found)
+}

@@ -1,0 +1,45 @@
+//! Loss terms; symbols as in the method's description.
+
+use tch::{Kind, Reduction, Tensor};
+
+/// L_seg: cross-entropy + soft Dice over the foreground classes, summed over the batch.
+///
+/// `logits` (n, c, h, w); `labels` (n, h, w) int64.
+pub fn segmentation(logits: &Tensor, labels: &Tensor) -> Tensor {
+    let classes = logits.size()[1];
+    let cross_entropy = logits.cross_entropy_loss(labels, None::<&Tensor>, Reduction::Mean, -100, 0.0);
+    let probabilities = logits.softmax(1, Kind::Float).narrow(1, 1, classes - 1);
+    let truth = labels.one_hot(classes).permute([0, 3, 1, 2]).narrow(1, 1, classes - 1).to_kind(Kind::Float);
+    let over: &[i64] = &[0, 2, 3];
+    let overlap = (&probabilities * &truth).sum_dim_intlist(over, false, Kind::Float);
+    let total = (&probabilities + &truth).sum_dim_intlist(over, false, Kind::Float);
+    let dice = (overlap * 2.0 + 1.0) / (total + 1.0);
+    cross_entropy + (1.0 - dice.mean(Kind::Float))
+}
+
+/// L_Df: least squares, +1 for target-like source features, -1 for real target features.
+pub fn feature_critic(score_of_source: &Tensor, score_of_target: &Tensor) -> Tensor {
+    (score_of_source - 1.0).square().mean(Kind::Float) + (score_of_target + 1.0).square().mean(Kind::Float)
+}
+
+/// L_adv: target features are to be scored like source features; in loss mode each position weighs 1 + a.
+pub fn feature_alignment(score_of_target: &Tensor, mask: Option<&Tensor>) -> Tensor {
+    let error = (score_of_target - 1.0).square();
+    match mask {
+        None => error.mean(Kind::Float),
+        Some(mask) => {
+            let weight = mask.detach() + 1.0;
+            (&error * &weight).sum(Kind::Float) / weight.sum(Kind::Float)
+        }
+    }
+}
+
+/// Least-squares distance of critic scores from the value they should have.
+pub fn least_squares(score: &Tensor, wanted: f64) -> Tensor {
+    (score - wanted).square().mean(Kind::Float)
+}
+
+/// L1.
+pub fn absolute(a: &Tensor, b: &Tensor) -> Tensor {
+    (a - b).abs().mean(Kind::Float)
+}

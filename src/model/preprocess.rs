@@ -1,0 +1,290 @@
+//! From a scan to network slices, and the exact way back.
+//!
+//! Forward: permute axes (no interpolation) -> resample to the network's spacing -> window around the body -> scale
+//! intensities. Every step is a function of two geometries or of recorded numbers, so the way back is computed, never
+//! guessed. Network volumes have columns along i, rows along j, slices along k; in the axial plane i runs to the
+//! patient's right, j to anterior, k to superior.
+
+use crate::config::{Plane, Preprocessing};
+use crate::volume::{
+    Geometry, GeometryError, LabelMap, Modality, Reorientation, Resampler, Scan, Volume, reorient,
+};
+use thiserror::Error;
+
+/// A scan as the networks see it.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// Scaled intensities on the network grid, about [0, 1.3]; air and outside are 0.
+    pub slices: Volume<f32>,
+    /// Measured intensity (HU or a.u.) that network value 1 stands for, and that 0 stands for.
+    pub intensity_of_unit: [f32; 2],
+    /// The grid of the scan, to which results go back.
+    pub scan_geometry: Geometry,
+    pub warnings: Vec<String>,
+}
+
+/// Why a scan cannot be fed to the networks.
+#[derive(Debug, Error)]
+pub enum PrepareError {
+    #[error(
+        "the scan has {got:?} voxels; the networks need at least {min} x {min} in the plane of the slices"
+    )]
+    TooSmall { got: [usize; 3], min: usize },
+    #[error("the scan's intensities are all equal or not finite; there is nothing to segment")]
+    Flat,
+    #[error("the resampled grid cannot be built: {0}")]
+    Geometry(#[from] GeometryError),
+    #[error(
+        "the scan would need {got} network slices of {columns} x {rows}; its spacing of {spacing_mm:?} mm is probably wrong"
+    )]
+    TooLarge { got: usize, columns: usize, rows: usize, spacing_mm: [f64; 3] },
+}
+
+/// Fewer voxels than this across a slice cannot show an organ.
+const MIN_IN_PLANE: usize = 16;
+/// No body needs more network voxels than this (a 600 x 600 x 2000 mm scan at 1 mm would).
+const MAX_NETWORK_VOXELS: usize = 1 << 29;
+
+/// Runs the forward chain.
+pub fn prepare(scan: &Scan, modality: Modality, settings: &Preprocessing) -> Result<Prepared, PrepareError> {
+    let values = scan.to_f32();
+    prepare_volume(&values, modality, settings)
+}
+
+/// The forward chain on measured values.
+pub fn prepare_volume(
+    values: &Volume<f32>,
+    modality: Modality,
+    settings: &Preprocessing,
+) -> Result<Prepared, PrepareError> {
+    let scan_geometry = values.geometry().clone();
+    let permutation = slice_order(&scan_geometry, settings.plane);
+    let turned = reorient(values, permutation);
+    let spacing = turned.geometry().spacing_mm();
+    let wanted = [0, 1, 2].map(|axis| match settings.spacing_mm[axis] {
+        0.0 => spacing[axis],
+        mm => mm,
+    });
+    let dims = turned.dims();
+    if dims[0] < MIN_IN_PLANE || dims[1] < MIN_IN_PLANE {
+        return Err(PrepareError::TooSmall { got: scan_geometry.dims(), min: MIN_IN_PLANE });
+    }
+    let grid = turned.geometry().with_spacing(wanted)?;
+    if grid.len() > MAX_NETWORK_VOXELS {
+        let [columns, rows, got] = grid.dims();
+        return Err(PrepareError::TooLarge { got, columns, rows, spacing_mm: spacing });
+    }
+    let outside = outside_value(modality);
+    let coarse = Resampler::new(turned.geometry(), &grid).linear(&turned, outside);
+    let (low, high) = intensity_window(&coarse, modality, settings)?;
+    let body_threshold = match modality {
+        Modality::Ct => -300.0,
+        Modality::Mr => 0.03 * high,
+    };
+    let window = body_window(&coarse, body_threshold, settings)?;
+    let cropped = Resampler::new(&grid, &window).nearest(&coarse, outside);
+    let top = match modality {
+        Modality::Ct => 1.0,
+        Modality::Mr => settings.mr_clip,
+    };
+    let slices =
+        cropped.map(|&v| if v.is_finite() { ((v - low) / (high - low)).clamp(0.0, top) } else { 0.0 });
+    let mut warnings = Vec::new();
+    if !scan_geometry.spacing_known() {
+        warnings.push("The scan's voxel size is unknown; the networks took it as 1 mm.".to_owned());
+    }
+    if !scan_geometry.orientation_known() {
+        warnings.push("The scan's orientation is unknown; left and right may be exchanged.".to_owned());
+    }
+    Ok(Prepared { slices, intensity_of_unit: [low, high], scan_geometry, warnings })
+}
+
+/// The same grid chain for a label map that belongs to a prepared scan: nearest neighbour.
+pub fn prepare_labels<T: Copy + Default + Send + Sync>(labels: &Volume<T>, prepared: &Prepared) -> Volume<T> {
+    Resampler::new(labels.geometry(), prepared.slices.geometry()).nearest(labels, T::default())
+}
+
+impl Prepared {
+    /// Labels on the network grid, taken back to the scan's grid by one-hot linear voting; 0 outside the window.
+    pub fn labels_to_scan(&self, labels: &LabelMap) -> LabelMap {
+        Resampler::new(labels.geometry(), &self.scan_geometry).vote(labels)
+    }
+
+    /// Values on the network grid, taken back to the scan's grid; `outside` beyond the window.
+    pub fn values_to_scan(&self, values: &Volume<f32>, outside: f32) -> Volume<f32> {
+        Resampler::new(values.geometry(), &self.scan_geometry).linear(values, outside)
+    }
+
+    /// The network slice that a world position lies in.
+    pub fn slice_of(&self, world_mm: [f64; 3]) -> usize {
+        let geometry = self.slices.geometry();
+        let voxel = geometry.voxel_from_world().transform_point3(world_mm.into());
+        let last = geometry.dims()[2] - 1;
+        voxel.z.round().clamp(0.0, last as f64) as usize
+    }
+
+    /// The grid of one network slice, placed in the world.
+    pub fn slab_geometry(&self, slice: usize) -> Result<Geometry, GeometryError> {
+        let [w, h, _] = self.slices.dims();
+        self.slices.geometry().window([0, 0, slice as i64], [w, h, 1])
+    }
+}
+
+/// What an unmeasured position is worth.
+pub fn outside_value(modality: Modality) -> f32 {
+    match modality {
+        Modality::Ct => -1024.0,
+        Modality::Mr => 0.0,
+    }
+}
+
+/// The axis order in which slices come last.
+fn slice_order(geometry: &Geometry, plane: Plane) -> Reorientation {
+    let spacing = geometry.spacing_mm();
+    let thickest = (0..3).fold(0, |a, b| if spacing[b] > spacing[a] { b } else { a });
+    let finest = spacing.iter().copied().fold(f64::INFINITY, f64::min);
+    match plane {
+        // A nearly isotropic volume has no acquired slices to respect.
+        Plane::Acquired if spacing[thickest] > 2.0 * finest => {
+            let in_plane: Vec<usize> = (0..3).filter(|&axis| axis != thickest).collect();
+            Reorientation { voxel_axis_of_world: [in_plane[0], in_plane[1], thickest], flipped: [false; 3] }
+        }
+        _ => geometry.reorientation(),
+    }
+}
+
+fn intensity_window(
+    values: &Volume<f32>,
+    modality: Modality,
+    settings: &Preprocessing,
+) -> Result<(f32, f32), PrepareError> {
+    let (low, high) = match modality {
+        Modality::Ct => (settings.ct_window_hu[0], settings.ct_window_hu[1]),
+        Modality::Mr => {
+            let mut finite: Vec<f32> = values.voxels().iter().copied().filter(|v| v.is_finite()).collect();
+            if finite.is_empty() {
+                return Err(PrepareError::Flat);
+            }
+            let rank = ((finite.len() - 1) as f32 * settings.mr_percentile / 100.0).round() as usize;
+            (0.0, *finite.select_nth_unstable_by(rank, f32::total_cmp).1)
+        }
+    };
+    let first = values.voxels().first().copied();
+    let flat = values.voxels().iter().all(|v| Some(*v) == first || !v.is_finite());
+    if flat || high <= low { Err(PrepareError::Flat) } else { Ok((low, high)) }
+}
+
+/// The in-plane window around the body: its centre, and at least the configured size.
+fn body_window(
+    values: &Volume<f32>,
+    threshold: f32,
+    settings: &Preprocessing,
+) -> Result<Geometry, GeometryError> {
+    let [ni, nj, nk] = values.dims();
+    let mut columns = vec![0usize; ni];
+    let mut rows = vec![0usize; nj];
+    for (offset, &value) in values.voxels().iter().enumerate() {
+        if value > threshold {
+            columns[offset % ni] += 1;
+            rows[offset / ni % nj] += 1;
+        }
+    }
+    // A column counts as body where at least 2 % of its voxels do: noise and a patient table's edge do not.
+    let span = |counts: &[usize], depth: usize| {
+        let enough = (depth / 50).max(1);
+        let first = counts.iter().position(|&n| n >= enough).unwrap_or(0);
+        let last = counts.iter().rposition(|&n| n >= enough).unwrap_or(counts.len() - 1);
+        (first as i64, last as i64)
+    };
+    let fit = |(first, last): (i64, i64), least: usize| {
+        let needed = (last - first + 1) as usize;
+        let size = if needed <= least + settings.multiple / 2 {
+            least
+        } else {
+            needed.div_ceil(settings.multiple) * settings.multiple
+        };
+        ((first + last + 1 - size as i64).div_euclid(2), size)
+    };
+    let (start_i, size_i) = fit(span(&columns, nj * nk), settings.size[0]);
+    let (start_j, size_j) = fit(span(&rows, ni * nk), settings.size[1]);
+    values.geometry().window([start_i, start_j, 0], [size_i, size_j, nk])
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use glam::{DMat4, DVec3};
+
+    fn settings() -> Preprocessing {
+        Preprocessing {
+            plane: Plane::Axial,
+            spacing_mm: [3.0; 3],
+            size: [64, 48],
+            multiple: 16,
+            ct_window_hu: [-160.0, 240.0],
+            mr_percentile: 99.5,
+            mr_clip: 1.3,
+        }
+    }
+
+    /// A bright ball near the patient's right, front and top, in a body of 0 HU, on a grid with the given axes.
+    fn ball(world_from_voxel: DMat4, dims: [usize; 3]) -> Volume<f32> {
+        let geometry = Geometry::new(dims, world_from_voxel).unwrap();
+        let affine = geometry.world_from_voxel();
+        Volume::from_fn(geometry, |i, j, k| {
+            let world = affine.transform_point3(DVec3::new(i as f64, j as f64, k as f64));
+            let body = (world.x / 80.0).powi(2) + (world.y / 60.0).powi(2) < 1.0;
+            let ball = world.distance(DVec3::new(30.0, 15.0, 20.0)) < 18.0;
+            if ball {
+                200.0
+            } else if body {
+                0.0
+            } else {
+                -1000.0
+            }
+        })
+    }
+
+    #[test]
+    fn labels_return_to_where_they_were_in_every_axis_order_and_flip() {
+        for perm in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+            for signs in 0..8u8 {
+                let mut affine = DMat4::ZERO;
+                let mut dims = [0; 3];
+                let extent = [90.0, 70.0, 40.0];
+                for world in 0..3 {
+                    let flip = if signs >> world & 1 == 1 { -1.0 } else { 1.0 };
+                    let mm = [2.0, 2.5, 4.0][world];
+                    affine.col_mut(perm[world])[world] = flip * mm;
+                    dims[perm[world]] = (2.0 * extent[world] / mm) as usize;
+                    affine.w_axis[world] = -flip * extent[world];
+                }
+                affine.w_axis[3] = 1.0;
+                let volume = ball(affine, dims);
+                let prepared = prepare_volume(&volume, Modality::Ct, &settings()).unwrap();
+                let found = prepared.slices.map(|&v| u16::from(v > 0.7));
+                let back = prepared.labels_to_scan(&found);
+                let truth = volume.map(|&v| u16::from(v > 100.0));
+                let both =
+                    back.voxels().iter().zip(truth.voxels()).filter(|(a, b)| **a == 1 && **b == 1).count();
+                let sum = back.voxels().iter().chain(truth.voxels()).filter(|v| **v == 1).count();
+                let dice = 2.0 * both as f64 / sum as f64;
+                assert!(dice > 0.9, "axes {perm:?} signs {signs:03b}: Dice {dice:.3}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_constant_or_tiny_scan_is_refused_in_words() {
+        let geometry = Geometry::axis_aligned([64, 64, 4], [3.0; 3], [0.0; 3]).unwrap();
+        let flat = Volume::from_fn(geometry, |_, _, _| 5.0f32);
+        assert!(matches!(prepare_volume(&flat, Modality::Mr, &settings()), Err(PrepareError::Flat)));
+        let small = Geometry::axis_aligned([4, 64, 4], [3.0; 3], [0.0; 3]).unwrap();
+        let small = Volume::from_fn(small, |i, _, _| i as f32);
+        assert!(matches!(
+            prepare_volume(&small, Modality::Mr, &settings()),
+            Err(PrepareError::TooSmall { .. })
+        ));
+    }
+}

@@ -1,0 +1,195 @@
+//! Training batches, made on a thread of their own while the networks work on the last one.
+//!
+//! Every batch is drawn from a generator seeded with (seed, phase, step): the order in which they are made, and whether
+//! a run was interrupted, changes nothing.
+
+use super::data::TrainData;
+use super::schedule::Phase;
+use crate::config::train::TrainConfig;
+use crate::dataset::case::{Case, CurvedPlane, GeometryRange, Sample};
+use crate::dataset::{contrast, degrade};
+use crate::volume::Volume;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread::Scope;
+
+/// Plain pixels of one step; every image is `size[0]` x `size[1]`.
+#[derive(Debug, Default)]
+pub struct Batch {
+    pub size: [usize; 2],
+    /// Real source images for the style transfer; the first ones of them are to be translated in the adaptation.
+    pub source: Vec<Vec<f32>>,
+    pub source_labels: Vec<Vec<u8>>,
+    /// Restyled, painted or (in the warm-up) real labelled images.
+    pub labelled: Vec<Vec<f32>>,
+    pub labels: Vec<Vec<u8>>,
+    /// Target images; in self-training with labels of the net's own.
+    pub target: Vec<Vec<f32>>,
+    pub pseudo_labels: Vec<Vec<u8>>,
+}
+
+/// The net's own refined labels of the target scans, by case.
+pub type PseudoLabels = Arc<Vec<Volume<u8>>>;
+
+/// Batches made ahead of the networks.
+const AHEAD: usize = 3;
+
+/// Starts the producer; the receiver yields one batch a step of `steps`.
+pub fn produce<'scope, 'env>(
+    scope: &'scope Scope<'scope, 'env>,
+    phase: Phase,
+    config: &'env TrainConfig,
+    data: &'env TrainData,
+    steps: Range<u64>,
+    pseudo_labels: PseudoLabels,
+) -> Receiver<Batch> {
+    let (sender, receiver) = sync_channel(AHEAD);
+    scope.spawn(move || {
+        for step in steps {
+            let batch = draw(phase, config, data, step, &pseudo_labels);
+            // The receiver is gone when the phase was cancelled.
+            if sender.send(batch).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+fn draw(phase: Phase, config: &TrainConfig, data: &TrainData, step: u64, pseudo: &PseudoLabels) -> Batch {
+    let mut rng = ChaCha8Rng::seed_from_u64(config.seed);
+    rng.set_stream(phase.index() << 40 | step);
+    let mut artist = Artist { rng, config, data, batch: Batch { size: config.preprocessing.size, ..Batch::default() } };
+    match phase {
+        Phase::Translate => {
+            for _ in 0..config.translation.batch {
+                artist.add_source(&GeometryRange::TARGET);
+                artist.add_target(&GeometryRange::TARGET, false);
+            }
+        }
+        Phase::Warm => {
+            for _ in 0..config.segmentation.warm_batch {
+                artist.add_real();
+            }
+        }
+        Phase::Adapt | Phase::SelfTrain(_) => {
+            let s = &config.segmentation;
+            (0..s.translated).for_each(|_| artist.add_source(&GeometryRange::SOURCE));
+            (0..s.restyled).for_each(|_| artist.add_restyled());
+            (s.translated + s.restyled..s.batch).for_each(|_| artist.add_painted());
+            match phase {
+                Phase::SelfTrain(_) => (0..config.self_training.target_batch).for_each(|_| artist.add_pseudo(pseudo)),
+                _ => (0..s.target_batch).for_each(|_| artist.add_target(&GeometryRange::TARGET, true)),
+            }
+        }
+    }
+    artist.batch
+}
+
+/// Draws samples into one batch.
+struct Artist<'a> {
+    rng: ChaCha8Rng,
+    config: &'a TrainConfig,
+    data: &'a TrainData,
+    batch: Batch,
+}
+
+impl<'a> Artist<'a> {
+    fn add_source(&mut self, range: &GeometryRange) {
+        let sample = self.source_sample(range);
+        self.batch.source.push(sample.image);
+        self.batch.source_labels.push(sample.labels);
+    }
+
+    fn add_real(&mut self) {
+        let mut sample = self.source_sample(&GeometryRange::SOURCE);
+        degrade::perturb(&mut self.rng, &mut sample.image);
+        self.batch.labelled.push(sample.image);
+        self.batch.labels.push(sample.labels);
+    }
+
+    fn add_restyled(&mut self) {
+        let sample = self.source_sample(&GeometryRange::SOURCE);
+        let size = self.batch.size;
+        let references: Vec<Vec<f32>> = (0..2)
+            .map(|_| self.target_plane(&GeometryRange::TARGET).1)
+            .collect();
+        let mut image = contrast::restyle(&mut self.rng, &sample, &references);
+        degrade::degrade(&mut self.rng, &mut image, size);
+        self.batch.labelled.push(image);
+        self.batch.labels.push(sample.labels);
+    }
+
+    fn add_painted(&mut self) {
+        let mut sample = self.source_sample(&GeometryRange::SOURCE);
+        let size = self.batch.size;
+        contrast::vary_anatomy(&mut self.rng, &mut sample, size);
+        let mut image = contrast::paint(&mut self.rng, &sample.tissues, size);
+        degrade::degrade(&mut self.rng, &mut image, size);
+        self.batch.labelled.push(image);
+        self.batch.labels.push(sample.labels);
+    }
+
+    fn add_target(&mut self, range: &GeometryRange, perturbed: bool) {
+        let (_, mut image, _) = self.target_plane(range);
+        if perturbed {
+            degrade::perturb(&mut self.rng, &mut image);
+        }
+        self.batch.target.push(image);
+    }
+
+    /// A slice of a target scan with the net's own labels of it.
+    fn add_pseudo(&mut self, pseudo: &PseudoLabels) {
+        let index = self.rng.random_range(0..pseudo.len());
+        let case = &self.data.target[index];
+        let plane = self.plane_through(case, &GeometryRange::TARGET, None);
+        let mut image = plane.linear(&case.image);
+        if self.rng.random_bool(0.5) {
+            image = contrast::recolour(&mut self.rng, &image);
+        }
+        degrade::perturb(&mut self.rng, &mut image);
+        self.batch.target.push(image);
+        self.batch.pseudo_labels.push(plane.nearest(&pseudo[index]));
+    }
+
+    fn target_plane(&mut self, range: &GeometryRange) -> (usize, Vec<f32>, CurvedPlane) {
+        let index = self.pick(self.data.target.len(), self.data.target_scans);
+        let case = &self.data.target[index];
+        let plane = self.plane_through(case, range, None);
+        (index, plane.linear(&case.image), plane)
+    }
+
+    fn source_sample(&mut self, range: &GeometryRange) -> Sample {
+        let index = self.pick(self.data.source.len(), self.data.source_scans);
+        let case = &self.data.source[index];
+        let range_of_slices = case.annotation.as_ref().map(|annotation| annotation.labelled_slices);
+        let plane = self.plane_through(case, range, range_of_slices);
+        let (tissues, labels) = match &case.annotation {
+            Some(annotation) => (plane.nearest(&annotation.tissues), plane.nearest(&annotation.labels)),
+            None => (Vec::new(), Vec::new()),
+        };
+        Sample { image: plane.linear(&case.image), tissues, labels }
+    }
+
+    /// Scans come first among the cases and are drawn with the configured share.
+    fn pick(&mut self, cases: usize, scans: usize) -> usize {
+        let from_scans = scans == cases || (scans > 0 && self.rng.random_bool(self.config.segmentation.scan_share));
+        if from_scans { self.rng.random_range(0..scans) } else { self.rng.random_range(scans..cases) }
+    }
+
+    /// Around a slice of the labelled range, a little beyond it, and one time in eight anywhere.
+    fn plane_through(&mut self, case: &Case, range: &GeometryRange, labelled: Option<[usize; 2]>) -> CurvedPlane {
+        let dims = case.image.dims();
+        let last = (dims[2] - 1) as f32;
+        let slice = match labelled {
+            Some([first, end]) if !self.rng.random_bool(0.125) => {
+                self.rng.random_range(first as f32 - 3.0..end as f32 + 3.0).clamp(0.0, last)
+            }
+            _ => self.rng.random_range(0.0..=last),
+        };
+        CurvedPlane::draw(&mut self.rng, dims, self.batch.size, slice, range)
+    }
+}

@@ -1,0 +1,164 @@
+//! Training: from a configuration and a data folder to a verified bundle.
+//!
+//! Two stages, as in the method: the style transfer on unpaired slices (global alignment); then the segmentation net,
+//! warmed up on real source images and taught with translated, restyled and painted contrasts while the feature critic
+//! and the local feature mask work on target slices (local alignment), and at last on its own refined labels of the
+//! target scans. Invariant: a target label is never read; batches are a function of (seed, phase, step) alone, so a run
+//! that was stopped and resumed sees what a straight run sees.
+
+mod adam;
+mod batches;
+mod data;
+mod record;
+mod schedule;
+mod segmentation;
+mod state;
+mod translation;
+
+use crate::config::train::{ConfigError, TrainConfig};
+use crate::config::{BundleError, Card};
+use crate::model::infer::InferError;
+use crate::model::checkpoint::WeightsError;
+use crate::volume::io::IoError;
+use schedule::Phase;
+use state::TrainState;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+use tch::{Device, TchError};
+use thiserror::Error;
+
+/// Why a training stopped without a bundle.
+#[derive(Debug, Error)]
+pub enum TrainError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error("training data: {0}")]
+    Data(String),
+    #[error(transparent)]
+    Io(#[from] IoError),
+    #[error("{}: {source}", path.display())]
+    Folder { path: PathBuf, source: std::io::Error },
+    #[error("checkpoint: {0}")]
+    Checkpoint(String),
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    #[error(transparent)]
+    Infer(#[from] InferError),
+    #[error(transparent)]
+    Torch(#[from] TchError),
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    #[error("{phase}, step {step}: the loss is not finite; a smaller learning rate may help")]
+    Diverged { phase: &'static str, step: u64 },
+    #[error("cancelled; the checkpoint is kept and `--resume` goes on from it")]
+    Cancelled,
+}
+
+/// Who watches a training.
+pub trait Observer {
+    /// Steps of a phase done so far, and what there is to say about them.
+    fn progress(&mut self, phase: &str, done: u64, total: u64, note: &str);
+    /// Whether to stop after this step.
+    fn cancelled(&self) -> bool;
+}
+
+/// What is trained, from what, and where it goes.
+#[derive(Debug, Clone)]
+pub struct TrainJob {
+    /// The configuration file, verbatim; it becomes part of the card.
+    pub config_text: String,
+    /// Folder that data paths are relative to.
+    pub data_dir: PathBuf,
+    /// Checkpoints and, at the end, `card.json` and `weights.safetensors`.
+    pub out_dir: PathBuf,
+    pub resume: bool,
+    pub device: Device,
+}
+
+/// How many steps pass between two progress reports.
+const REPORT_EVERY: u64 = 5;
+
+/// Trains and writes the bundle; returns its card.
+pub fn train(job: &TrainJob, observer: &mut dyn Observer) -> Result<Card, TrainError> {
+    let config = TrainConfig::parse(&job.config_text)?;
+    std::fs::create_dir_all(&job.out_dir)
+        .map_err(|source| TrainError::Folder { path: job.out_dir.clone(), source })?;
+    tch::manual_seed(config.seed as i64);
+    observer.progress("reading data", 0, 1, "");
+    let data = data::load(&config, &job.data_dir)?;
+    let mut state = TrainState::new(&config, job.device);
+    let checkpoint = job.out_dir.join("checkpoint.safetensors");
+    if job.resume {
+        state.restore(&checkpoint, &job.config_text)?;
+    }
+    let started = Instant::now();
+    let seconds_before = state.seconds;
+    for phase in Phase::all(&config) {
+        if phase.index() < state.phase {
+            continue;
+        }
+        run_phase(phase, &config, &data, &mut state, observer, &|state| {
+            state.seconds = seconds_before + started.elapsed().as_secs_f64();
+            state.save(&checkpoint, &job.config_text)
+        })?;
+    }
+    state.seconds = seconds_before + started.elapsed().as_secs_f64();
+    let card = record::write_bundle(job, &config, &data, &state)?;
+    // The bundle is whole; the checkpoint has served.
+    std::fs::remove_file(&checkpoint).ok();
+    Ok(card)
+}
+
+/// Runs one phase to its end, or to a cancel, saving on the way.
+fn run_phase(
+    phase: Phase,
+    config: &TrainConfig,
+    data: &data::TrainData,
+    state: &mut TrainState,
+    observer: &mut dyn Observer,
+    save: &dyn Fn(&mut TrainState) -> Result<(), TrainError>,
+) -> Result<(), TrainError> {
+    let total = phase.steps(config);
+    if state.step == 0 {
+        segmentation::enter_phase(phase, config, data, state, observer)?;
+    }
+    std::thread::scope(|scope| {
+        let batches = batches::produce(scope, phase, config, data, state.step..total, state.pseudo_labels.clone());
+        while state.step < total {
+            let batch = batches.recv().map_err(|_| TrainError::Data("the batch producer stopped".to_owned()))?;
+            let losses = match phase {
+                Phase::Translate => translation::step(&batch, config, state)?,
+                _ => segmentation::step(phase, &batch, config, state)?,
+            };
+            if !losses.iter().all(|(_, value)| value.is_finite()) {
+                return Err(TrainError::Diverged { phase: phase.name(), step: state.step });
+            }
+            state.step += 1;
+            if state.step.is_multiple_of(REPORT_EVERY) || state.step == total {
+                observer.progress(&phase.label(), state.step, total, &describe(&losses));
+            }
+            if observer.cancelled() {
+                save(state)?;
+                return Err(TrainError::Cancelled);
+            }
+            if state.step.is_multiple_of(config.checkpoint_every) && state.step < total {
+                save(state)?;
+            }
+        }
+        Ok(())
+    })?;
+    state.phase = phase.index() + 1;
+    state.step = 0;
+    save(state)
+}
+
+/// Named loss values of one step.
+type Losses = Vec<(&'static str, f64)>;
+
+fn describe(losses: &Losses) -> String {
+    losses.iter().map(|(name, value)| format!("{name} {value:.3}")).collect::<Vec<_>>().join("  ")
+}
+
+fn file_error(path: &Path) -> impl FnOnce(std::io::Error) -> TrainError + '_ {
+    move |source| TrainError::Folder { path: path.to_owned(), source }
+}

@@ -1,0 +1,50 @@
+//! The finished bundle: weights in half precision, and a card that says how they came about.
+
+use super::data::TrainData;
+use super::schedule::Phase;
+use super::state::TrainState;
+use super::{TrainError, TrainJob};
+use crate::config::train::TrainConfig;
+use crate::config::{Card, TrainingRecord, sha256_hex};
+use crate::model::checkpoint::{self, Precision};
+use crate::volume::io;
+
+/// Writes `weights.safetensors` and then `card.json`, which seals it. Scores are left empty: they are measured by
+/// evaluation, not by training.
+pub fn write_bundle(
+    job: &TrainJob,
+    config: &TrainConfig,
+    data: &TrainData,
+    state: &TrainState,
+) -> Result<Card, TrainError> {
+    let variables = state.averaged.store.variables();
+    let weights =
+        checkpoint::to_bytes(variables.iter().map(|(name, tensor)| (name.clone(), tensor)), Precision::Half)?;
+    let steps = Phase::all(config).into_iter().map(|phase| (phase.label(), phase.steps(config))).collect();
+    let card = Card {
+        id: config.id.clone(),
+        version: config.version.clone(),
+        task: config.task,
+        source: config.source,
+        target: config.target,
+        weights_sha256: sha256_hex(&weights),
+        weights_bytes: weights.len() as u64,
+        network: config.network.clone(),
+        preprocessing: config.preprocessing.clone(),
+        training: TrainingRecord {
+            data: data.description.clone(),
+            seed: config.seed,
+            steps,
+            seconds: state.seconds.round(),
+            machine: format!("{:?}, {} threads", job.device, tch::get_num_threads()),
+            git_revision: env!("MINDGAP_GIT_REVISION").to_owned(),
+            config: job.config_text.clone(),
+        },
+        scores: Vec::new(),
+        limits: config.limits.clone(),
+    };
+    let text = serde_json::to_string_pretty(&card).map_err(|error| TrainError::Data(error.to_string()))?;
+    io::write_file(&job.out_dir.join("weights.safetensors"), &weights)?;
+    io::write_file(&job.out_dir.join("card.json"), text.as_bytes())?;
+    Ok(card)
+}

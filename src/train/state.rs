@@ -1,0 +1,170 @@
+//! Everything that changes during a training, and its checkpoint.
+
+use super::TrainError;
+use super::adam::Adam;
+use super::batches::PseudoLabels;
+use crate::config::sha256_hex;
+use crate::config::train::TrainConfig;
+use crate::model::checkpoint::{self, Precision};
+use crate::model::{ImageCritic, Networks};
+use crate::volume::{Geometry, Volume, io};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use tch::nn::VarStore;
+use tch::{Device, Kind, TchError, Tensor};
+
+/// Networks, their averages, optimisers, and where the run stands.
+#[derive(Debug)]
+pub struct TrainState {
+    pub live: Networks,
+    /// Exponential moving averages of the weights: what is evaluated and saved.
+    pub averaged: Networks,
+    pub critic_store: VarStore,
+    pub critic: ImageCritic,
+    pub generator_adam: Adam,
+    pub critic_adam: Adam,
+    pub segmenter_adam: Adam,
+    pub gap_adam: Adam,
+    pub phase: u64,
+    pub step: u64,
+    pub seconds: f64,
+    pub pseudo_labels: PseudoLabels,
+}
+
+impl TrainState {
+    /// Fresh networks; initialised from torch's seed.
+    pub fn new(config: &TrainConfig, device: Device) -> Self {
+        let live = Networks::new(&config.network, device);
+        let mut averaged = Networks::new(&config.network, device);
+        averaged.store.freeze();
+        copy_weights(&live.store, &averaged.store);
+        let critic_store = VarStore::new(device);
+        let critic = ImageCritic::new(&critic_store.root(), config.network.critic_channels);
+        let gan_betas = (0.5, 0.99);
+        let betas = (0.9, 0.999);
+        Self {
+            generator_adam: Adam::new(live.store.variables(), "generator.", gan_betas),
+            critic_adam: Adam::new(critic_store.variables(), "", gan_betas),
+            segmenter_adam: Adam::new(live.store.variables(), "segmenter.", betas),
+            gap_adam: Adam::new(live.store.variables(), "gap.", betas),
+            live,
+            averaged,
+            critic_store,
+            critic,
+            phase: 0,
+            step: 0,
+            seconds: 0.0,
+            pseudo_labels: Arc::new(Vec::new()),
+        }
+    }
+
+    /// Moves the averages of the weights under `prefix` towards the live ones. Early on the average follows quickly, so
+    /// that it never remembers the initialisation.
+    pub fn average(&self, prefix: &str, decay: f64, step: u64) {
+        let decay = decay.min((1.0 + step as f64) / (10.0 + step as f64));
+        let live = self.live.store.variables();
+        tch::no_grad(|| {
+            for (name, mut average) in self.averaged.store.variables() {
+                if let Some(weight) = live.get(&name).filter(|_| name.starts_with(prefix)) {
+                    let moved = &average * decay + weight * (1.0 - decay);
+                    average.copy_(&moved);
+                }
+            }
+        });
+    }
+
+    /// Writes all of it, atomically.
+    pub fn save(&self, path: &Path, config_text: &str) -> Result<(), TrainError> {
+        let mut tensors: Vec<(String, Tensor)> = Vec::new();
+        let stores =
+            [("live", &self.live.store), ("averaged", &self.averaged.store), ("critic", &self.critic_store)];
+        for (prefix, store) in stores {
+            tensors.extend(store.variables().into_iter().map(|(name, t)| (format!("{prefix}.{name}"), t)));
+        }
+        for (prefix, adam) in self.optimisers() {
+            tensors.extend(adam.state(prefix));
+        }
+        let position = [self.phase as f32, self.step as f32, self.seconds as f32];
+        tensors.push(("position".to_owned(), Tensor::from_slice(&position)));
+        tensors.push(("config".to_owned(), Tensor::from_slice(sha256_hex(config_text.as_bytes()).as_bytes())));
+        for (case, labels) in self.pseudo_labels.iter().enumerate() {
+            let [w, h, n] = labels.dims().map(|d| d as i64);
+            tensors.push((format!("pseudo.{case}"), Tensor::from_slice(labels.voxels()).view([n, h, w])));
+        }
+        let bytes =
+            checkpoint::to_bytes(tensors.iter().map(|(name, tensor)| (name.clone(), tensor)), Precision::Full)?;
+        io::write_file(path, &bytes)?;
+        Ok(())
+    }
+
+    /// Takes a checkpoint of the same configuration back.
+    pub fn restore(&mut self, path: &Path, config_text: &str) -> Result<(), TrainError> {
+        let bytes = std::fs::read(path).map_err(|error| {
+            TrainError::Checkpoint(format!("{}: {error}; leave out --resume to start afresh", path.display()))
+        })?;
+        let saved = checkpoint::from_bytes(&bytes)?;
+        let missing = |name: &str| TrainError::Checkpoint(format!("{}: {name} is missing", path.display()));
+        let config = saved.get("config").ok_or_else(|| missing("config"))?;
+        let hash: Vec<u8> = Vec::try_from(&config.to_kind(Kind::Uint8))?;
+        if hash != sha256_hex(config_text.as_bytes()).as_bytes() {
+            return Err(TrainError::Checkpoint(format!(
+                "{}: written by another configuration; leave out --resume to start afresh",
+                path.display()
+            )));
+        }
+        checkpoint::load_into(&self.live.store, &checkpoint::with_prefix(&saved, "live"))?;
+        checkpoint::load_into(&self.averaged.store, &checkpoint::with_prefix(&saved, "averaged"))?;
+        checkpoint::load_into(&self.critic_store, &checkpoint::with_prefix(&saved, "critic"))?;
+        self.restore_optimisers(&saved)?;
+        let position = crate::model::tensor::values(saved.get("position").ok_or_else(|| missing("position"))?)?;
+        (self.phase, self.step, self.seconds) = (position[0] as u64, position[1] as u64, f64::from(position[2]));
+        self.pseudo_labels = Arc::new(restore_pseudo_labels(&saved)?);
+        Ok(())
+    }
+
+    fn optimisers(&self) -> [(&'static str, &Adam); 4] {
+        [
+            ("adam.generator", &self.generator_adam),
+            ("adam.critic", &self.critic_adam),
+            ("adam.segmenter", &self.segmenter_adam),
+            ("adam.gap", &self.gap_adam),
+        ]
+    }
+
+    fn restore_optimisers(&mut self, saved: &BTreeMap<String, Tensor>) -> Result<(), TchError> {
+        tch::no_grad(|| {
+            self.generator_adam.restore("adam.generator", saved)?;
+            self.critic_adam.restore("adam.critic", saved)?;
+            self.segmenter_adam.restore("adam.segmenter", saved)?;
+            self.gap_adam.restore("adam.gap", saved)
+        })
+    }
+}
+
+fn copy_weights(from: &VarStore, to: &VarStore) {
+    let weights = from.variables();
+    tch::no_grad(|| {
+        for (name, mut copy) in to.variables() {
+            if let Some(weight) = weights.get(&name) {
+                copy.copy_(weight);
+            }
+        }
+    });
+}
+
+/// Pseudo-labels need no place in the world: they are sampled with the voxels of their case.
+fn restore_pseudo_labels(saved: &BTreeMap<String, Tensor>) -> Result<Vec<Volume<u8>>, TrainError> {
+    let mut labels = Vec::new();
+    while let Some(tensor) = saved.get(&format!("pseudo.{}", labels.len())) {
+        let size = tensor.size();
+        let dims = [size[2], size[1], size[0]].map(|d| d as usize);
+        let voxels: Vec<u8> = Vec::try_from(&tensor.contiguous().view([-1]))?;
+        let volume = Geometry::axis_aligned(dims, [1.0; 3], [0.0; 3])
+            .ok()
+            .and_then(|geometry| Volume::new(voxels, geometry))
+            .ok_or_else(|| TrainError::Checkpoint("pseudo-labels do not fill their grid".to_owned()))?;
+        labels.push(volume);
+    }
+    Ok(labels)
+}
