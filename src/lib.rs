@@ -1,5 +1,6 @@
 //! MindGap: unsupervised cross-modality (CT <-> MR) segmentation, and a viewer for the domain gap that is left.
 
+pub mod cli;
 pub mod config;
 pub mod dataset;
 #[cfg(feature = "torch")]

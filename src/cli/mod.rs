@@ -1,0 +1,37 @@
+//! The command line: one file and one runnable struct a subcommand.
+//!
+//! Invariants: with `--json` stdout is exactly one JSON object; everything else that is not the answer goes to stderr; a
+//! command either does what it says and returns `Ok`, or leaves no half-written file and returns an error.
+
+mod info;
+mod output;
+
+use clap::{ArgAction, CommandFactory, Parser, Subcommand};
+
+/// Unsupervised CT <-> MR segmentation, and a viewer for its domain gap. Without a command, opens the window.
+#[derive(Debug, Parser)]
+#[command(name = "mindgap", version = VERSION)]
+pub struct Cli {
+    /// Say more on stderr; twice for debugging.
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("MINDGAP_GIT_REVISION"), ")");
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Info(info::Info),
+}
+
+impl Cli {
+    /// Runs the command that was asked for.
+    pub fn run(self) -> anyhow::Result<()> {
+        match self.command {
+            Some(Command::Info(command)) => command.run(),
+            None => Ok(Self::command().print_help()?),
+        }
+    }
+}
