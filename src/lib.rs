@@ -7,6 +7,7 @@ pub mod dataset;
 pub mod engine;
 #[cfg(feature = "torch")]
 pub mod model;
+pub mod eval;
 pub mod protocol;
 #[cfg(feature = "gui")]
 pub mod render;

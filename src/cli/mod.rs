@@ -3,6 +3,7 @@
 //! Invariants: with `--json` stdout is exactly one JSON object; everything else that is not the answer goes to stderr; a
 //! command either does what it says and returns `Ok`, or leaves no half-written file and returns an error.
 
+mod evaluate;
 mod info;
 mod output;
 
@@ -24,6 +25,7 @@ const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("MINDGAP_GIT
 #[derive(Debug, Subcommand)]
 enum Command {
     Info(info::Info),
+    Evaluate(evaluate::Evaluate),
 }
 
 impl Cli {
@@ -31,6 +33,7 @@ impl Cli {
     pub fn run(self) -> anyhow::Result<()> {
         match self.command {
             Some(Command::Info(command)) => command.run(),
+            Some(Command::Evaluate(command)) => command.run(),
             None => Ok(Self::command().print_help()?),
         }
     }
