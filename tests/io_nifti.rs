@@ -2,20 +2,13 @@
 
 #![allow(clippy::unwrap_used)]
 
-use glam::{DMat4, DVec3};
+#[path = "support/nifti_file.rs"]
+mod nifti_file;
+
 use mindgap::volume::io::{self, IoError};
 use mindgap::volume::{DType, Geometry, Scaling, Scan, Volume, Voxels};
-use std::path::{Path, PathBuf};
-
-const DIMS: [usize; 3] = [5, 4, 3];
-
-fn oblique() -> Geometry {
-    let rotation = DMat4::from_rotation_z(0.3) * DMat4::from_rotation_x(-0.8);
-    let affine = DMat4::from_translation(DVec3::new(-80.0, 21.5, 1000.25))
-        * rotation
-        * DMat4::from_scale(DVec3::new(-1.25, 1.5, 8.0));
-    Geometry::new(DIMS, affine).unwrap()
-}
+use nifti_file::{DIMS, oblique, open_bytes, patched, plain_file, saved};
+use std::path::Path;
 
 fn every_type() -> Vec<Voxels> {
     macro_rules! numbers {
@@ -39,45 +32,11 @@ fn every_type() -> Vec<Voxels> {
     ]
 }
 
-/// A little-endian int16 NIfTI-1 of 5 x 4 x 3 voxels holding 0, 1, 2, ... on the oblique grid.
-fn plain_file() -> Vec<u8> {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("plain.nii");
-    let voxels = Voxels::I16((0..60).collect());
-    io::write_scan(&path, &Scan::new(voxels, Scaling::IDENTITY, oblique(), "phantom").unwrap()).unwrap();
-    std::fs::read(path).unwrap()
-}
-
-fn patched(changes: &[(usize, &[u8])]) -> Vec<u8> {
-    let mut bytes = plain_file();
-    for (at, change) in changes {
-        bytes[*at..at + change.len()].copy_from_slice(change);
-    }
-    bytes
-}
-
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     use std::io::Write;
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
-}
-
-/// Keeps the file in a folder that goes away with it.
-struct Saved {
-    _folder: tempfile::TempDir,
-    path: PathBuf,
-}
-
-fn saved(name: &str, bytes: &[u8]) -> Saved {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join(name);
-    std::fs::write(&path, bytes).unwrap();
-    Saved { _folder: folder, path }
-}
-
-fn open_bytes(name: &str, bytes: &[u8]) -> Result<Scan, IoError> {
-    io::open(&saved(name, bytes).path)
 }
 
 fn values(scan: &Scan) -> Vec<f32> {
@@ -290,7 +249,10 @@ fn voxels_start_where_vox_offset_says() {
         assert_eq!(values(&scan), ramp());
         assert!(scan.warnings[0].contains("vox_offset"), "{:?}", scan.warnings);
     }
-    assert!(matches!(at(3e30, &plain), Err(IoError::Truncated { .. })));
+    assert!(
+        at(3e30, &plain).unwrap_err().to_string().contains("vox_offset: expected a place inside the file")
+    );
+    assert!(matches!(at(600.0, &plain), Err(IoError::Truncated { .. })));
 }
 
 #[test]

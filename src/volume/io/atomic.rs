@@ -77,3 +77,77 @@ fn sync_folder(folder: &Path) {
         tracing::debug!("the folder's entry was not synced: {error}");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+
+    #[test]
+    fn a_disk_that_fills_up_or_a_failed_check_leaves_the_old_file_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("labels.nii.gz");
+        fs::write(&path, b"old").unwrap();
+        let full = replace(
+            &path,
+            |writer| writer.write_all(b"half").and(Err(io::ErrorKind::StorageFull.into())),
+            |_| Ok(()),
+        );
+        let message = full.unwrap_err().to_string();
+        assert!(message.contains("free some space") && message.contains("unchanged"), "{message}");
+        let damaged = || IoError::ReadBack { path: path.clone(), field: "voxel", source: None };
+        replace(&path, |writer| writer.write_all(b"new"), |_| Err(damaged())).unwrap_err();
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        assert_eq!(names(folder.path()), ["labels.nii.gz"]);
+    }
+
+    #[test]
+    fn the_check_sees_the_whole_file_before_it_gets_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("labels.nii");
+        let check = |temporary: &Path| {
+            assert_eq!(fs::read(temporary).unwrap(), b"new");
+            assert!(!path.exists() && temporary.parent() == path.parent());
+            Ok(())
+        };
+        let receipt = replace(&path, |writer| writer.write_all(b"new"), check).unwrap();
+        assert_eq!(receipt, Receipt { path: path.clone(), bytes: 3 });
+        assert_eq!(names(folder.path()), ["labels.nii"]);
+    }
+
+    #[test]
+    fn a_missing_folder_is_said_before_anything_is_computed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("nowhere").join("labels.nii");
+        let error = replace(&path, |_| panic!("must not write"), |_| Ok(())).unwrap_err();
+        assert!(error.to_string().contains("create the folder first"), "{error}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn access_rights_and_links_are_those_of_a_plain_overwrite() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let (plain, written, link) =
+            (folder.path().join("plain"), folder.path().join("written"), folder.path().join("link"));
+        fs::write(&plain, b"").unwrap();
+        replace(&written, |writer| writer.write_all(b"new"), |_| Ok(())).unwrap();
+        assert_eq!(mode(&written), mode(&plain));
+
+        fs::set_permissions(&written, fs::Permissions::from_mode(0o640)).unwrap();
+        std::os::unix::fs::symlink(&written, &link).unwrap();
+        replace(&link, |writer| writer.write_all(b"newer"), |_| Ok(())).unwrap();
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!((fs::read(&written).unwrap().as_slice(), mode(&written)), (&b"newer"[..], 0o640));
+
+        fs::set_permissions(&written, fs::Permissions::from_mode(0o440)).unwrap();
+        let refused = replace(&written, |writer| writer.write_all(b"x"), |_| Ok(())).unwrap_err();
+        assert!(refused.to_string().contains("a folder you may write to"), "{refused}");
+    }
+}

@@ -63,7 +63,7 @@ pub(super) fn read_volume(path: &Path, volume: usize) -> Result<Scan, IoError> {
 
     let count = info.geometry.len();
     let volume_bytes = (count * info.dtype.size()) as u64;
-    let offset = voxel_offset(&header, &mut info.warnings);
+    let offset = voxel_offset(path, &header, &mut info.warnings)?;
     refuse_what_does_not_fit(path, &info, volume_bytes)?;
     // Both factors are at least 1 and their product with the offset may be any claim at all, so it is checked.
     let total = volume_bytes.checked_mul(info.volumes as u64).and_then(|bytes| bytes.checked_add(offset));
@@ -173,14 +173,19 @@ fn scaling(header: &Header, warnings: &mut Vec<String>) -> Scaling {
 }
 
 /// Where voxels start, in decompressed bytes.
-fn voxel_offset(header: &Header, warnings: &mut Vec<String>) -> u64 {
+fn voxel_offset(path: &Path, header: &Header, warnings: &mut Vec<String>) -> Result<u64, IoError> {
+    /// No file is a petabyte long.
+    const LARGEST: f64 = 1e15;
     let smallest = if header.single_file { header.version.first_voxel_byte() } else { 0 };
     let claimed = header.vox_offset;
-    if claimed.is_finite() && claimed >= smallest as f64 {
-        return claimed as u64;
+    if claimed.is_finite() && claimed > LARGEST {
+        return Err(IoError::field(path, "vox_offset", "a place inside the file", format!("{claimed:e}")));
+    }
+    if claimed >= smallest as f64 && claimed.is_finite() {
+        return Ok(claimed as u64);
     }
     warnings.push(format!("vox_offset is {claimed}; {smallest} was used instead."));
-    smallest
+    Ok(smallest)
 }
 
 fn refuse_what_does_not_fit(path: &Path, info: &HeaderInfo, volume_bytes: u64) -> Result<(), IoError> {

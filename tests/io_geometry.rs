@@ -1,0 +1,181 @@
+//! Where a file's grid is put when its header says it well, badly, twice or not at all.
+
+#![allow(clippy::unwrap_used)]
+
+#[path = "support/nifti_file.rs"]
+mod nifti_file;
+
+use glam::{DMat4, DVec3};
+use mindgap::volume::io;
+use mindgap::volume::io::nifti::{SpatialHeader, Version};
+use mindgap::volume::{Geometry, Scan, Volume, geometry_equal};
+use nifti_file::{DIMS, oblique, open_bytes, patched};
+
+// Byte offsets in a NIfTI-1 header.
+const PIXDIM: usize = 76;
+const UNITS: usize = 123;
+const QFORM_CODE: usize = 252;
+const SFORM_CODE: usize = 254;
+const QUATERN: usize = 256;
+const QOFFSET: usize = 268;
+const SROW: usize = 280;
+
+fn floats(values: &[f32]) -> Vec<u8> {
+    values.iter().flat_map(|value| value.to_le_bytes()).collect()
+}
+
+fn open_patched(changes: &[(usize, &[u8])]) -> Scan {
+    open_bytes("x.nii", &patched(changes)).unwrap()
+}
+
+fn warns(scan: &Scan, words: &str) -> bool {
+    scan.warnings.iter().any(|warning| warning.contains(words))
+}
+
+#[test]
+fn sform_and_qform_of_one_file_say_the_same() {
+    for (code, other) in [(SFORM_CODE, QFORM_CODE), (QFORM_CODE, SFORM_CODE)] {
+        let scan = open_patched(&[(code, &[1, 0]), (other, &[0, 0])]);
+        assert!(geometry_equal(scan.geometry(), &oblique(), 1e-3), "{:?}", scan.geometry());
+        assert!(scan.geometry().orientation_known() && scan.warnings.is_empty(), "{:?}", scan.warnings);
+    }
+}
+
+#[test]
+fn a_left_handed_grid_stays_left_handed_by_way_of_its_qform() {
+    // The oblique grid has a negative determinant, so its qfac is -1; any other value would mirror the patient.
+    let scan = open_patched(&[(SFORM_CODE, &[0, 0])]);
+    assert_eq!(scan.nifti.as_ref().unwrap().pixdim[0], -1.0);
+    assert!(scan.geometry().world_from_voxel().determinant() < 0.0);
+    let right_handed = open_patched(&[(SFORM_CODE, &[0, 0]), (PIXDIM, &floats(&[0.0]))]);
+    assert!(right_handed.geometry().world_from_voxel().determinant() > 0.0);
+}
+
+#[test]
+fn a_broken_sform_gives_way_to_the_qform_and_that_to_the_spacing() {
+    let nan = floats(&[f32::NAN; 4]);
+    let singular = floats(&[0.0; 12]);
+    for broken in [&nan, &singular] {
+        let scan = open_patched(&[(SROW, broken)]);
+        assert!(geometry_equal(scan.geometry(), &oblique(), 1e-3));
+        assert!(warns(&scan, "sform is singular or not finite"), "{:?}", scan.warnings);
+    }
+    for quaternion in [[0.9f32; 3], [f32::NAN, 0.0, 0.0]] {
+        let scan = open_patched(&[(SROW, &nan), (QUATERN, &floats(&quaternion))]);
+        assert_eq!(scan.geometry().axcodes(), None);
+        assert!(warns(&scan, "quaternion is invalid") && warns(&scan, "left and right are unknown"));
+        assert_eq!(scan.geometry().spacing_mm(), [1.25, 1.5, 8.0]);
+    }
+}
+
+#[test]
+fn a_file_that_does_not_say_how_the_patient_lies_gets_no_letters() {
+    let scan = open_patched(&[(SFORM_CODE, &[0, 0]), (QFORM_CODE, &[0, 0])]);
+    assert!(!scan.geometry().orientation_known());
+    assert_eq!(scan.geometry().world_from_voxel(), DMat4::from_scale(DVec3::new(1.25, 1.5, 8.0)));
+    assert!(warns(&scan, "left and right are unknown"));
+}
+
+#[test]
+fn a_missing_voxel_size_is_one_mm_and_known_to_be_unknown() {
+    for size in [0.0, f32::NAN] {
+        let sizes = floats(&[size; 3]);
+        let scan = open_patched(&[(SFORM_CODE, &[0, 0]), (PIXDIM + 4, &sizes)]);
+        assert!(!scan.geometry().spacing_known() && warns(&scan, "1 mm was assumed"));
+        assert!(scan.geometry().spacing_mm().iter().all(|mm| (mm - 1.0).abs() < 1e-6));
+        // The sform carries a spacing of its own.
+        assert!(open_patched(&[(PIXDIM + 4, &sizes)]).geometry().spacing_known());
+    }
+    let negative = open_patched(&[(SFORM_CODE, &[0, 0]), (PIXDIM + 4, &floats(&[-1.25]))]);
+    assert!(geometry_equal(negative.geometry(), &oblique(), 1e-3) && warns(&negative, "negative"));
+}
+
+#[test]
+fn contradicting_forms_are_measured_and_the_sform_is_used() {
+    let scan = open_patched(&[(QOFFSET, &floats(&[-80.0, 21.5, 1010.25]))]);
+    assert!(geometry_equal(scan.geometry(), &oblique(), 1e-3));
+    assert!(warns(&scan, "differ by up to 10.0 mm and 0.0 degrees"), "{:?}", scan.warnings);
+}
+
+#[test]
+fn metres_and_micrometres_become_millimetres() {
+    for (unit, factor) in [(1u8, 1000.0), (3, 0.001)] {
+        for forms in [[1u8, 0], [0, 1], [0, 0]] {
+            let codes: &[(usize, &[u8])] =
+                &[(UNITS, &[unit]), (SFORM_CODE, &[forms[0], 0]), (QFORM_CODE, &[forms[1], 0])];
+            let scan = open_patched(codes);
+            let spacing = scan.geometry().spacing_mm();
+            assert!((spacing[2] / (8.0 * factor) - 1.0).abs() < 1e-5, "{spacing:?}");
+            assert!(warns(&scan, "converted to mm"));
+        }
+    }
+    let huge = open_patched(&[(SFORM_CODE, &[0, 0]), (PIXDIM + 4, &floats(&[1e6]))]);
+    assert!(warns(&huge, "implausible"));
+}
+
+#[test]
+fn a_slice_is_a_volume_one_voxel_thick_and_a_line_is_refused() {
+    let dims = |dims: [i16; 4]| dims.map(i16::to_le_bytes).concat();
+    let slice = open_patched(&[(40, &dims([2, 12, 5, 1]))]);
+    assert_eq!(slice.geometry().dims(), [12, 5, 1]);
+    let line = open_bytes("x.nii", &patched(&[(40, &dims([1, 60, 1, 1]))]));
+    assert!(line.unwrap_err().to_string().contains("2 to 7 dimensions"));
+}
+
+/// Codes, quaternion, offsets, rows, spacing and units that no rounding would reproduce by chance.
+fn unusual_header(version: Version) -> SpatialHeader {
+    let scan = open_patched(&[(UNITS, &[2 | 8]), (QFORM_CODE, &[4, 0]), (SFORM_CODE, &[2, 0])]);
+    let mut header = scan.nifti.unwrap();
+    header.version = version;
+    if version == Version::Two {
+        // Float64, and more digits than float32 holds.
+        header.srow[0][3] += 1e-7;
+        header.qoffset[0] += 1e-7;
+    }
+    header
+}
+
+#[test]
+fn labels_carry_the_forms_of_their_scan_bit_for_bit() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("labels.nii.gz");
+    for version in [Version::One, Version::Two] {
+        let mut scan = Scan::from_volume(Volume::from_fn(oblique(), |i, _, _| i as f32), "phantom");
+        scan.nifti = Some(unusual_header(version));
+        let labels = Volume::from_fn(oblique(), |i, j, k| ((i + j + k) % 3) as u16);
+        io::write_labels(&path, &labels, &scan).unwrap();
+        let read = io::open(&path).unwrap();
+        assert_eq!(read.nifti, scan.nifti);
+        assert_eq!(read.format, version.name());
+        assert_eq!(read.to_labels().unwrap().voxels(), labels.voxels());
+    }
+}
+
+#[test]
+fn every_axis_order_and_a_sheared_grid_survive_being_written_without_a_header() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("scan.nii");
+    let mut sheared = oblique().world_from_voxel();
+    sheared.x_axis += sheared.y_axis * 0.2;
+    let mut grids = vec![Geometry::new(DIMS, sheared).unwrap()];
+    for axes in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        for flips in 0..8u8 {
+            let mut affine = DMat4::ZERO;
+            for axis in 0..3 {
+                let sign = if flips >> axis & 1 == 1 { -1.0 } else { 1.0 };
+                affine.col_mut(axis)[axes[axis]] = sign * [0.75, 1.5, 5.0][axis];
+            }
+            affine.w_axis = DVec3::new(-10.0, 20.0, 30.0).extend(1.0);
+            grids.push(Geometry::new(DIMS, affine).unwrap());
+        }
+    }
+    for (n, grid) in grids.iter().enumerate() {
+        let scan = Scan::from_volume(Volume::from_fn(grid.clone(), |i, _, _| i as f32), "phantom");
+        io::write_scan(&path, &scan).unwrap();
+        let read = io::open(&path).unwrap();
+        assert!(geometry_equal(read.geometry(), grid, 1e-4), "{:?}", grid.axcodes());
+        // No warning means that sform and qform agree; a sheared grid has no qform.
+        assert_eq!(read.warnings, Vec::<String>::new(), "{:?}", grid.axcodes());
+        assert_eq!(read.nifti.unwrap().qform_code, i32::from(n > 0));
+    }
+}
