@@ -5,9 +5,9 @@ pub mod config;
 pub mod dataset;
 #[cfg(feature = "torch")]
 pub mod engine;
+pub mod eval;
 #[cfg(feature = "torch")]
 pub mod model;
-pub mod eval;
 pub mod protocol;
 #[cfg(feature = "gui")]
 pub mod render;

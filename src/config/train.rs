@@ -125,7 +125,12 @@ impl TrainConfig {
         let halvings = self.network.level_multiples.len() as u32;
         let s = &self.segmentation;
         let conditions = [
-            (self.source != self.target, "target", "the other modality than source".to_owned(), self.target.name().to_owned()),
+            (
+                self.source != self.target,
+                "target",
+                "the other modality than source".to_owned(),
+                self.target.name().to_owned(),
+            ),
             (
                 self.network.classes == classes,
                 "network.classes",
@@ -152,8 +157,18 @@ impl TrainConfig {
                 format!("{} + {} of {}, {}", s.translated, s.restyled, s.batch, s.target_batch),
             ),
             (self.checkpoint_every > 0, "checkpoint_every", "at least 1".to_owned(), "0".to_owned()),
-            (!self.source_data.is_empty(), "source_data", "at least one source".to_owned(), "none".to_owned()),
-            (!self.target_data.is_empty(), "target_data", "at least one source".to_owned(), "none".to_owned()),
+            (
+                !self.source_data.is_empty(),
+                "source_data",
+                "at least one source".to_owned(),
+                "none".to_owned(),
+            ),
+            (
+                !self.target_data.is_empty(),
+                "target_data",
+                "at least one source".to_owned(),
+                "none".to_owned(),
+            ),
         ];
         for (holds, field, expected, got) in conditions {
             if !holds {
@@ -229,7 +244,11 @@ mod tests {
 
     #[test]
     fn a_configuration_that_names_target_labels_is_refused() {
-        let text = preset().replacen("image = \"totalseg_mr_abdomen/mr.nii.gz\"", "image = \"a.nii\"\nlabels = \"b.nii\"", 1);
+        let text = preset().replacen(
+            "image = \"totalseg_mr_abdomen/mr.nii.gz\"",
+            "image = \"a.nii\"\nlabels = \"b.nii\"",
+            1,
+        );
         let error = TrainConfig::parse(&text).unwrap_err().to_string();
         assert!(error.contains("target labels are never read"), "{error}");
     }

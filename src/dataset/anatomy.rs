@@ -78,12 +78,12 @@ pub fn tissue_map(
             _ if !body[offset] => Tissue::Air,
             None => rest(),
             // Gas and fat inside hollow organs are no content.
-            Some(hollow @ (Tissue::StomachContent | Tissue::BowelContent | Tissue::Stool | Tissue::Oesophagus)) => {
-                match rest() {
-                    gas_or_fat @ (Tissue::Gas | Tissue::VisceralFat) if modality == Modality::Ct => gas_or_fat,
-                    _ => hollow,
-                }
-            }
+            Some(
+                hollow @ (Tissue::StomachContent | Tissue::BowelContent | Tissue::Stool | Tissue::Oesophagus),
+            ) => match rest() {
+                gas_or_fat @ (Tissue::Gas | Tissue::VisceralFat) if modality == Modality::Ct => gas_or_fat,
+                _ => hollow,
+            },
             Some(known) => known,
         });
     }
@@ -215,7 +215,8 @@ mod tests {
 
     #[test]
     fn depth_counts_inwards_from_the_skin() {
-        let mask: Vec<bool> = (0..49).map(|o| (1..6).contains(&(o % 7)) && (1..6).contains(&(o / 7))).collect();
+        let mask: Vec<bool> =
+            (0..49).map(|o| (1..6).contains(&(o % 7)) && (1..6).contains(&(o / 7))).collect();
         let depth = depth_below(&mask, [7, 7, 1], 4);
         assert_eq!((depth[0], depth[8], depth[16], depth[24]), (0, 1, 2, 3));
     }

@@ -37,7 +37,11 @@ const TIES: [(&[Tissue], f32, f32); 11] = [
     (&[Tissue::Aorta, Tissue::VenaCava, Tissue::PortalVein, Tissue::LiverVessel], 0.5, 0.03),
     (&[Tissue::LeftVentricle, Tissue::LeftAtrium, Tissue::AscendingAorta, Tissue::PulmonaryVein], 0.8, 0.04),
     (&[Tissue::RightVentricle, Tissue::RightAtrium, Tissue::PulmonaryArtery], 0.7, 0.05),
-    (&[Tissue::BowelWall, Tissue::StomachWall, Tissue::ColonWall, Tissue::BladderWall, Tissue::Oesophagus], 0.7, 0.05),
+    (
+        &[Tissue::BowelWall, Tissue::StomachWall, Tissue::ColonWall, Tissue::BladderWall, Tissue::Oesophagus],
+        0.7,
+        0.05,
+    ),
     (&[Tissue::Myocardium, Tissue::HeartWall], 0.7, 0.03),
 ];
 
@@ -118,7 +122,8 @@ pub fn restyle(rng: &mut impl Rng, sample: &Sample, target_slices: &[Vec<f32>]) 
         let organs = usize::from(sample.labels.iter().copied().max().unwrap_or(0));
         for organ in 1..=organs {
             let (gain, shift) = ((0.3 * normal(rng)).exp(), rng.random_range(-0.4..0.4));
-            for (value, _) in styled.iter_mut().zip(&sample.labels).filter(|(_, l)| usize::from(**l) == organ) {
+            for (value, _) in styled.iter_mut().zip(&sample.labels).filter(|(_, l)| usize::from(**l) == organ)
+            {
                 *value = (*value * gain + shift).max(0.0);
             }
         }

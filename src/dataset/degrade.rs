@@ -73,7 +73,8 @@ pub fn blur(image: &[f32], [width, height]: [usize; 2], sigma: f32) -> Vec<f32> 
                     .enumerate()
                     .map(|(w, weight)| {
                         let moved = (position as isize + w as isize - radius).clamp(0, length as isize - 1);
-                        weight * from[(offset as isize + (moved - position as isize) * stride as isize) as usize]
+                        weight
+                            * from[(offset as isize + (moved - position as isize) * stride as isize) as usize]
                     })
                     .sum();
                 sum / total

@@ -23,7 +23,9 @@ impl Devices {
             (_, count) if Cuda::is_available() && count > 0 => Ok(count as usize),
             (CudaLibrary::NoDriver(_), _) => Err("CUDA library found, but no GPU driver".to_owned()),
             (CudaLibrary::NotFound, _) => Err("no CUDA library beside libtorch".to_owned()),
-            (CudaLibrary::Failed { reason, .. }, _) => Err(format!("CUDA library could not be loaded: {reason}")),
+            (CudaLibrary::Failed { reason, .. }, _) => {
+                Err(format!("CUDA library could not be loaded: {reason}"))
+            }
             (CudaLibrary::Loaded(_), _) => Err("CUDA library found, but no GPU that it can use".to_owned()),
         };
         Self { cuda, threads }

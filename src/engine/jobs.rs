@@ -7,8 +7,8 @@ use crate::model::infer::{self, InferError, SegmentOptions};
 use crate::model::preprocess::{self, Prepared};
 use crate::model::{Domain, Networks, checkpoint};
 use crate::protocol::{
-    DeviceChoice, Event, JobError, JobId, ModelPayload, Refine, SegmentRequest, Segmentation, TranslateRequest,
-    Translation, WireLabels, WireScan, WireVolume,
+    DeviceChoice, Event, JobError, JobId, ModelPayload, Refine, SegmentRequest, Segmentation,
+    TranslateRequest, Translation, WireLabels, WireScan, WireVolume,
 };
 use crate::volume::{Modality, Volume};
 use std::sync::mpsc::Sender;
@@ -97,7 +97,11 @@ impl ModelCache {
 
 fn load(model: &ModelPayload, device: Device) -> Result<Networks, JobFailure> {
     let refused = |cause: String| {
-        failed(&format!("Model {} cannot be used", model.card.id), "Choose another model or fetch it again", cause)
+        failed(
+            &format!("Model {} cannot be used", model.card.id),
+            "Choose another model or fetch it again",
+            cause,
+        )
     };
     let hash = sha256_hex(&model.weights);
     if hash != model.card.weights_sha256 {
@@ -169,7 +173,8 @@ fn post_segmented_slab(
     options: SegmentOptions,
 ) -> Result<(), JobFailure> {
     let (labels, gap) = infer::segment_slice(networks, prepared, slice, options)?;
-    let geometry = prepared.slab_geometry(slice).map_err(|error| failed("No slice grid", "Try again", error))?;
+    let geometry =
+        prepared.slab_geometry(slice).map_err(|error| failed("No slice grid", "Try again", error))?;
     if let (Some(labels), Some(gap)) = (Volume::new(labels, geometry.clone()), Volume::new(gap, geometry)) {
         let (labels, gap) = (WireLabels::pack(&labels), WireVolume::pack(&gap));
         context.post(Event::SegmentedSlab { job: context.job, labels, gap });
@@ -194,7 +199,8 @@ pub fn translate(
     if let Some(world_mm) = request.first_world_mm {
         let slice = prepared.slice_of(world_mm);
         let values = infer::translate_slice(networks, &prepared.slices, slice, from)?;
-        let geometry = prepared.slab_geometry(slice).map_err(|error| failed("No slice grid", "Try again", error))?;
+        let geometry =
+            prepared.slab_geometry(slice).map_err(|error| failed("No slice grid", "Try again", error))?;
         if let Some(slab) = Volume::new(values, geometry) {
             let synthetic = WireVolume::pack(&slab.map(|&v| unit.measured(v)));
             context.post(Event::TranslatedSlab { job: context.job, synthetic });

@@ -6,7 +6,8 @@ use super::libtorch::CudaLibrary;
 use super::mailbox::Mailbox;
 use super::{LIBTORCH_VERSION, training};
 use crate::protocol::{
-    Command, EngineInfo, Event, FrameError, JobError, JobId, PROTOCOL_VERSION, Request, read_frame, write_frame,
+    Command, EngineInfo, Event, FrameError, JobError, JobId, PROTOCOL_VERSION, Request, read_frame,
+    write_frame,
 };
 use std::io::{Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};

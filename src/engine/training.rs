@@ -16,11 +16,11 @@ pub fn train(context: &JobContext, request: TrainRequest) -> Result<Event, JobFa
     };
     let mut reporter = Reporter(context);
     match train::train(&job, &mut reporter) {
-        Ok(card) => {
-            Ok(Event::Trained { job: context.job, bundle_dir: job.out_dir, card: Box::new(card) })
-        }
+        Ok(card) => Ok(Event::Trained { job: context.job, bundle_dir: job.out_dir, card: Box::new(card) }),
         Err(TrainError::Cancelled) => Err(JobFailure::Cancelled),
-        Err(error) => Err(failed("Training stopped", "The last checkpoint is kept; `--resume` goes on from it", error)),
+        Err(error) => {
+            Err(failed("Training stopped", "The last checkpoint is kept; `--resume` goes on from it", error))
+        }
     }
 }
 

@@ -3,10 +3,12 @@
 //! Invariants: both maps lie on one grid, or nothing is computed; what is undefined is `None`, never 0 or NaN; every
 //! report carries the definition its numbers follow.
 
+mod anatomy;
 mod distance;
 mod report;
 mod surface;
 
+pub use anatomy::edge_agreement;
 pub use report::{MeanScore, Report, StructureScore};
 
 use crate::volume::{Geometry, LabelMap, LabelTable, geometry_equal};

@@ -50,8 +50,7 @@ pub fn refine(image: &Volume<f32>, probabilities: &[Volume<f32>], settings: &Ref
         let models: Vec<Option<Gaussian>> =
             organs.clone().map(|organ| Gaussian::fit(&smooth, &labels, organ as u16)).collect();
         let background = background_likelihood(&smooth, if round == 0 { &first } else { &labels }, &shell);
-        let mut posterior =
-            expectation(&smooth, probabilities, &models, &background, settings.prior_weight);
+        let mut posterior = expectation(&smooth, probabilities, &models, &background, settings.prior_weight);
         for q in &mut posterior {
             *q = smooth_3d(q, dims);
         }

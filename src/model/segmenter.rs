@@ -60,11 +60,8 @@ impl Segmenter {
     pub fn encode(&self, images: &Tensor) -> Features {
         let mut outputs: Vec<Tensor> = Vec::new();
         for (level, block) in self.down.iter().enumerate() {
-            let input = if level == 0 {
-                images.shallow_clone()
-            } else {
-                outputs[level - 1].avg_pool2d_default(2)
-            };
+            let input =
+                if level == 0 { images.shallow_clone() } else { outputs[level - 1].avg_pool2d_default(2) };
             outputs.push(block.forward(&input));
         }
         let mut map = outputs.pop().unwrap_or_else(|| images.shallow_clone());

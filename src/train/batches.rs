@@ -62,7 +62,8 @@ pub fn produce<'scope, 'env>(
 fn draw(phase: Phase, config: &TrainConfig, data: &TrainData, step: u64, pseudo: &PseudoLabels) -> Batch {
     let mut rng = ChaCha8Rng::seed_from_u64(config.seed);
     rng.set_stream(phase.index() << 40 | step);
-    let mut artist = Artist { rng, config, data, batch: Batch { size: config.preprocessing.size, ..Batch::default() } };
+    let mut artist =
+        Artist { rng, config, data, batch: Batch { size: config.preprocessing.size, ..Batch::default() } };
     match phase {
         Phase::Translate => {
             for _ in 0..config.translation.batch {
@@ -81,7 +82,9 @@ fn draw(phase: Phase, config: &TrainConfig, data: &TrainData, step: u64, pseudo:
             (0..s.restyled).for_each(|_| artist.add_restyled());
             (s.translated + s.restyled..s.batch).for_each(|_| artist.add_painted());
             match phase {
-                Phase::SelfTrain(_) => (0..config.self_training.target_batch).for_each(|_| artist.add_pseudo(pseudo)),
+                Phase::SelfTrain(_) => {
+                    (0..config.self_training.target_batch).for_each(|_| artist.add_pseudo(pseudo))
+                }
                 _ => (0..s.target_batch).for_each(|_| artist.add_target(&GeometryRange::TARGET, true)),
             }
         }
@@ -114,9 +117,7 @@ impl<'a> Artist<'a> {
     fn add_restyled(&mut self) {
         let sample = self.source_sample(&GeometryRange::SOURCE);
         let size = self.batch.size;
-        let references: Vec<Vec<f32>> = (0..2)
-            .map(|_| self.target_plane(&GeometryRange::TARGET).1)
-            .collect();
+        let references: Vec<Vec<f32>> = (0..2).map(|_| self.target_plane(&GeometryRange::TARGET).1).collect();
         let mut image = contrast::restyle(&mut self.rng, &sample, &references);
         degrade::degrade(&mut self.rng, &mut image, size);
         self.batch.labelled.push(image);
@@ -176,12 +177,18 @@ impl<'a> Artist<'a> {
 
     /// Scans come first among the cases and are drawn with the configured share.
     fn pick(&mut self, cases: usize, scans: usize) -> usize {
-        let from_scans = scans == cases || (scans > 0 && self.rng.random_bool(self.config.segmentation.scan_share));
+        let from_scans =
+            scans == cases || (scans > 0 && self.rng.random_bool(self.config.segmentation.scan_share));
         if from_scans { self.rng.random_range(0..scans) } else { self.rng.random_range(scans..cases) }
     }
 
     /// Around a slice of the labelled range, a little beyond it, and one time in eight anywhere.
-    fn plane_through(&mut self, case: &Case, range: &GeometryRange, labelled: Option<[usize; 2]>) -> CurvedPlane {
+    fn plane_through(
+        &mut self,
+        case: &Case,
+        range: &GeometryRange,
+        labelled: Option<[usize; 2]>,
+    ) -> CurvedPlane {
         let dims = case.image.dims();
         let last = (dims[2] - 1) as f32;
         let slice = match labelled {

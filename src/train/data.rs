@@ -1,8 +1,8 @@
 //! Reading what a configuration names, onto the network grid.
 
 use super::TrainError;
-use crate::config::train::{DataSource, TrainConfig};
 use crate::config::sha256_hex;
+use crate::config::train::{DataSource, TrainConfig};
 use crate::dataset::anatomy::{self, TissueTable};
 use crate::dataset::case::{Annotation, Case};
 use crate::dataset::phantom::{self, PhantomSpec};
@@ -65,8 +65,11 @@ fn load_source(
             let cases = (*first_seed..first_seed + count)
                 .map(|seed| phantom_case(config, modality, seed, labelled))
                 .collect::<Result<_, _>>()?;
-            let description =
-                format!("{count} phantom {} volumes, seeds {first_seed}-{}", modality.name(), first_seed + count - 1);
+            let description = format!(
+                "{count} phantom {} volumes, seeds {first_seed}-{}",
+                modality.name(),
+                first_seed + count - 1
+            );
             Ok((cases, description))
         }
         DataSource::Scan { name, image, labels, label_table, tissue_table, licence } => {
@@ -83,7 +86,8 @@ fn load_source(
                 )?),
                 _ => None,
             };
-            let hash = std::fs::read(&path).map(|bytes| sha256_hex(&bytes)).map_err(super::file_error(&path))?;
+            let hash =
+                std::fs::read(&path).map(|bytes| sha256_hex(&bytes)).map_err(super::file_error(&path))?;
             let description = format!("{name}, {licence}, sha256 {}", &hash[..16]);
             let case = Case { name: name.clone(), modality, image: prepared.slices, annotation };
             Ok((vec![case], description))

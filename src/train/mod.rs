@@ -17,8 +17,8 @@ mod translation;
 
 use crate::config::train::{ConfigError, TrainConfig};
 use crate::config::{BundleError, Card};
-use crate::model::infer::InferError;
 use crate::model::checkpoint::WeightsError;
+use crate::model::infer::InferError;
 use crate::volume::io::IoError;
 use schedule::Phase;
 use state::TrainState;
@@ -123,9 +123,11 @@ fn run_phase(
         segmentation::enter_phase(phase, config, data, state, observer)?;
     }
     std::thread::scope(|scope| {
-        let batches = batches::produce(scope, phase, config, data, state.step..total, state.pseudo_labels.clone());
+        let batches =
+            batches::produce(scope, phase, config, data, state.step..total, state.pseudo_labels.clone());
         while state.step < total {
-            let batch = batches.recv().map_err(|_| TrainError::Data("the batch producer stopped".to_owned()))?;
+            let batch =
+                batches.recv().map_err(|_| TrainError::Data("the batch producer stopped".to_owned()))?;
             let losses = match phase {
                 Phase::Translate => translation::step(&batch, config, state)?,
                 _ => segmentation::step(phase, &batch, config, state)?,

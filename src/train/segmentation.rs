@@ -55,7 +55,8 @@ pub fn step(
         return warm_step(batch, config, state);
     }
     let device = state.live.store.device();
-    let images = |pixels: &[Vec<f32>]| tensor::image_batch(&pixels.concat(), pixels.len(), batch.size, device);
+    let images =
+        |pixels: &[Vec<f32>]| tensor::image_batch(&pixels.concat(), pixels.len(), batch.size, device);
     let x_st = tch::no_grad(|| -> Result<Tensor, TrainError> {
         let signed = infer::to_signed(&images(&batch.source)?);
         Ok(infer::from_signed(&state.averaged.generator.translate(&signed, Domain::Source, Domain::Target)))

@@ -87,13 +87,16 @@ impl TrainState {
         }
         let position = [self.phase as f32, self.step as f32, self.seconds as f32];
         tensors.push(("position".to_owned(), Tensor::from_slice(&position)));
-        tensors.push(("config".to_owned(), Tensor::from_slice(sha256_hex(config_text.as_bytes()).as_bytes())));
+        tensors
+            .push(("config".to_owned(), Tensor::from_slice(sha256_hex(config_text.as_bytes()).as_bytes())));
         for (case, labels) in self.pseudo_labels.iter().enumerate() {
             let [w, h, n] = labels.dims().map(|d| d as i64);
             tensors.push((format!("pseudo.{case}"), Tensor::from_slice(labels.voxels()).view([n, h, w])));
         }
-        let bytes =
-            checkpoint::to_bytes(tensors.iter().map(|(name, tensor)| (name.clone(), tensor)), Precision::Full)?;
+        let bytes = checkpoint::to_bytes(
+            tensors.iter().map(|(name, tensor)| (name.clone(), tensor)),
+            Precision::Full,
+        )?;
         io::write_file(path, &bytes)?;
         Ok(())
     }
@@ -117,8 +120,10 @@ impl TrainState {
         checkpoint::load_into(&self.averaged.store, &checkpoint::with_prefix(&saved, "averaged"))?;
         checkpoint::load_into(&self.critic_store, &checkpoint::with_prefix(&saved, "critic"))?;
         self.restore_optimisers(&saved)?;
-        let position = crate::model::tensor::values(saved.get("position").ok_or_else(|| missing("position"))?)?;
-        (self.phase, self.step, self.seconds) = (position[0] as u64, position[1] as u64, f64::from(position[2]));
+        let position =
+            crate::model::tensor::values(saved.get("position").ok_or_else(|| missing("position"))?)?;
+        (self.phase, self.step, self.seconds) =
+            (position[0] as u64, position[1] as u64, f64::from(position[2]));
         self.pseudo_labels = Arc::new(restore_pseudo_labels(&saved)?);
         Ok(())
     }

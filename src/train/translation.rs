@@ -32,7 +32,8 @@ pub fn step(batch: &Batch, config: &TrainConfig, state: &mut TrainState) -> Resu
     let (back_s, back_t) = (g.encode(&x_st, &style_t), g.encode(&x_ts, &style_s));
     let cycle = losses::absolute(&g.decode(&back_s, &style_s), &x_s)
         + losses::absolute(&g.decode(&back_t, &style_t), &x_t);
-    let content = losses::absolute(&back_s, &content_s.detach()) + losses::absolute(&back_t, &content_t.detach());
+    let content =
+        losses::absolute(&back_s, &content_s.detach()) + losses::absolute(&back_t, &content_t.detach());
     let adversarial = losses::least_squares(&state.critic.score(&x_st, Domain::Target), 1.0)
         + losses::least_squares(&state.critic.score(&x_ts, Domain::Source), 1.0);
     let reconstruction = losses::absolute(&rec_s, &x_s) + losses::absolute(&rec_t, &x_t);
