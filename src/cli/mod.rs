@@ -4,8 +4,14 @@
 //! command either does what it says and returns `Ok`, or leaves no half-written file and returns an error.
 
 mod evaluate;
+mod gap;
 mod info;
+mod job;
+mod models;
 mod output;
+mod segment;
+mod train;
+mod translate;
 
 use clap::{ArgAction, CommandFactory, Parser, Subcommand};
 
@@ -25,7 +31,12 @@ const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("MINDGAP_GIT
 #[derive(Debug, Subcommand)]
 enum Command {
     Info(info::Info),
+    Segment(segment::Segment),
+    Translate(translate::Translate),
+    Gap(gap::Gap),
     Evaluate(evaluate::Evaluate),
+    Train(train::Train),
+    Models(models::Models),
 }
 
 impl Cli {
@@ -33,7 +44,12 @@ impl Cli {
     pub fn run(self) -> anyhow::Result<()> {
         match self.command {
             Some(Command::Info(command)) => command.run(),
+            Some(Command::Segment(command)) => command.run(),
+            Some(Command::Translate(command)) => command.run(),
+            Some(Command::Gap(command)) => command.run(),
             Some(Command::Evaluate(command)) => command.run(),
+            Some(Command::Train(command)) => command.run(),
+            Some(Command::Models(command)) => command.run(),
             None => Ok(Self::command().print_help()?),
         }
     }

@@ -1,0 +1,149 @@
+//! `mindgap segment`: labels of a scan, on the scan's own grid.
+
+use super::{job, output};
+use crate::protocol::{DeviceChoice, Event, Refine, Request, SegmentRequest, Segmentation, WireScan};
+use crate::session::model_payload;
+use crate::volume::{LabelMap, LabelTable, Modality, Scan, Task, Volume, io};
+use clap::Args;
+use serde::Serialize;
+use std::path::PathBuf;
+
+/// Segment a scan with the model whose target is its modality.
+#[derive(Debug, Args)]
+pub(super) struct Segment {
+    /// The scan.
+    input: PathBuf,
+    /// Where the labels go: .nii or .nii.gz.
+    #[arg(short, long)]
+    output: PathBuf,
+    /// Which structures.
+    #[arg(long, default_value = "abdomen")]
+    task: Task,
+    /// What made the scan; guessed if left out.
+    #[arg(long)]
+    modality: Option<Modality>,
+    /// A bundled model's id, or a bundle's folder.
+    #[arg(long)]
+    model: Option<String>,
+    /// Also write the gap map a(p), 0..1.
+    #[arg(long)]
+    gap: Option<PathBuf>,
+    /// Also write the uncertainty, 0..1.
+    #[arg(long)]
+    uncertainty: Option<PathBuf>,
+    /// Refine labels by each organ's own intensity; auto: where the scan is of the model's target modality.
+    #[arg(long, default_value = "auto")]
+    refine: Refine,
+    #[arg(long, default_value = "auto")]
+    device: DeviceChoice,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Segment {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        let scan = io::open(&self.input)?;
+        let modality = job::settle_modality(self.modality, &scan);
+        let bundle = job::settle_model(self.model.as_deref(), self.task, modality)?;
+        let result = segment(&scan, modality, &bundle, self.refine, self.device)?;
+        let labels = result.labels.unpack()?;
+        let gap = result.gap.unpack()?;
+        io::write_labels(&self.output, &labels, &scan)?;
+        if let Some(path) = &self.gap {
+            io::write_values(path, &gap, &scan)?;
+        }
+        if let Some(path) = &self.uncertainty {
+            io::write_values(path, &result.uncertainty.unpack()?, &scan)?;
+        }
+        for warning in scan.warnings.iter().chain(&result.warnings) {
+            eprintln!("warning: {warning}");
+        }
+        let summary = Summary {
+            model: bundle.card.id.clone(),
+            device: result.device,
+            seconds: result.seconds,
+            slices: result.slices,
+            structures: structures(&labels, &gap, bundle.card.task.table()),
+        };
+        if self.json { output::print_json(&summary) } else { output::print(summary.to_text().trim_end()) }
+    }
+}
+
+/// Runs the engine over a scan.
+pub(super) fn segment(
+    scan: &Scan,
+    modality: Modality,
+    bundle: &crate::config::Bundle,
+    refine: Refine,
+    device: DeviceChoice,
+) -> anyhow::Result<Segmentation> {
+    let request = SegmentRequest {
+        model: model_payload(bundle),
+        scan: WireScan::pack(scan),
+        modality,
+        first_world_mm: None,
+        refine,
+        device,
+    };
+    match job::run(Request::Segment(request))? {
+        Event::Segmented { result, .. } => Ok(*result),
+        other => anyhow::bail!("the engine answered a segmentation with {other:?}"),
+    }
+}
+
+/// The keys are stable: scripts read them.
+#[derive(Debug, Serialize)]
+struct Summary {
+    model: String,
+    device: String,
+    seconds: f64,
+    slices: u64,
+    structures: Vec<Structure>,
+}
+
+#[derive(Debug, Serialize)]
+struct Structure {
+    label: u16,
+    name: String,
+    voxels: usize,
+    /// `None` where the scan's voxel size is unknown.
+    volume_ml: Option<f64>,
+    /// Mean a(p) inside; `None` where nothing was found.
+    mean_gap: Option<f64>,
+}
+
+/// Counted on the volumes as they are written.
+fn structures(labels: &LabelMap, gap: &Volume<f32>, table: &LabelTable) -> Vec<Structure> {
+    let voxel_ml = labels.geometry().voxel_ml();
+    table
+        .entries
+        .iter()
+        .map(|entry| {
+            let inside =
+                || labels.voxels().iter().zip(gap.voxels()).filter(|(label, _)| **label == entry.value);
+            let voxels = inside().count();
+            let sum: f64 = inside().map(|(_, gap)| f64::from(*gap)).sum();
+            Structure {
+                label: entry.value,
+                name: entry.name.clone(),
+                voxels,
+                volume_ml: voxel_ml.map(|ml| ml * voxels as f64),
+                mean_gap: (voxels > 0).then(|| sum / voxels as f64),
+            }
+        })
+        .collect()
+}
+
+impl Summary {
+    fn to_text(&self) -> String {
+        let mut text =
+            format!("{} on {}: {} slices in {:.1} s\n", self.model, self.device, self.slices, self.seconds);
+        for s in &self.structures {
+            let volume = s.volume_ml.map_or_else(|| "size unknown".to_owned(), |ml| format!("{ml:.1} mL"));
+            let gap = s.mean_gap.map_or_else(|| "not found".to_owned(), |gap| format!("mean gap {gap:.2}"));
+            text.push_str(&format!("{:>3}  {:<24} {volume:>14}  {gap}\n", s.label, s.name));
+        }
+        text
+    }
+}
