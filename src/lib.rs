@@ -14,4 +14,6 @@ pub mod render;
 pub mod session;
 #[cfg(feature = "torch")]
 pub mod train;
+#[cfg(feature = "gui")]
+pub mod ui;
 pub mod volume;

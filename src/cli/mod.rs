@@ -12,8 +12,12 @@ mod output;
 mod segment;
 mod train;
 mod translate;
+#[cfg(feature = "gui")]
+mod view;
 
-use clap::{ArgAction, CommandFactory, Parser, Subcommand};
+#[cfg(not(feature = "gui"))]
+use clap::CommandFactory;
+use clap::{ArgAction, Parser, Subcommand};
 
 /// Unsupervised CT <-> MR segmentation, and a viewer for its domain gap. Without a command, opens the window.
 #[derive(Debug, Parser)]
@@ -30,6 +34,8 @@ const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("MINDGAP_GIT
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    #[cfg(feature = "gui")]
+    View(view::View),
     Info(info::Info),
     Segment(segment::Segment),
     Translate(translate::Translate),
@@ -43,6 +49,8 @@ impl Cli {
     /// Runs the command that was asked for.
     pub fn run(self) -> anyhow::Result<()> {
         match self.command {
+            #[cfg(feature = "gui")]
+            Some(Command::View(command)) => command.run(),
             Some(Command::Info(command)) => command.run(),
             Some(Command::Segment(command)) => command.run(),
             Some(Command::Translate(command)) => command.run(),
@@ -50,6 +58,9 @@ impl Cli {
             Some(Command::Evaluate(command)) => command.run(),
             Some(Command::Train(command)) => command.run(),
             Some(Command::Models(command)) => command.run(),
+            #[cfg(feature = "gui")]
+            None => view::View::default().run(),
+            #[cfg(not(feature = "gui"))]
             None => Ok(Self::command().print_help()?),
         }
     }

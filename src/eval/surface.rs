@@ -15,9 +15,9 @@ impl BoundingBox {
     }
 
     fn include(&mut self, index: [usize; 3]) {
-        for (axis, index) in index.into_iter().enumerate() {
-            self.first[axis] = self.first[axis].min(index);
-            self.last[axis] = self.last[axis].max(index);
+        for axis in 0..3 {
+            self.first[axis] = self.first[axis].min(index[axis]);
+            self.last[axis] = self.last[axis].max(index[axis]);
         }
     }
 }
@@ -79,8 +79,8 @@ impl Mask {
         let mut surface = self.inside.clone();
         for k in 1..nk.saturating_sub(1) {
             for j in 1..nj.saturating_sub(1) {
-                for i in 1..ni.saturating_sub(1) {
-                    let offset = i + ni * (j + nj * k);
+                let row = ni * (j + nj * k);
+                for offset in row + 1..row + ni.max(2) - 1 {
                     let enclosed = [1, ni, ni * nj]
                         .iter()
                         .all(|step| self.inside[offset - step] && self.inside[offset + step]);

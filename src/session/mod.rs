@@ -1,11 +1,17 @@
-//! The engine process seen from the window and the command line: starting it, talking to it, surviving it.
+//! The engine process seen from the window and the command line: starting it, talking to it, surviving it; and what is
+//! open, with the threads that load, pack and save it.
 //!
 //! Never links libtorch and never imports a window library: whoever wants to be woken passes a closure.
 
+mod body;
 mod engine;
 mod launch;
+pub mod loader;
 mod run;
+mod study;
 
+pub use body::{BodyBox, IntensityStats};
 pub use engine::{Engine, EngineState, Notice, Wake};
 pub use launch::{EngineError, Launch, locate_engine};
 pub use run::{model_payload, run_job};
+pub use study::{OpenScan, Origin, Prediction, Role, ScanId, StructureSummary, Study, Synthesis, summarise};

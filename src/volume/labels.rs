@@ -87,7 +87,6 @@ fn list(values: &[f64]) -> String {
 
 impl Scan {
     /// The measured values as labels, if all of them are whole numbers from 0 to 65535 in whatever stored type.
-    #[expect(clippy::unnecessary_cast, reason = "one of the ten types is float64 already")]
     pub fn to_labels(&self) -> Result<LabelMap, LabelValueError> {
         let Scaling { slope, intercept } = self.scaling();
         let mut examples = Vec::new();

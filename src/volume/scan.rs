@@ -117,7 +117,6 @@ impl Voxels {
     }
 
     /// The stored value at `offset`, unscaled.
-    #[expect(clippy::unnecessary_cast, reason = "one of the ten types is float64 already")]
     pub fn value(&self, offset: usize) -> f64 {
         with_voxels!(self, v => v[offset] as f64)
     }
@@ -231,7 +230,6 @@ impl Scan {
     }
 
     /// All measured values as float32.
-    #[expect(clippy::unnecessary_cast, reason = "one of the ten types is float64 already")]
     pub fn to_f32(&self) -> Volume<f32> {
         let Scaling { slope, intercept } = self.scaling;
         let voxels = with_voxels!(&self.voxels, v => v
@@ -242,7 +240,6 @@ impl Scan {
     }
 
     /// Smallest and largest finite measured value; `None` if there is none.
-    #[expect(clippy::unnecessary_cast, reason = "one of the ten types is float64 already")]
     pub fn intensity_range(&self) -> Option<[f64; 2]> {
         let Scaling { slope, intercept } = self.scaling;
         let (low, high) = with_voxels!(&self.voxels, v => v

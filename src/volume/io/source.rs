@@ -28,7 +28,7 @@ pub(super) struct Source {
 
 enum Bytes {
     Plain(BufReader<File>),
-    Gzip(Box<GzipMembers>),
+    Gzip(GzipMembers),
 }
 
 impl Source {
@@ -43,7 +43,7 @@ impl Source {
             Ok((reader, file_bytes, gzip))
         };
         let (reader, file_bytes, gzip) = open().map_err(|source| IoError::system(path, "opened", source))?;
-        let bytes = if gzip { Bytes::Gzip(Box::new(GzipMembers::new(reader))) } else { Bytes::Plain(reader) };
+        let bytes = if gzip { Bytes::Gzip(GzipMembers::new(reader)) } else { Bytes::Plain(reader) };
         Ok(Self { path: path.to_owned(), bytes, file_bytes, position: 0, expected_bytes: 0 })
     }
 

@@ -87,8 +87,8 @@ impl SpatialHeader {
         let affine = geometry.world_from_voxel();
         let spacing = geometry.spacing_mm();
         let mut axes = DMat3::from_mat4(affine);
-        for (axis, size) in spacing.into_iter().enumerate() {
-            *axes.col_mut(axis) /= size;
+        for axis in 0..3 {
+            *axes.col_mut(axis) /= spacing[axis];
         }
         let sheared = !(axes.transpose() * axes).abs_diff_eq(DMat3::IDENTITY, 1e-6);
         let qfac = if axes.determinant() < 0.0 { -1.0 } else { 1.0 };

@@ -1,0 +1,89 @@
+//! `mindgap view`: the window, or a picture of it without a display.
+
+use crate::ui::{StartUp, run_window, screenshot};
+use crate::volume::{Modality, Task};
+use anyhow::Context;
+use clap::Args;
+use std::path::PathBuf;
+
+/// Open the window (also without any command).
+#[derive(Debug, Default, Args)]
+pub(super) struct View {
+    /// A scan to open in the role of its modality; the other role is filled by a bundled phantom.
+    #[arg(conflicts_with_all = ["source", "target"])]
+    scan: Option<PathBuf>,
+    /// The scan whose modality the model has labels for.
+    #[arg(long)]
+    source: Option<PathBuf>,
+    /// The scan to be segmented.
+    #[arg(long)]
+    target: Option<PathBuf>,
+    /// A label map on the grid of one of the scans.
+    #[arg(long)]
+    labels: Option<PathBuf>,
+    /// A bundled model's id, or a folder with card.json and weights.safetensors.
+    #[arg(long)]
+    model: Option<String>,
+    /// What is segmented, where no model says so [default: abdomen].
+    #[arg(long, value_enum)]
+    task: Option<Task>,
+    /// Modality of the one scan given [default: as its intensities suggest].
+    #[arg(long, value_enum)]
+    modality: Option<Modality>,
+    /// Open the bundled phantom pair, whatever else is given.
+    #[arg(long)]
+    demo: bool,
+    /// Translate and segment at once.
+    #[arg(long)]
+    run: bool,
+    /// Draw the window into a PNG file without a display, and exit; with --run once the engine has finished.
+    #[arg(long, value_name = "PNG")]
+    screenshot: Option<PathBuf>,
+    /// Size of that picture in pixels.
+    #[arg(long, value_name = "WxH", default_value = "1600x1000", value_parser = parse_size)]
+    size: Size,
+}
+
+/// Pixels across and down.
+#[derive(Debug, Clone, Copy)]
+struct Size([u32; 2]);
+
+impl Default for Size {
+    fn default() -> Self {
+        Self([1600, 1000])
+    }
+}
+
+impl View {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        let (picture, Size(size)) = (self.screenshot.clone(), self.size);
+        let startup = self.startup();
+        let Some(path) = picture else { return Ok(run_window(startup)?) };
+        let pixels = screenshot(startup, size)?;
+        image::save_buffer(&path, &pixels.rgba, pixels.width, pixels.height, image::ColorType::Rgba8)
+            .with_context(|| {
+                format!("{}: the picture cannot be written; its name must end in .png", path.display())
+            })
+    }
+
+    fn startup(self) -> StartUp {
+        let defaults = StartUp::default();
+        StartUp {
+            source: self.source,
+            target: self.target,
+            scan: self.scan,
+            labels: self.labels,
+            modality: self.modality,
+            model: self.model,
+            task: self.task.unwrap_or(defaults.task),
+            demo: self.demo,
+            run: self.run,
+            launcher: defaults.launcher,
+        }
+    }
+}
+
+fn parse_size(text: &str) -> Result<Size, String> {
+    let parsed = text.split_once('x').and_then(|(w, h)| Some([w.parse().ok()?, h.parse().ok()?]));
+    parsed.map(Size).ok_or_else(|| format!("expected WIDTHxHEIGHT like 1600x1000, got {text:?}"))
+}

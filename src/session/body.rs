@@ -1,0 +1,173 @@
+//! Where the body lies in a scan, and how its intensities are spread: what linking, framing and first windows need.
+
+use crate::volume::{Geometry, Modality, Scan, Volume};
+use glam::DVec3;
+
+/// Voxels looked at for percentiles and extents, at most; a regular subset of a larger scan.
+const SAMPLES: usize = 2_000_000;
+/// Air in CT lies near -1000 HU, fat near -100: halfway between air and body.
+const CT_AIR_HU: f32 = -500.0;
+/// Air in MR is noise far below tissue: a small part of the brightest tissue.
+const MR_AIR_FRACTION: f32 = 0.08;
+/// A plane belongs to the body if it holds this part of the fullest plane's tissue, so that noise and cables do not.
+const PLANE_FRACTION: f64 = 0.04;
+
+/// How measured values are spread.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct IntensityStats {
+    /// Smallest and largest finite value.
+    pub range: [f32; 2],
+    /// 0.5 and 99.5 percentile of the finite voxels that are not zero.
+    pub bulk: [f32; 2],
+}
+
+/// The smallest box along the voxel axes that holds the body, in (fractional) voxel coordinates of the scan's own grid.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BodyBox {
+    pub low_voxel: DVec3,
+    pub high_voxel: DVec3,
+}
+
+impl IntensityStats {
+    pub fn of_scan(scan: &Scan) -> Self {
+        let [ni, nj, _] = scan.geometry().dims();
+        let value = |n: usize| scan.value(n % ni, n / ni % nj, n / ni / nj);
+        Self::of_values(scan.geometry().len(), value)
+    }
+
+    pub fn of_volume(volume: &Volume<f32>) -> Self {
+        Self::of_values(volume.voxels().len(), |n| volume.voxels()[n])
+    }
+
+    fn of_values(count: usize, value: impl Fn(usize) -> f32) -> Self {
+        let step = count.div_ceil(SAMPLES).max(1);
+        let mut sample: Vec<f32> =
+            (0..count).step_by(step).map(&value).filter(|v| v.is_finite() && *v != 0.0).collect();
+        if sample.is_empty() {
+            return Self { range: [0.0, 1.0], bulk: [0.0, 1.0] };
+        }
+        let mut percentile = |fraction: f64| {
+            let rank = ((sample.len() - 1) as f64 * fraction).round() as usize;
+            *sample.select_nth_unstable_by(rank, f32::total_cmp).1
+        };
+        let bulk = [percentile(0.005), percentile(0.995)];
+        let range = sample.iter().fold([f32::MAX, f32::MIN], |r, &v| [r[0].min(v), r[1].max(v)]);
+        Self { range: [range[0].min(0.0), range[1].max(0.0)], bulk }
+    }
+}
+
+impl BodyBox {
+    /// Everything denser (CT) or brighter (MR) than air; the whole grid where nothing is.
+    pub fn of_scan(scan: &Scan, modality: Modality, intensity: &IntensityStats) -> Self {
+        let threshold = match modality {
+            Modality::Ct => CT_AIR_HU,
+            Modality::Mr => MR_AIR_FRACTION * intensity.bulk[1],
+        };
+        let dims = scan.geometry().dims();
+        let step = ((scan.geometry().len() as f64 / SAMPLES as f64).cbrt().ceil() as usize).max(1);
+        let mut tissue = dims.map(|size| vec![0u32; size]);
+        for k in (0..dims[2]).step_by(step) {
+            for j in (0..dims[1]).step_by(step) {
+                for i in (0..dims[0]).step_by(step) {
+                    if scan.value(i, j, k) > threshold {
+                        tissue[0][i] += 1;
+                        tissue[1][j] += 1;
+                        tissue[2][k] += 1;
+                    }
+                }
+            }
+        }
+        let extents = [0, 1, 2].map(|axis| extent(&tissue[axis], step));
+        Self {
+            low_voxel: DVec3::from_array(extents.map(|e| e[0])),
+            high_voxel: DVec3::from_array(extents.map(|e| e[1])),
+        }
+    }
+
+    /// The middle of the box, in voxels.
+    pub fn centre_voxel(&self) -> DVec3 {
+        (self.low_voxel + self.high_voxel) * 0.5
+    }
+
+    /// Where a voxel lies in the box: 0..1 from left to right, back to front, foot to head, whatever the storage order.
+    pub fn fraction_from_voxel(&self, geometry: &Geometry, voxel: DVec3) -> DVec3 {
+        let along = geometry.reorientation();
+        let mut fraction = DVec3::ZERO;
+        for world in 0..3 {
+            let axis = along.voxel_axis_of_world[world];
+            let part = (voxel[axis] - self.low_voxel[axis]) / self.size_voxels()[axis];
+            fraction[world] = if along.flipped[world] { 1.0 - part } else { part };
+        }
+        fraction
+    }
+
+    /// The inverse of [`Self::fraction_from_voxel`].
+    pub fn voxel_from_fraction(&self, geometry: &Geometry, fraction: DVec3) -> DVec3 {
+        let along = geometry.reorientation();
+        let mut voxel = DVec3::ZERO;
+        for world in 0..3 {
+            let axis = along.voxel_axis_of_world[world];
+            let part = if along.flipped[world] { 1.0 - fraction[world] } else { fraction[world] };
+            voxel[axis] = self.low_voxel[axis] + part * self.size_voxels()[axis];
+        }
+        voxel
+    }
+
+    /// At least one voxel along each axis.
+    pub fn size_voxels(&self) -> DVec3 {
+        (self.high_voxel - self.low_voxel).max(DVec3::ONE)
+    }
+}
+
+/// First and last plane with enough tissue, widened by the sampling step; the whole axis where there is none.
+fn extent(tissue: &[u32], step: usize) -> [f64; 2] {
+    let last = tissue.len() - 1;
+    let most = tissue.iter().copied().max().unwrap_or(0);
+    let enough = |count: &u32| f64::from(*count) >= PLANE_FRACTION * f64::from(most) && *count > 0;
+    match (tissue.iter().position(enough), tissue.iter().rposition(enough)) {
+        (Some(low), Some(high)) if high > low => [low as f64, (high + step - 1).min(last) as f64],
+        _ => [0.0, last as f64],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn ball(geometry: Geometry) -> Scan {
+        let volume = Volume::from_fn(geometry, |i, j, k| {
+            let d = DVec3::new(i as f64 - 8.0, j as f64 - 12.0, k as f64 - 10.0).length();
+            if d < 5.0 { 40.0 } else { -1000.0 }
+        });
+        Scan::from_volume(volume, "phantom")
+    }
+
+    #[test]
+    fn the_body_is_found_and_air_left_out() {
+        let scan = ball(Geometry::axis_aligned([20, 24, 20], [1.0; 3], [0.0; 3]).unwrap());
+        let body = BodyBox::of_scan(&scan, Modality::Ct, &IntensityStats::of_scan(&scan));
+        assert!(body.centre_voxel().distance(DVec3::new(8.0, 12.0, 10.0)) < 1e-9, "{body:?}");
+        assert!(body.size_voxels().x < 11.0);
+    }
+
+    #[test]
+    fn the_patients_right_stays_right_in_a_scan_stored_the_other_way_round() {
+        let stored =
+            Geometry::new([20, 24, 20], glam::DMat4::from_scale(DVec3::new(-1.0, -1.0, 1.0))).unwrap();
+        let scan = ball(stored.clone());
+        let body = BodyBox::of_scan(&scan, Modality::Ct, &IntensityStats::of_scan(&scan));
+        let right = body.fraction_from_voxel(&stored, DVec3::new(4.0, 12.0, 10.0));
+        assert!(right.x > 0.9, "{right}");
+        let back = body.voxel_from_fraction(&stored, right);
+        assert!(back.distance(DVec3::new(4.0, 12.0, 10.0)) < 1e-9);
+    }
+
+    #[test]
+    fn an_empty_scan_is_all_body() {
+        let grid = Geometry::axis_aligned([3, 4, 5], [1.0; 3], [0.0; 3]).unwrap();
+        let scan = Scan::from_volume(Volume::from_fn(grid, |_, _, _| f32::NAN), "phantom");
+        let stats = IntensityStats::of_scan(&scan);
+        assert_eq!(BodyBox::of_scan(&scan, Modality::Mr, &stats).high_voxel, DVec3::new(2.0, 3.0, 4.0));
+    }
+}

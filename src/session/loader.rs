@@ -1,0 +1,280 @@
+//! Work that must not stop a window: opening, packing, unpacking and saving volumes, each on a thread of its own.
+//!
+//! [`Background`] runs a task and hands its result to whoever drains it; the functions below are such tasks. They never
+//! touch the study: the caller decides what a result means when it arrives.
+
+use super::body::IntensityStats;
+use super::engine::Wake;
+use super::run::model_payload;
+use super::study::{OpenScan, Origin, Prediction, Role, ScanId, Synthesis, summarise};
+use crate::config::{AssetError, BundleError, demo_dir, load_bundle};
+use crate::protocol::{
+    DeviceChoice, Refine, Request, SegmentRequest, Segmentation, TranslateRequest, Translation, WireError,
+    WireLabels, WireScan, WireVolume,
+};
+use crate::volume::io::{self, IoError, Receipt};
+use crate::volume::{Geometry, LabelMap, Modality, Task, geometry_equal};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use thiserror::Error;
+
+/// Grids closer than this are one grid: far below a voxel, far above what a float32 header rounds.
+const SAME_GRID_MM: f64 = 1e-2;
+
+/// Threads that each compute one `T`.
+pub struct Background<T> {
+    sender: Sender<T>,
+    results: Receiver<T>,
+    wake: Wake,
+    /// What a task that panicked amounts to; nothing may vanish silently.
+    lost: fn(String) -> T,
+}
+
+/// Why something could not be opened or prepared; the message says what to do.
+#[derive(Debug, Error)]
+pub enum LoadError {
+    #[error(transparent)]
+    Io(#[from] IoError),
+    #[error(transparent)]
+    Assets(#[from] AssetError),
+    #[error(transparent)]
+    Model(#[from] BundleError),
+    #[error(transparent)]
+    Wire(#[from] WireError),
+    #[error(
+        "{}: these labels are {found:?} voxels and fit neither open scan ({open}); open the scan they were drawn on first",
+        path.display()
+    )]
+    LabelsFitNothing { path: PathBuf, found: [usize; 3], open: String },
+}
+
+/// A file to open as a scan.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OpenRequest {
+    pub origin: Origin,
+    /// `None`: as the intensities suggest.
+    pub modality: Option<Modality>,
+    /// Labels that lie beside it.
+    pub labels: Option<PathBuf>,
+}
+
+/// What the engine is asked to do for a study.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Work {
+    /// The source in the target's style.
+    Translate,
+    Segment(Role),
+}
+
+/// One request to be packed for the engine.
+#[derive(Debug, Clone)]
+pub struct WorkOrder {
+    pub work: Work,
+    pub scan: Arc<OpenScan>,
+    /// The slice wanted first.
+    pub first_world_mm: [f64; 3],
+}
+
+/// A packed request and the scan it is about.
+#[derive(Debug)]
+pub struct PackedWork {
+    pub work: Work,
+    pub scan: ScanId,
+    pub request: Request,
+}
+
+impl<T: Send + 'static> Background<T> {
+    /// `wake` is called after each result; `lost` turns the message of a panic into one.
+    pub fn new(wake: Wake, lost: fn(String) -> T) -> Self {
+        let (sender, results) = channel();
+        Self { sender, results, wake, lost }
+    }
+
+    /// Runs `task` on a thread of its own.
+    pub fn run(&self, task: impl FnOnce() -> T + Send + 'static) {
+        let (sender, wake, lost) = (self.sender.clone(), self.wake.clone(), self.lost);
+        let body = move || {
+            let result = catch_unwind(AssertUnwindSafe(task)).unwrap_or_else(|panic| lost(words_of(&*panic)));
+            // Without a receiver the window is gone, and with it all interest in the result.
+            let _ = sender.send(result);
+            wake();
+        };
+        if let Err(error) = std::thread::Builder::new().name("background".to_owned()).spawn(body) {
+            let _ = self.sender.send((self.lost)(format!("no thread could be started: {error}")));
+            (self.wake)();
+        }
+    }
+
+    /// Takes the next finished result if there is one.
+    pub fn try_next(&self) -> Option<T> {
+        self.results.try_recv().ok()
+    }
+}
+
+/// Reads and measures a scan, with its labels where they are known to lie beside it.
+pub fn open_scan(request: &OpenRequest) -> Result<OpenScan, LoadError> {
+    let (Origin::File(path) | Origin::Phantom(path)) = &request.origin;
+    let scan = io::open(path)?;
+    let modality = request.modality.unwrap_or_else(|| scan.guess_modality());
+    let mut open = OpenScan::new(scan, file_name(path), request.origin.clone(), modality);
+    if let Some(path) = request.labels.as_ref().filter(|path| path.is_file()) {
+        let labels = io::open_labels(path)?;
+        if geometry_equal(labels.geometry(), open.geometry(), SAME_GRID_MM) {
+            open.labels = Some(Arc::new(labels));
+        }
+    }
+    Ok(open)
+}
+
+/// The bundled phantom of a task and modality, with its labels.
+pub fn demo_request(task: Task, modality: Modality) -> Result<OpenRequest, AssetError> {
+    let stem = format!("{}_{}", task.name(), modality.name().to_lowercase());
+    let folder = demo_dir()?;
+    Ok(OpenRequest {
+        origin: Origin::Phantom(folder.join(format!("{stem}.nii.gz"))),
+        modality: Some(modality),
+        labels: Some(folder.join(format!("{stem}_labels.nii.gz"))),
+    })
+}
+
+/// Reads a label map and finds the scan it belongs to among `open`, by its grid.
+pub fn open_labels(path: &Path, open: &[(Role, Geometry)]) -> Result<(Role, LabelMap), LoadError> {
+    let labels = io::open_labels(path)?;
+    let fits = |(_, grid): &&(Role, Geometry)| geometry_equal(labels.geometry(), grid, SAME_GRID_MM);
+    match open.iter().find(fits) {
+        Some((role, _)) => Ok((*role, labels)),
+        None => Err(LoadError::LabelsFitNothing {
+            path: path.to_owned(),
+            found: labels.dims(),
+            open: open
+                .iter()
+                .map(|(role, g)| format!("{} {:?}", role.name(), g.dims()))
+                .collect::<Vec<_>>()
+                .join(", "),
+        }),
+    }
+}
+
+/// Reads and verifies the model and packs every order for the engine.
+pub fn pack_work(model: &str, orders: &[WorkOrder]) -> Result<Vec<PackedWork>, LoadError> {
+    let bundle = load_bundle(model)?;
+    let pack = |order: &WorkOrder| {
+        let (model, scan) = (model_payload(&bundle), WireScan::pack(&order.scan.scan));
+        let (modality, first_world_mm) = (order.scan.modality, Some(order.first_world_mm));
+        let device = DeviceChoice::Auto;
+        let request = match order.work {
+            Work::Translate => {
+                Request::Translate(TranslateRequest { model, scan, modality, first_world_mm, device })
+            }
+            Work::Segment(_) => {
+                let refine = Refine::Auto;
+                Request::Segment(SegmentRequest { model, scan, modality, first_world_mm, refine, device })
+            }
+        };
+        PackedWork { work: order.work, scan: order.scan.id, request }
+    };
+    Ok(orders.iter().map(pack).collect())
+}
+
+/// A finished translation.
+pub fn unpack_translation(result: &Translation, model: String) -> Result<Synthesis, LoadError> {
+    let image = result.synthetic.unpack()?;
+    Ok(Synthesis {
+        intensity: IntensityStats::of_volume(&image),
+        image: Arc::new(image),
+        imitates: result.imitates,
+        edge_agreement: Some(result.edge_agreement),
+        whole: true,
+        model,
+    })
+}
+
+/// The slab of a translation that comes first.
+pub fn unpack_translated_slab(
+    slab: &WireVolume,
+    imitates: Modality,
+    model: String,
+) -> Result<Synthesis, LoadError> {
+    let image = slab.unpack()?;
+    Ok(Synthesis {
+        intensity: IntensityStats::of_volume(&image),
+        image: Arc::new(image),
+        imitates,
+        edge_agreement: None,
+        whole: false,
+        model,
+    })
+}
+
+/// A finished segmentation, with its structures measured.
+pub fn unpack_segmentation(
+    result: &Segmentation,
+    task: Task,
+    model: String,
+) -> Result<Prediction, LoadError> {
+    let labels = result.labels.unpack()?;
+    let gap = result.gap.unpack()?;
+    let uncertainty = result.uncertainty.unpack()?;
+    Ok(Prediction {
+        structures: summarise(&labels, Some(&gap), Some(&uncertainty), task.table()),
+        labels: Arc::new(labels),
+        gap: Arc::new(gap),
+        uncertainty: Some(Arc::new(uncertainty)),
+        whole: true,
+        model,
+        refined: result.refined,
+        seconds: result.seconds,
+        device: result.device.clone(),
+        warnings: result.warnings.clone(),
+    })
+}
+
+/// The slab of a segmentation that comes first.
+pub fn unpack_segmented_slab(
+    labels: &WireLabels,
+    gap: &WireVolume,
+    model: String,
+) -> Result<Prediction, LoadError> {
+    Ok(Prediction {
+        labels: Arc::new(labels.unpack()?),
+        gap: Arc::new(gap.unpack()?),
+        uncertainty: None,
+        structures: Vec::new(),
+        whole: false,
+        model,
+        refined: false,
+        seconds: 0.0,
+        device: String::new(),
+        warnings: Vec::new(),
+    })
+}
+
+/// Writes a label map on the grid of the scan it belongs to, verified by reading it back.
+pub fn export_labels(path: &Path, labels: &LabelMap, scan: &OpenScan) -> Result<Receipt, LoadError> {
+    Ok(io::write_labels(path, labels, &scan.scan)?)
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
+}
+
+fn words_of(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("an internal error").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn a_task_that_panics_is_told_and_not_waited_for_for_ever() {
+        let background = Background::<Result<u8, String>>::new(Arc::new(|| ()), Err);
+        background.run(|| panic!("slipped"));
+        let answer = background.results.recv_timeout(Duration::from_secs(10));
+        assert_eq!(answer, Ok(Err("slipped".to_owned())));
+    }
+}

@@ -1,0 +1,345 @@
+//! What is open: the scans in their two roles, and what the engine made of them.
+//!
+//! Plain data behind `Arc`s, made on background threads and only handed around on the window's. Invariant: a synthesis
+//! or a prediction always belongs to the scan that is in its role now; replacing a scan drops what was made of it.
+
+use super::body::{BodyBox, IntensityStats};
+use crate::volume::{Geometry, LabelEntry, LabelMap, LabelTable, Modality, Scan, Volume};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What a scan is to the model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// Of the modality whose labels the model was trained on.
+    Source,
+    /// Of the modality it was adapted to, without labels.
+    Target,
+}
+
+impl Role {
+    pub const ALL: [Role; 2] = [Role::Source, Role::Target];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Role::Source => "Source",
+            Role::Target => "Target",
+        }
+    }
+
+    pub fn other(self) -> Role {
+        match self {
+            Role::Source => Role::Target,
+            Role::Target => Role::Source,
+        }
+    }
+}
+
+/// Tells one opening of a file from every other, so that late results find their scan or nobody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ScanId(u64);
+
+impl ScanId {
+    pub(crate) fn next() -> Self {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        Self(LAST.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// Where a scan came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    File(PathBuf),
+    /// A bundled phantom that fills a role nobody opened a scan for.
+    Phantom(PathBuf),
+}
+
+/// A scan with what the viewer needs to know of it.
+#[derive(Debug, Clone)]
+pub struct OpenScan {
+    pub id: ScanId,
+    pub scan: Arc<Scan>,
+    /// The file's name, for titles.
+    pub name: String,
+    pub origin: Origin,
+    pub modality: Modality,
+    pub body: BodyBox,
+    pub intensity: IntensityStats,
+    /// Labels given with it, on its grid.
+    pub labels: Option<Arc<LabelMap>>,
+}
+
+impl OpenScan {
+    /// Measures the scan; takes time in proportion to its voxels.
+    pub fn new(scan: Scan, name: String, origin: Origin, modality: Modality) -> Self {
+        let intensity = IntensityStats::of_scan(&scan);
+        let body = BodyBox::of_scan(&scan, modality, &intensity);
+        Self {
+            id: ScanId::next(),
+            scan: Arc::new(scan),
+            name,
+            origin,
+            modality,
+            body,
+            intensity,
+            labels: None,
+        }
+    }
+
+    pub fn geometry(&self) -> &Geometry {
+        self.scan.geometry()
+    }
+
+    pub fn is_phantom(&self) -> bool {
+        matches!(self.origin, Origin::Phantom(_))
+    }
+
+    /// The same scan declared to be of another modality.
+    #[must_use]
+    pub fn with_modality(&self, modality: Modality) -> Self {
+        let body = BodyBox::of_scan(&self.scan, modality, &self.intensity);
+        Self { id: ScanId::next(), modality, body, ..self.clone() }
+    }
+}
+
+/// A scan in the style of the other modality, or one slab of it while the rest is being computed.
+#[derive(Debug, Clone)]
+pub struct Synthesis {
+    pub image: Arc<Volume<f32>>,
+    pub imitates: Modality,
+    pub intensity: IntensityStats,
+    /// Mean agreement of gradient orientations, 0..1; `None` for a slab.
+    pub edge_agreement: Option<f64>,
+    pub whole: bool,
+    pub model: String,
+}
+
+/// Labels, gap and uncertainty of a scan, or one slab of them while the rest is being computed.
+#[derive(Debug, Clone)]
+pub struct Prediction {
+    pub labels: Arc<LabelMap>,
+    /// a(p) of the local feature mask, 0..1.
+    pub gap: Arc<Volume<f32>>,
+    pub uncertainty: Option<Arc<Volume<f32>>>,
+    /// In the table's order; empty for a slab.
+    pub structures: Vec<StructureSummary>,
+    pub whole: bool,
+    pub model: String,
+    pub refined: bool,
+    pub seconds: f64,
+    pub device: String,
+    pub warnings: Vec<String>,
+}
+
+/// One structure as measured on a label map.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StructureSummary {
+    pub label: u16,
+    pub name: String,
+    pub rgb: [u8; 3],
+    pub voxels: usize,
+    /// `None` where the spacing is unknown.
+    pub volume_ml: Option<f64>,
+    /// Mean of the gap inside; `None` where the structure is empty.
+    pub mean_gap: Option<f64>,
+    /// Mean of the normalised entropy inside, 0..1; `None` where the structure is empty.
+    pub mean_uncertainty: Option<f64>,
+}
+
+/// Everything that is open.
+#[derive(Debug, Clone, Default)]
+pub struct Study {
+    source: Option<Arc<OpenScan>>,
+    target: Option<Arc<OpenScan>>,
+    synthesis: Option<Arc<Synthesis>>,
+    source_prediction: Option<Arc<Prediction>>,
+    target_prediction: Option<Arc<Prediction>>,
+}
+
+impl Study {
+    pub fn scan(&self, role: Role) -> Option<&Arc<OpenScan>> {
+        match role {
+            Role::Source => self.source.as_ref(),
+            Role::Target => self.target.as_ref(),
+        }
+    }
+
+    /// The translation of the source.
+    pub fn synthesis(&self) -> Option<&Arc<Synthesis>> {
+        self.synthesis.as_ref()
+    }
+
+    pub fn prediction(&self, role: Role) -> Option<&Arc<Prediction>> {
+        match role {
+            Role::Source => self.source_prediction.as_ref(),
+            Role::Target => self.target_prediction.as_ref(),
+        }
+    }
+
+    /// Whether `id` is the scan in `role` now.
+    pub fn is_open(&self, role: Role, id: ScanId) -> bool {
+        self.scan(role).is_some_and(|scan| scan.id == id)
+    }
+
+    /// Puts a scan into a role; what was made of its predecessor goes.
+    pub fn set_scan(&mut self, role: Role, scan: Option<Arc<OpenScan>>) {
+        self.forget_results(role);
+        match role {
+            Role::Source => self.source = scan,
+            Role::Target => self.target = scan,
+        }
+    }
+
+    /// Source becomes target and the other way round.
+    pub fn swap_roles(&mut self) {
+        Role::ALL.into_iter().for_each(|role| self.forget_results(role));
+        std::mem::swap(&mut self.source, &mut self.target);
+    }
+
+    /// Gives labels to the scan in `role`; they lie on its grid.
+    pub fn set_labels(&mut self, role: Role, labels: Option<Arc<LabelMap>>) {
+        let slot = match role {
+            Role::Source => &mut self.source,
+            Role::Target => &mut self.target,
+        };
+        if let Some(scan) = slot {
+            Arc::make_mut(scan).labels = labels;
+        }
+    }
+
+    pub fn set_synthesis(&mut self, synthesis: Option<Synthesis>) {
+        self.synthesis = synthesis.map(Arc::new);
+    }
+
+    pub fn set_prediction(&mut self, role: Role, prediction: Option<Prediction>) {
+        let prediction = prediction.map(Arc::new);
+        match role {
+            Role::Source => self.source_prediction = prediction,
+            Role::Target => self.target_prediction = prediction,
+        }
+    }
+
+    /// Drops what was computed from the scan in `role`.
+    pub fn forget_results(&mut self, role: Role) {
+        if role == Role::Source {
+            self.synthesis = None;
+        }
+        self.set_prediction(role, None);
+    }
+
+    /// Drops slabs whose volume will not come any more.
+    pub fn forget_slabs(&mut self) {
+        if self.synthesis.as_ref().is_some_and(|s| !s.whole) {
+            self.synthesis = None;
+        }
+        for role in Role::ALL {
+            if self.prediction(role).is_some_and(|p| !p.whole) {
+                self.set_prediction(role, None);
+            }
+        }
+    }
+}
+
+/// Volume, mean gap and mean uncertainty of every structure of `table`, in its order; empty structures included.
+pub fn summarise(
+    labels: &LabelMap,
+    gap: Option<&Volume<f32>>,
+    uncertainty: Option<&Volume<f32>>,
+    table: &LabelTable,
+) -> Vec<StructureSummary> {
+    let largest = table.entries.iter().map(|entry| usize::from(entry.value)).max().unwrap_or(0);
+    let mut counts = vec![0usize; largest + 1];
+    for &label in labels.voxels() {
+        if let Some(count) = counts.get_mut(usize::from(label)) {
+            *count += 1;
+        }
+    }
+    let means = |values: Option<&Volume<f32>>| values.map(|values| mean_inside(labels, values, &counts));
+    let (gaps, uncertainties) = (means(gap), means(uncertainty));
+    let voxel_ml = labels.geometry().voxel_ml();
+    let row = |entry: &LabelEntry| {
+        let label = usize::from(entry.value);
+        let mean = |means: &Option<Vec<Option<f64>>>| means.as_ref().and_then(|means| means[label]);
+        StructureSummary {
+            label: entry.value,
+            name: entry.name.clone(),
+            rgb: entry.rgb,
+            voxels: counts[label],
+            volume_ml: voxel_ml.map(|ml| ml * counts[label] as f64),
+            mean_gap: mean(&gaps),
+            mean_uncertainty: mean(&uncertainties),
+        }
+    };
+    table.entries.iter().map(row).collect()
+}
+
+/// Mean of `values` over the voxels of each label below `counts.len()`; `None` for labels without voxels.
+fn mean_inside(labels: &LabelMap, values: &Volume<f32>, counts: &[usize]) -> Vec<Option<f64>> {
+    let mut sums = vec![0.0f64; counts.len()];
+    for (&label, &value) in labels.voxels().iter().zip(values.voxels()) {
+        if let Some(sum) = sums.get_mut(usize::from(label)) {
+            *sum += f64::from(value);
+        }
+    }
+    sums.iter().zip(counts).map(|(sum, &count)| (count > 0).then(|| sum / count as f64)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::volume::Task;
+
+    fn scan(modality: Modality) -> Arc<OpenScan> {
+        let geometry = Geometry::axis_aligned([4, 4, 4], [1.0; 3], [0.0; 3]).unwrap();
+        let volume = Volume::from_fn(geometry, |i, _, _| i as f32);
+        let scan = Scan::from_volume(volume, "phantom");
+        Arc::new(OpenScan::new(scan, "a".to_owned(), Origin::Phantom(PathBuf::new()), modality))
+    }
+
+    fn prediction(labels: LabelMap) -> Prediction {
+        let gap = Volume::from_fn(labels.geometry().clone(), |_, _, _| 0.5f32);
+        let structures = summarise(&labels, Some(&gap), None, Task::Abdomen.table());
+        Prediction {
+            labels: Arc::new(labels),
+            gap: Arc::new(gap),
+            uncertainty: None,
+            structures,
+            whole: true,
+            model: String::new(),
+            refined: false,
+            seconds: 0.0,
+            device: String::new(),
+            warnings: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_prediction_never_outlives_the_scan_it_was_made_of() {
+        let mut study = Study::default();
+        study.set_scan(Role::Target, Some(scan(Modality::Mr)));
+        let grid = study.scan(Role::Target).unwrap().geometry().clone();
+        study.set_prediction(Role::Target, Some(prediction(Volume::from_fn(grid, |_, _, _| 1u16))));
+        let old = study.scan(Role::Target).unwrap().id;
+        study.set_scan(Role::Target, Some(scan(Modality::Mr)));
+        assert!(study.prediction(Role::Target).is_none());
+        assert!(!study.is_open(Role::Target, old));
+    }
+
+    #[test]
+    fn volumes_are_in_millilitres_and_an_empty_structure_has_no_gap() {
+        let geometry = Geometry::axis_aligned([10, 10, 10], [2.0, 2.0, 2.5], [0.0; 3]).unwrap();
+        let labels = Volume::from_fn(geometry, |i, _, _| u16::from(i < 5));
+        let liver = &prediction(labels).structures[0];
+        assert_eq!((liver.voxels, liver.volume_ml), (500, Some(5.0)));
+        assert_eq!(liver.mean_gap, Some(0.5));
+        let empty = summarise(
+            &Volume::from_fn(Geometry::axis_aligned([1, 1, 1], [1.0; 3], [0.0; 3]).unwrap(), |_, _, _| 9u16),
+            None,
+            None,
+            Task::Abdomen.table(),
+        );
+        assert!(empty.iter().all(|s| s.voxels == 0 && s.mean_gap.is_none()));
+    }
+}

@@ -1,0 +1,75 @@
+//! What the user asks for. Views and panels return these; [`super::update::apply`] carries them out after drawing.
+
+use super::state::{Dialog, GapOptions, LabelOptions, OpenDialog, Pane, Switch, Window};
+use super::views::frame::SlicePlane;
+use crate::session::Role;
+use crate::volume::Modality;
+use glam::{DVec3, Vec2};
+use std::path::PathBuf;
+
+/// An intent, complete in itself.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    // Files.
+    Show(Dialog),
+    Edit(Dialog),
+    CloseDialog,
+    Browse,
+    Open(OpenDialog),
+    Drop(Vec<PathBuf>),
+    OpenDemo,
+    Export {
+        role: Role,
+        path: PathBuf,
+        overwrite: bool,
+    },
+    // Study and model.
+    SetModality(Role, Modality),
+    SwapRoles,
+    SelectModel(usize),
+    Run,
+    RunOnSource,
+    Cancel,
+    RestartEngine,
+    Dismiss(u64),
+    Quit,
+    // View.
+    PlaceCrosshair {
+        role: Role,
+        world_mm: DVec3,
+    },
+    StepSlice {
+        pane: Pane,
+        by: i64,
+    },
+    SetPlane {
+        pane: Option<Pane>,
+        plane: SlicePlane,
+    },
+    Maximise(Pane),
+    ToggleMaximised(Pane),
+    /// Zoom by a factor, keeping the point `at` (points from the pane's middle) where it is.
+    Zoom {
+        factor: f32,
+        at: Vec2,
+    },
+    Pan(Vec2),
+    /// A drag of (right, down) points.
+    DragWindow {
+        pane: Pane,
+        by_points: Vec2,
+    },
+    SetWindow {
+        pane: Pane,
+        window: Option<Window>,
+    },
+    Preset(usize),
+    ResetView,
+    SetGap(GapOptions),
+    SetLabels(LabelOptions),
+    ToggleStructure(u16),
+    Set(Switch, bool),
+    Inspect(Role),
+    HoldSource(bool),
+    Activate(Pane),
+}

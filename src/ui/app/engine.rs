@@ -1,0 +1,227 @@
+//! The engine's events and the state they change.
+//!
+//! An event of a job that no run asked for is dropped: jobs belong to one connection, runs to one press of the button.
+
+use super::App;
+use super::tasks::{Done, in_full};
+use crate::protocol::{Event, JobId};
+use crate::session::loader::{self, LoadError, PackedWork, Work};
+use crate::session::{Engine, EngineError, Notice, Prediction, Synthesis};
+use crate::ui::state::{EngineStatus, Job, NoticeKind, RunId};
+use crate::ui::update::work_role;
+use crate::ui::views::content::model_title;
+
+impl App {
+    /// Starts an engine unless there is one or one is on its way.
+    pub(super) fn start_engine(&mut self) {
+        if self.engine.is_some() || self.engine_starting {
+            return;
+        }
+        self.engine_starting = true;
+        self.state.engine = EngineStatus::Starting;
+        let (launcher, wake) = (self.launcher.clone(), self.wake.clone());
+        self.spawn(move || Done::Engine(launcher().and_then(|launch| Engine::start(launch, wake))));
+    }
+
+    pub(super) fn engine_started(&mut self, started: Result<Engine, EngineError>) {
+        self.engine_starting = false;
+        match started {
+            Ok(engine) => {
+                self.engine = Some(engine);
+                let unsent = std::mem::take(&mut self.unsent);
+                if !unsent.is_empty() {
+                    self.submit(unsent);
+                }
+            }
+            Err(error) => {
+                let reason = in_full(&error);
+                self.state.engine = EngineStatus::Gone(reason.clone());
+                self.unsent.clear();
+                if self.state.run.take().is_some() {
+                    self.fail(reason);
+                }
+            }
+        }
+    }
+
+    pub(super) fn packed(&mut self, run: RunId, result: Result<Vec<PackedWork>, LoadError>) {
+        if self.state.run.as_ref().is_none_or(|present| present.id != run) {
+            return;
+        }
+        match result {
+            Ok(work) if self.engine.is_some() => self.submit(work),
+            Ok(work) => {
+                self.unsent = work;
+                self.start_engine();
+            }
+            Err(error) => {
+                self.state.run = None;
+                self.fail(in_full(&error));
+            }
+        }
+    }
+
+    fn submit(&mut self, work: Vec<PackedWork>) {
+        let (Some(engine), Some(run)) = (&mut self.engine, &mut self.state.run) else { return };
+        run.jobs = work
+            .into_iter()
+            .map(|packed| Job::new(engine.submit(packed.request), packed.work, packed.scan))
+            .collect();
+    }
+
+    pub(super) fn cancel_jobs(&mut self) {
+        if let (Some(engine), Some(run)) = (&self.engine, &self.state.run) {
+            run.jobs.iter().filter(|job| !job.finished).for_each(|job| engine.cancel(job.id));
+        }
+    }
+
+    pub(super) fn restart_engine(&mut self) {
+        if let Some(old) = self.engine.take() {
+            // Ending an engine may take a second, which the window does not have.
+            self.spawn(move || {
+                drop(old);
+                Done::Nothing
+            });
+        }
+        if self.state.run.take().is_some() {
+            self.state.last_run = "stopped with the engine".to_owned();
+            self.state.study.forget_slabs();
+        }
+        self.start_engine();
+    }
+
+    /// Takes in what the engine has said.
+    pub(super) fn drain_engine(&mut self) {
+        while let Some(notice) = self.engine.as_mut().and_then(Engine::try_next) {
+            match notice {
+                Notice::Event(Event::Hello(info)) => self.state.engine = EngineStatus::Ready(info),
+                Notice::Event(event) => self.on_event(event),
+                Notice::Gone(reason) => self.engine_gone(reason),
+            }
+        }
+    }
+
+    fn engine_gone(&mut self, reason: String) {
+        let reason = if reason.is_empty() { "its connection was closed".to_owned() } else { reason };
+        self.engine = None;
+        self.state.engine = EngineStatus::Gone(format!("The model engine ended: {reason}"));
+        if self.state.run.take().is_some() {
+            self.state.last_run = "the engine ended during the run".to_owned();
+            self.state.study.forget_slabs();
+            self.fail(format!(
+                "The model engine ended during the run: {reason}. Nothing else is lost; F5 starts it again and runs."
+            ));
+        }
+    }
+
+    fn on_event(&mut self, event: Event) {
+        let Some(run) = &mut self.state.run else { return };
+        let run_id = run.id;
+        let Some(job) = event.job().and_then(|id| run.job_mut(id)) else { return };
+        let (id, work) = (job.id, job.work);
+        match event {
+            Event::Progress { phase, done, total, .. } => job.progress(&phase, done, total),
+            Event::Cancelled { .. } => {
+                job.finished = true;
+                self.finish_run_if_over();
+            }
+            Event::Failed { error, .. } => {
+                job.finished = true;
+                tracing::warn!("{}", error.details);
+                self.fail(format!("{}. {}", error.message.trim_end_matches('.'), error.remedy));
+                self.finish_run_if_over();
+            }
+            event => self.unpack(run_id, id, work, event),
+        }
+    }
+
+    /// Volumes are unpacked on a thread: a large one takes longer than a frame.
+    fn unpack(&mut self, run: RunId, job: JobId, work: Work, event: Event) {
+        let role = work_role(work);
+        let model = self.state.card().map(model_title).unwrap_or_default();
+        let task = self.state.task;
+        let imitates = self.state.study.scan(role).map(|scan| scan.modality.other());
+        self.spawn(move || match event {
+            Event::TranslatedSlab { synthetic, .. } => match imitates {
+                Some(imitates) => {
+                    let result = loader::unpack_translated_slab(&synthetic, imitates, model);
+                    Done::Synthesis { run, job, result }
+                }
+                None => Done::Nothing,
+            },
+            Event::Translated { result, .. } => {
+                Done::Synthesis { run, job, result: loader::unpack_translation(&result, model) }
+            }
+            Event::SegmentedSlab { labels, gap, .. } => {
+                Done::Prediction { run, job, result: loader::unpack_segmented_slab(&labels, &gap, model) }
+            }
+            Event::Segmented { result, .. } => {
+                Done::Prediction { run, job, result: loader::unpack_segmentation(&result, task, model) }
+            }
+            _ => Done::Nothing,
+        });
+    }
+
+    pub(super) fn synthesis_ready(&mut self, run: RunId, job: JobId, result: Result<Synthesis, LoadError>) {
+        let Some(present) = self.job_for_result(run, job) else { return };
+        match result {
+            Ok(synthesis) => {
+                let whole = synthesis.whole;
+                let better = whole || self.state.study.synthesis().is_none_or(|old| !old.whole);
+                if better && self.state.study.is_open(work_role(present.work), present.scan) {
+                    self.state.study.set_synthesis(Some(synthesis));
+                }
+                self.job_answered(job, whole);
+            }
+            Err(error) => {
+                self.fail(in_full(&error));
+                self.job_answered(job, true);
+            }
+        }
+    }
+
+    pub(super) fn prediction_ready(&mut self, run: RunId, job: JobId, result: Result<Prediction, LoadError>) {
+        let Some(present) = self.job_for_result(run, job) else { return };
+        let role = work_role(present.work);
+        match result {
+            Ok(prediction) => {
+                let whole = prediction.whole;
+                let better = whole || self.state.study.prediction(role).is_none_or(|old| !old.whole);
+                if better && self.state.study.is_open(role, present.scan) {
+                    self.state.study.set_prediction(role, Some(prediction));
+                }
+                self.job_answered(job, whole);
+            }
+            Err(error) => {
+                self.fail(in_full(&error));
+                self.job_answered(job, true);
+            }
+        }
+    }
+
+    /// The job a result is for, unless it has been answered, cancelled or replaced in the meantime.
+    fn job_for_result(&self, run: RunId, job: JobId) -> Option<Job> {
+        let present = self.state.run.as_ref().filter(|present| present.id == run)?;
+        present.job(job).filter(|job| !job.finished).cloned()
+    }
+
+    fn job_answered(&mut self, id: JobId, whole: bool) {
+        if let Some(job) = self.state.run.as_mut().and_then(|run| run.job_mut(id)) {
+            job.finished |= whole;
+        }
+        self.finish_run_if_over();
+    }
+
+    fn finish_run_if_over(&mut self) {
+        let Some(run) = self.state.run.take_if(|run| run.is_over()) else { return };
+        self.state.study.forget_slabs();
+        self.state.last_run = match run.cancelling {
+            true => "cancelled".to_owned(),
+            false => format!("done in {:.1} s", run.started.elapsed().as_secs_f64()),
+        };
+        if run.cancelling {
+            self.state
+                .notify(NoticeKind::Warning, "The run was cancelled; what was there before is unchanged.");
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! The window's owner: holds the engine, the background threads and the state, and brings them together.
+//!
+//! [`App::tick`] drains what threads and engine have to say and never waits; [`App::draw`] shows the state, collects
+//! actions and applies them once, after drawing. Below this module nothing touches a file, a lock, a channel or a thread.
+
+mod engine;
+mod startup;
+mod tasks;
+
+pub use startup::{Launcher, StartUp};
+
+use super::panels::{dialogs, notices, status_bar, structures, study, top_bar};
+use super::state::{NoticeKind, State};
+use super::update::{self, Effect};
+use super::views::{grid, pane::PaneMemory};
+use super::{action::Action, keys, memory};
+use crate::session::loader::{Background, PackedWork};
+use crate::session::{Engine, Wake};
+use egui::{CentralPanel, Frame, Margin, Panel, Ui, ViewportCommand};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+use tasks::Done;
+
+/// Frames drawn before the engine is started, so that starting it delays no first picture.
+const FRAMES_BEFORE_ENGINE: u32 = 2;
+
+/// State, handles, and nothing else.
+pub struct App {
+    state: State,
+    panes: PaneMemory,
+    background: Background<Done>,
+    /// Tasks whose result has not been drained yet.
+    tasks_running: usize,
+    launcher: Launcher,
+    engine: Option<Engine>,
+    engine_starting: bool,
+    /// Packed for a run, waiting for an engine.
+    unsent: Vec<PackedWork>,
+    wake: Wake,
+    startup: Option<StartUp>,
+    /// Waits until every scan of the start-up has been read.
+    afterwards: Vec<Effect>,
+    run_afterwards: bool,
+    frames: u32,
+    interrupted: Arc<AtomicBool>,
+    failure: Option<String>,
+    memory_read: Option<Instant>,
+}
+
+impl App {
+    /// Starts reading models and scans; shows nothing yet. `wake` is called from other threads when there is news.
+    pub fn new(startup: StartUp, wake: Wake) -> Self {
+        let mut app = Self {
+            state: State::new(startup.task),
+            panes: PaneMemory::default(),
+            background: Background::new(wake.clone(), Done::Lost),
+            tasks_running: 0,
+            launcher: startup.launcher.clone(),
+            engine: None,
+            engine_starting: false,
+            unsent: Vec::new(),
+            wake,
+            startup: None,
+            afterwards: Vec::new(),
+            run_afterwards: false,
+            frames: 0,
+            interrupted: Arc::new(AtomicBool::new(false)),
+            failure: None,
+            memory_read: None,
+        };
+        app.begin(startup);
+        app
+    }
+
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Says who draws, for About.
+    pub fn set_adapter(&mut self, adapter: String) {
+        self.state.adapter = adapter;
+    }
+
+    /// Raise it from anywhere, wake the window, and it closes.
+    pub fn interrupt_flag(&self) -> Arc<AtomicBool> {
+        self.interrupted.clone()
+    }
+
+    /// Whether nothing is being read, computed or written.
+    pub fn is_settled(&self) -> bool {
+        self.startup.is_none()
+            && self.tasks_running == 0
+            && self.state.run.is_none()
+            && self.afterwards.is_empty()
+            && !self.run_afterwards
+    }
+
+    /// The last thing that went wrong with opening or computing, for callers without eyes.
+    pub fn failure(&self) -> Option<&str> {
+        self.failure.as_deref()
+    }
+
+    /// Drains what the threads and the engine have to say. Never waits.
+    pub fn tick(&mut self, context: &egui::Context) {
+        self.drain_tasks();
+        self.drain_engine();
+        self.continue_startup();
+        if self.frames == FRAMES_BEFORE_ENGINE {
+            self.start_engine();
+        }
+        if let Some(bytes) = memory::resident_bytes_if_due(&mut self.memory_read) {
+            self.state.memory_bytes = Some(bytes);
+        }
+        if self.interrupted.load(Ordering::Relaxed) {
+            context.send_viewport_cmd(ViewportCommand::Close);
+        }
+    }
+
+    /// Draws the state and applies what the user asked for meanwhile.
+    pub fn draw(&mut self, ui: &mut Ui) {
+        self.frames = self.frames.saturating_add(1);
+        if self.frames <= FRAMES_BEFORE_ENGINE {
+            ui.ctx().request_repaint();
+        }
+        let mut actions = keys::actions(ui.ctx(), &self.state);
+        actions.extend(dropped_files(ui.ctx()));
+        draw_frame(ui, &self.state, &mut self.panes, &mut actions);
+        let before = (self.state.view.crosshair, self.state.notices.len());
+        let any = actions.iter().any(|action| !matches!(action, Action::Activate(_)));
+        for action in actions {
+            for effect in update::apply(&mut self.state, action) {
+                self.perform(effect, ui.ctx());
+            }
+        }
+        // What was drawn is older than what was just decided.
+        if any || before != (self.state.view.crosshair, self.state.notices.len()) {
+            ui.ctx().request_repaint();
+        }
+    }
+
+    fn fail(&mut self, text: impl Into<String>) {
+        let text = text.into();
+        self.failure = Some(text.clone());
+        self.state.notify(NoticeKind::Error, text);
+    }
+}
+
+impl eframe::App for App {
+    fn logic(&mut self, context: &egui::Context, _frame: &mut eframe::Frame) {
+        self.tick(context);
+    }
+
+    fn ui(&mut self, ui: &mut Ui, _frame: &mut eframe::Frame) {
+        self.draw(ui);
+    }
+}
+
+fn draw_frame(ui: &mut Ui, state: &State, panes: &mut PaneMemory, actions: &mut Vec<Action>) {
+    let frame = |margin: Margin| Frame::NONE.fill(super::theme::FRAME).inner_margin(margin);
+    Panel::top("top bar").exact_size(40.0).frame(frame(Margin::symmetric(10, 0))).show(ui, |ui| {
+        top_bar::show(ui, state, actions);
+    });
+    Panel::bottom("status bar").exact_size(28.0).frame(frame(Margin::symmetric(8, 0))).show(ui, |ui| {
+        status_bar::show(ui, state);
+    });
+    if !state.notices.is_empty() {
+        Panel::top("notices").frame(frame(Margin::same(4))).show(ui, |ui| notices::show(ui, state, actions));
+    }
+    let side = Margin { left: 12, right: 12, top: 4, bottom: 4 };
+    Panel::left("study").default_size(248.0).size_range(200.0..=420.0).frame(frame(side)).show(ui, |ui| {
+        egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| study::show(ui, state, actions));
+    });
+    Panel::right("structures").default_size(292.0).size_range(230.0..=460.0).frame(frame(side)).show(
+        ui,
+        |ui| {
+            structures::show(ui, state, actions);
+        },
+    );
+    CentralPanel::no_frame().show(ui, |ui| grid::show(ui, state, panes, actions));
+    dialogs::show(ui.ctx(), state, actions);
+}
+
+fn dropped_files(context: &egui::Context) -> Option<Action> {
+    let paths: Vec<_> =
+        context.input(|input| input.raw.dropped_files.iter().map(|file| file.path().to_owned()).collect());
+    (!paths.is_empty()).then_some(Action::Drop(paths))
+}

@@ -1,0 +1,221 @@
+//! Effects on their way out and results on their way in.
+
+use super::App;
+use crate::config::BundleError;
+use crate::protocol::JobId;
+use crate::session::loader::{self, LoadError, OpenRequest, PackedWork};
+use crate::session::{Engine, EngineError, OpenScan, Origin, Prediction, Role, Synthesis};
+use crate::ui::action::Action;
+use crate::ui::state::{Dialog, ExportDialog, ModelEntry, NoticeKind, RunId};
+use crate::ui::update::{self, Effect};
+use crate::volume::io::Receipt;
+use crate::volume::{LabelMap, Modality};
+use egui::ViewportCommand;
+use std::path::{Path, PathBuf};
+
+/// What a thread has finished.
+pub(super) enum Done {
+    Models(Result<(Vec<ModelEntry>, Option<usize>), BundleError>),
+    Scan {
+        name: String,
+        role: Option<Role>,
+        result: Box<Result<OpenScan, LoadError>>,
+    },
+    Labels(Result<(Role, LabelMap), LoadError>),
+    Picked(Option<PathBuf>),
+    Exported(Result<Receipt, LoadError>),
+    /// The file is there already, and nobody has said that it may go.
+    ExportExists,
+    Packed {
+        run: RunId,
+        result: Result<Vec<PackedWork>, LoadError>,
+    },
+    Engine(Result<Engine, EngineError>),
+    Synthesis {
+        run: RunId,
+        job: JobId,
+        result: Result<Synthesis, LoadError>,
+    },
+    Prediction {
+        run: RunId,
+        job: JobId,
+        result: Result<Prediction, LoadError>,
+    },
+    Nothing,
+    /// A task that panicked.
+    Lost(String),
+}
+
+impl App {
+    /// Runs a task on a thread; its result comes back through [`Self::drain_tasks`].
+    pub(super) fn spawn(&mut self, task: impl FnOnce() -> Done + Send + 'static) {
+        self.tasks_running += 1;
+        self.background.run(task);
+    }
+
+    pub(super) fn perform(&mut self, effect: Effect, context: &egui::Context) {
+        match effect {
+            Effect::Quit => context.send_viewport_cmd(ViewportCommand::Close),
+            effect => self.perform_without_context(effect),
+        }
+    }
+
+    pub(super) fn perform_without_context(&mut self, effect: Effect) {
+        match effect {
+            Effect::OpenScan { request, role } => self.open_scan(request, role),
+            Effect::OpenDemo { role, modality } => self.open_demo(role, modality),
+            Effect::OpenLabels(path) => self.open_labels(path),
+            Effect::BrowseOpen => self.spawn(|| Done::Picked(file_dialog().pick_file())),
+            Effect::BrowseSave => self.spawn(|| Done::Picked(file_dialog().save_file())),
+            Effect::Export { role, path, overwrite } => self.export(role, path, overwrite),
+            Effect::Pack { run, model, orders } => {
+                self.spawn(move || Done::Packed { run, result: loader::pack_work(&model, &orders) });
+            }
+            Effect::CancelJobs => self.cancel_jobs(),
+            Effect::RestartEngine => self.restart_engine(),
+            Effect::Quit => {}
+        }
+    }
+
+    pub(super) fn open_scan(&mut self, request: OpenRequest, role: Option<Role>) {
+        let (Origin::File(path) | Origin::Phantom(path)) = &request.origin;
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        self.state.opening.push(name.clone());
+        self.spawn(move || Done::Scan { name, role, result: Box::new(loader::open_scan(&request)) });
+    }
+
+    pub(super) fn open_demo(&mut self, role: Role, modality: Modality) {
+        match loader::demo_request(self.state.task, modality) {
+            Ok(request) => self.open_scan(request, Some(role)),
+            Err(error) => self.fail(error.to_string()),
+        }
+    }
+
+    fn open_labels(&mut self, path: PathBuf) {
+        let grid = |role: Role| Some((role, self.state.study.scan(role)?.geometry().clone()));
+        let open: Vec<_> = Role::ALL.into_iter().filter_map(grid).collect();
+        self.spawn(move || Done::Labels(loader::open_labels(&path, &open)));
+    }
+
+    fn export(&mut self, role: Role, path: PathBuf, overwrite: bool) {
+        let (Some(scan), Some(prediction)) =
+            (self.state.study.scan(role).cloned(), self.state.study.prediction(role).cloned())
+        else {
+            return;
+        };
+        self.spawn(move || {
+            if !overwrite && Path::new(&path).exists() {
+                return Done::ExportExists;
+            }
+            Done::Exported(loader::export_labels(&path, &prediction.labels, &scan))
+        });
+    }
+
+    /// Takes in what has been finished.
+    pub(super) fn drain_tasks(&mut self) {
+        while let Some(done) = self.background.try_next() {
+            self.tasks_running = self.tasks_running.saturating_sub(1);
+            self.finished(done);
+        }
+    }
+
+    fn finished(&mut self, done: Done) {
+        match done {
+            Done::Models(listed) => self.models_listed(listed),
+            Done::Scan { name, role, result } => self.scan_read(&name, role, *result),
+            Done::Labels(Ok((role, labels))) => {
+                self.state.study.set_labels(role, Some(std::sync::Arc::new(labels)));
+            }
+            Done::Labels(Err(error)) => self.fail(in_full(&error)),
+            Done::Picked(path) => self.path_picked(path),
+            Done::Exported(result) => self.exported(result),
+            Done::ExportExists => self.edit_export(|export| export.confirm_overwrite = true),
+            Done::Packed { run, result } => self.packed(run, result),
+            Done::Engine(started) => self.engine_started(started),
+            Done::Synthesis { run, job, result } => self.synthesis_ready(run, job, result),
+            Done::Prediction { run, job, result } => self.prediction_ready(run, job, result),
+            Done::Nothing => {}
+            Done::Lost(words) => {
+                self.state.opening.clear();
+                self.fail(format!("A task of the program failed: {words}. What was open is unchanged."));
+            }
+        }
+    }
+
+    fn scan_read(&mut self, name: &str, role: Option<Role>, result: Result<OpenScan, LoadError>) {
+        if let Some(at) = self.state.opening.iter().position(|opening| opening == name) {
+            self.state.opening.remove(at);
+        }
+        match result {
+            Ok(scan) => {
+                for effect in update::scan_opened(&mut self.state, scan, role) {
+                    self.perform_without_context(effect);
+                }
+            }
+            Err(error) => self.fail(in_full(&error)),
+        }
+    }
+
+    fn path_picked(&mut self, path: Option<PathBuf>) {
+        let Some(path) = path else { return };
+        let path = path.display().to_string();
+        match self.state.dialog.clone() {
+            Some(Dialog::Open(mut open)) => {
+                open.path = path;
+                for effect in update::apply(&mut self.state, Action::Open(open)) {
+                    self.perform_without_context(effect);
+                }
+            }
+            Some(Dialog::Export(_)) => self.edit_export(|export| {
+                export.path = path;
+                export.confirm_overwrite = false;
+            }),
+            _ => {}
+        }
+    }
+
+    fn exported(&mut self, result: Result<Receipt, LoadError>) {
+        match result {
+            Ok(receipt) => {
+                self.state.dialog = None;
+                let text = format!(
+                    "Saved {} ({} bytes) on the scan's own grid; read back and compared.",
+                    receipt.path.display(),
+                    receipt.bytes
+                );
+                self.state.notify(NoticeKind::Done, text);
+            }
+            Err(error) => {
+                let words = in_full(&error);
+                self.edit_export(|export| {
+                    export.confirm_overwrite = false;
+                    export.trouble = Some(words);
+                });
+            }
+        }
+    }
+
+    fn edit_export(&mut self, edit: impl FnOnce(&mut ExportDialog)) {
+        if let Some(Dialog::Export(export)) = &mut self.state.dialog {
+            edit(export);
+        }
+    }
+}
+
+/// An error with its causes, in one line.
+pub(super) fn in_full(error: &dyn std::error::Error) -> String {
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !words.contains(&more) {
+            words = format!("{words}: {more}");
+        }
+        cause = error.source();
+    }
+    words
+}
+
+fn file_dialog() -> rfd::FileDialog {
+    rfd::FileDialog::new().add_filter("NIfTI", &["nii", "gz"]).add_filter("All files", &["*"])
+}

@@ -1,0 +1,121 @@
+//! The window: five linked panes, the panels around them, and one state they are drawn from.
+//!
+//! Facts come in through [`app`], intents go out of the panels as [`action`]s, [`update`] applies them. The same interface
+//! runs in a real window ([`run_window`]) and without a display ([`screenshot`]).
+
+pub mod action;
+pub mod app;
+mod icon;
+mod keys;
+mod memory;
+pub mod panels;
+pub mod state;
+pub mod theme;
+pub mod update;
+pub mod views;
+pub mod widgets;
+
+pub use app::{App, Launcher, StartUp};
+
+use crate::render::{HeadlessWindow, Pixels, RenderError, SliceResources, describe_adapter, watch_device};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use thiserror::Error;
+
+const DEFAULT_SIZE: [f32; 2] = [1600.0, 1000.0];
+const LEAST_SIZE: [f32; 2] = [960.0, 620.0];
+/// A run of a large volume on a slow processor is waited for this long.
+const PATIENCE: Duration = Duration::from_secs(3600);
+/// After a signal the window gets this long to close by itself.
+const GRACE: Duration = Duration::from_millis(1800);
+
+/// Why there is no window, or no picture.
+#[derive(Debug, Error)]
+pub enum UiError {
+    #[error(
+        "no window could be opened ({0}): start MindGap in a desktop session (DISPLAY or WAYLAND_DISPLAY is set there), \
+         or draw without one: mindgap view --screenshot picture.png"
+    )]
+    NoDisplay(String),
+    #[error(
+        "no graphics adapter can draw the window ({0}): install the driver of the graphics card or, for drawing on the \
+         processor, mesa-vulkan-drivers (Debian, Ubuntu: sudo apt-get install mesa-vulkan-drivers)"
+    )]
+    NoAdapter(String),
+    #[error("the window failed: {0}")]
+    Window(String),
+    #[error(transparent)]
+    Render(#[from] RenderError),
+    #[error("{0}")]
+    Work(String),
+}
+
+/// Opens the window and returns when it is closed.
+pub fn run_window(startup: StartUp) -> Result<(), UiError> {
+    let viewport = egui::ViewportBuilder::default()
+        .with_title("MindGap")
+        .with_app_id("mindgap")
+        .with_inner_size(DEFAULT_SIZE)
+        .with_min_inner_size(LEAST_SIZE)
+        .with_icon(icon::icon());
+    let options = eframe::NativeOptions { viewport, dithering: false, ..Default::default() };
+    let create = move |creation: &eframe::CreationContext<'_>| -> Result<
+        Box<dyn eframe::App>,
+        Box<dyn std::error::Error + Send + Sync>,
+    > {
+        let state = creation.wgpu_render_state.as_ref().ok_or("this build of the window has no wgpu renderer")?;
+        SliceResources::register(state);
+        watch_device(&state.device);
+        theme::install(&creation.egui_ctx);
+        let context = creation.egui_ctx.clone();
+        let mut app = App::new(startup, Arc::new(move || context.request_repaint()));
+        app.set_adapter(describe_adapter(&state.adapter.get_info()));
+        close_on_signal(&app, creation.egui_ctx.clone());
+        Ok(Box::new(app))
+    };
+    eframe::run_native("mindgap", options, Box::new(create)).map_err(describe_failure)
+}
+
+/// Draws the same interface without a display, once everything asked for has been read and computed.
+pub fn screenshot(startup: StartUp, size: [u32; 2]) -> Result<Pixels, UiError> {
+    let mut window = HeadlessWindow::new(size.map(|side| side as f32), 1.0)?;
+    theme::install(window.context());
+    let mut app = App::new(startup, Arc::new(|| ()));
+    app.set_adapter(window.adapter());
+    let draw = |app: &mut App, ui: &mut egui::Ui| {
+        app.tick(ui.ctx());
+        app.draw(ui);
+    };
+    window.run_until(&mut app, draw, App::is_settled, PATIENCE)?;
+    if let Some(failure) = app.failure() {
+        return Err(UiError::Work(failure.to_owned()));
+    }
+    Ok(window.pixels()?)
+}
+
+/// Ctrl+C and SIGTERM close the window as its button does; if that hangs, the process ends anyway, and the engine with it.
+fn close_on_signal(app: &App, context: egui::Context) {
+    let flag = app.interrupt_flag();
+    let handler = move || {
+        if !flag.swap(true, Ordering::Relaxed) {
+            std::thread::spawn(|| {
+                std::thread::sleep(GRACE);
+                std::process::exit(130);
+            });
+        }
+        context.request_repaint();
+    };
+    if let Err(error) = ctrlc::set_handler(handler) {
+        tracing::warn!("Ctrl+C will not close the window cleanly: {error}");
+    }
+}
+
+fn describe_failure(error: eframe::Error) -> UiError {
+    match error {
+        eframe::Error::Winit(error) => UiError::NoDisplay(error.to_string()),
+        eframe::Error::WinitEventLoop(error) => UiError::NoDisplay(error.to_string()),
+        eframe::Error::Wgpu(error) => UiError::NoAdapter(error.to_string()),
+        eframe::Error::AppCreation(error) => UiError::Window(error.to_string()),
+    }
+}

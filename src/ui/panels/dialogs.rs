@@ -1,0 +1,137 @@
+//! The one dialog above the panes: opening, exporting, keys, about.
+
+use super::about;
+use crate::session::Role;
+use crate::ui::action::Action;
+use crate::ui::state::{Dialog, ExportDialog, OpenDialog, OpenTarget, State};
+use crate::ui::{theme, widgets};
+use crate::volume::Modality;
+use egui::{Id, Key, Modal, RichText, TextEdit, Ui};
+use std::path::PathBuf;
+
+const WIDTH: f32 = 560.0;
+
+/// Draws the open dialog, if any.
+pub fn show(context: &egui::Context, state: &State, actions: &mut Vec<Action>) {
+    let Some(dialog) = &state.dialog else { return };
+    let modal = Modal::new(Id::unique("dialog")).show(context, |ui| {
+        ui.set_width(WIDTH.min(ui.ctx().content_rect().width() - 60.0));
+        match dialog {
+            Dialog::Open(open) => open_file(ui, open, actions),
+            Dialog::Export(export) => export_labels(ui, export, actions),
+            Dialog::Keys => about::keys(ui),
+            Dialog::About => about::about(ui, state),
+        }
+        if matches!(dialog, Dialog::Keys | Dialog::About) {
+            ui.add_space(6.0);
+            if ui.button("Close").clicked() {
+                actions.push(Action::CloseDialog);
+            }
+        }
+    });
+    // Esc is handled with the other keys; here only a click beside the dialog remains.
+    if modal.backdrop_response.clicked() {
+        actions.push(Action::CloseDialog);
+    }
+}
+
+fn open_file(ui: &mut Ui, open: &OpenDialog, actions: &mut Vec<Action>) {
+    ui.heading(if open.target == OpenTarget::Labels { "Open labels" } else { "Open a scan" });
+    let mut edited = open.clone();
+    let entered = path_field(ui, &mut edited.path, actions);
+    if edited.target == OpenTarget::Labels {
+        widgets::weak(ui, "A label map on the grid of one of the open scans: NIfTI, whole numbers.");
+    } else {
+        choices(ui, &mut edited);
+    }
+    let ready = !edited.path.trim().is_empty();
+    ui.add_space(8.0);
+    ui.horizontal(|ui| {
+        let pressed = widgets::main_button(ui, "Open", ready, Some(90.0)).clicked();
+        if (pressed || entered) && ready {
+            actions.push(Action::Open(edited.clone()));
+        }
+        if ui.button("Cancel").clicked() {
+            actions.push(Action::CloseDialog);
+        }
+    });
+    if edited != *open {
+        // Before an `Open` of the same frame, which must have the last word.
+        actions.insert(0, Action::Edit(Dialog::Open(edited)));
+    }
+}
+
+fn choices(ui: &mut Ui, open: &mut OpenDialog) {
+    ui.horizontal(|ui| {
+        ui.label("Role");
+        let roles = [
+            (OpenTarget::ByModality, "by modality"),
+            (OpenTarget::Role(Role::Source), "source"),
+            (OpenTarget::Role(Role::Target), "target"),
+        ];
+        for (target, name) in roles {
+            ui.selectable_value(&mut open.target, target, name);
+        }
+    });
+    ui.horizontal(|ui| {
+        ui.label("Modality");
+        let modalities = [(None, "guess"), (Some(Modality::Ct), "CT"), (Some(Modality::Mr), "MR")];
+        for (modality, name) in modalities {
+            ui.selectable_value(&mut open.modality, modality, name);
+        }
+    });
+}
+
+fn export_labels(ui: &mut Ui, export: &ExportDialog, actions: &mut Vec<Action>) {
+    ui.heading("Export labelled volume");
+    let mut edited = export.clone();
+    let entered = path_field(ui, &mut edited.path, actions);
+    if edited.path != export.path {
+        edited.confirm_overwrite = false;
+    }
+    widgets::weak(
+        ui,
+        "Written on the very grid of the scan, read back and compared before it is reported as saved. Ends in .nii.gz \
+         or .nii.",
+    );
+    if let Some(trouble) = &edited.trouble {
+        ui.add(egui::Label::new(RichText::new(trouble).color(theme::ERROR)).wrap());
+    }
+    if edited.confirm_overwrite {
+        ui.label(RichText::new("This file is there already.").color(theme::WARNING));
+    }
+    ui.add_space(8.0);
+    ui.horizontal(|ui| {
+        let ready = !edited.path.trim().is_empty();
+        let text = if edited.confirm_overwrite { "Replace it" } else { "Export" };
+        let pressed = widgets::main_button(ui, text, ready, Some(90.0)).clicked();
+        // Enter never replaces a file: only the button that says so does.
+        if (pressed || entered && !edited.confirm_overwrite) && ready {
+            let path = PathBuf::from(edited.path.trim());
+            let overwrite = edited.confirm_overwrite;
+            actions.push(Action::Export { role: edited.role, path, overwrite });
+        }
+        if ui.button("Cancel").clicked() {
+            actions.push(Action::CloseDialog);
+        }
+    });
+    if edited != *export {
+        actions.insert(0, Action::Edit(Dialog::Export(edited)));
+    }
+}
+
+/// A path to type, with a button for the system's own dialog; returns whether Enter was pressed in it.
+fn path_field(ui: &mut Ui, path: &mut String, actions: &mut Vec<Action>) -> bool {
+    ui.horizontal(|ui| {
+        let width = ui.available_width() - 100.0;
+        let field = ui
+            .add(TextEdit::singleline(path).desired_width(width).hint_text("path of a .nii or .nii.gz file"));
+        let field = field.accessible_name("Path");
+        let entered = field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
+        if ui.button("Browse…").clicked() {
+            actions.push(Action::Browse);
+        }
+        entered
+    })
+    .inner
+}

@@ -1,0 +1,91 @@
+//! The sixth cell: how wide the gap is in each structure, and how sure the model is of it.
+//!
+//! A structure with a high gap that the model is sure of is the one to distrust: unsure ones announce themselves.
+
+use crate::session::StructureSummary;
+use crate::ui::state::{GAP_RANGE, State};
+use crate::ui::theme;
+use egui::{Align2, Color32, FontId, Rect, Sense, Shape, Stroke, Ui, pos2, vec2};
+
+/// Draws the plot into `rect`.
+pub fn show(ui: &mut Ui, rect: Rect, state: &State) {
+    let response = ui.interact(rect, ui.scope_id().with("inspector"), Sense::hover());
+    response.widget_info(|| {
+        egui::WidgetInfo::labeled(egui::Role::Figure, true, "Gap and confidence by structure")
+    });
+    let painter = ui.painter_at(rect);
+    painter.rect_filled(rect, 0.0, theme::FRAME);
+    let write = |at: egui::Pos2, align: Align2, words: &str, size: f32, colour: Color32| {
+        painter.text(at, align, words, FontId::proportional(size), colour);
+    };
+    let head = rect.left_top() + vec2(14.0, 14.0);
+    write(head, Align2::LEFT_TOP, "GAP AND CONFIDENCE BY STRUCTURE", 11.5, theme::WEAK);
+    let plot = Rect::from_min_max(rect.left_top() + vec2(44.0, 62.0), rect.right_bottom() - vec2(34.0, 52.0));
+    if plot.width() < 80.0 || plot.height() < 80.0 {
+        return;
+    }
+    let line = Stroke::new(1.0, theme::LINE);
+    painter.hline(plot.x_range(), plot.bottom(), line);
+    painter.vline(plot.left(), plot.y_range(), line);
+    let centre = plot.center();
+    painter.extend(Shape::dashed_line(
+        &[pos2(centre.x, plot.top()), pos2(centre.x, plot.bottom())],
+        line,
+        4.0,
+        4.0,
+    ));
+    painter.extend(Shape::dashed_line(
+        &[pos2(plot.left(), centre.y), pos2(plot.right(), centre.y)],
+        line,
+        4.0,
+        4.0,
+    ));
+    let inner = plot.shrink(5.0);
+    write(inner.left_top(), Align2::LEFT_TOP, "high gap, unsure: expected", 10.5, theme::WEAK);
+    write(inner.right_top(), Align2::RIGHT_TOP, "high gap, sure: look here", 10.5, theme::DATA);
+    write(inner.left_bottom(), Align2::LEFT_BOTTOM, "low gap, unsure", 10.5, theme::WEAK);
+    write(inner.right_bottom(), Align2::RIGHT_BOTTOM, "low gap, sure", 10.5, theme::WEAK);
+    write(
+        plot.center_bottom() + vec2(0.0, 8.0),
+        Align2::CENTER_TOP,
+        "confidence (1 - mean entropy)",
+        11.0,
+        theme::WEAK,
+    );
+    write(
+        plot.left_top() - vec2(6.0, 0.0),
+        Align2::RIGHT_TOP,
+        &format!("{:.1}", GAP_RANGE[1]),
+        10.5,
+        theme::WEAK,
+    );
+    write(plot.left_bottom() - vec2(6.0, 0.0), Align2::RIGHT_BOTTOM, "0", 10.5, theme::WEAK);
+
+    let prediction = state.study.prediction(state.view.inspected);
+    let Some(prediction) = prediction.filter(|prediction| prediction.whole) else {
+        let hint = if state.run.is_some() { "being measured" } else { "F5 measures the gap" };
+        write(centre, Align2::CENTER_CENTER, hint, 12.5, theme::WEAK);
+        return;
+    };
+    for summary in &prediction.structures {
+        if let Some((at, radius)) = place(summary, plot) {
+            let [r, g, b] = summary.rgb;
+            painter.circle_filled(at, radius, Color32::from_rgb(r, g, b));
+            let left = at.x > plot.right() - 90.0;
+            let (offset, align) = match left {
+                true => (vec2(-radius - 6.0, 0.0), Align2::RIGHT_CENTER),
+                false => (vec2(radius + 6.0, 0.0), Align2::LEFT_CENTER),
+            };
+            write(at + offset, align, &summary.name, 11.5, theme::TEXT);
+        }
+    }
+}
+
+/// Where a structure's disc lies in the plot, and its radius in points; its area grows with the volume.
+fn place(summary: &StructureSummary, plot: Rect) -> Option<(egui::Pos2, f32)> {
+    let gap = (summary.mean_gap? as f32 / GAP_RANGE[1]).clamp(0.0, 1.0);
+    let confidence = (1.0 - summary.mean_uncertainty? as f32).clamp(0.0, 1.0);
+    let at = pos2(plot.left() + confidence * plot.width(), plot.bottom() - gap * plot.height());
+    let radius = (summary.volume_ml.unwrap_or(100.0) as f32).max(0.0).sqrt() * 0.6;
+    Some((at, radius.clamp(4.0, 22.0)))
+}

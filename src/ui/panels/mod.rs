@@ -1,0 +1,10 @@
+//! The frame around the panes: bars at the top and bottom, study and structures at the sides, dialogs above.
+
+pub mod about;
+pub mod dialogs;
+pub mod inspector;
+pub mod notices;
+pub mod status_bar;
+pub mod structures;
+pub mod study;
+pub mod top_bar;

@@ -1,0 +1,34 @@
+//! What the user has to know, above the panes, until dismissed.
+
+use crate::ui::action::Action;
+use crate::ui::state::{NoticeKind, State};
+use crate::ui::{theme, widgets};
+use egui::{Align, Frame, Layout, Margin, RichText, Ui};
+
+/// More than this many would bury the images; the newest are shown.
+const MOST_SHOWN: usize = 4;
+
+/// Draws one line a notice.
+pub fn show(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
+    let first = state.notices.len().saturating_sub(MOST_SHOWN);
+    for notice in &state.notices[first..] {
+        let colour = match notice.kind {
+            NoticeKind::Done => theme::GOOD,
+            NoticeKind::Warning => theme::WARNING,
+            NoticeKind::Error => theme::ERROR,
+        };
+        Frame::NONE.fill(theme::CARD).inner_margin(Margin::symmetric(12, 6)).show(ui, |ui| {
+            ui.horizontal(|ui| {
+                widgets::dot(ui, colour);
+                ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                    if ui.small_button("Dismiss").clicked() {
+                        actions.push(Action::Dismiss(notice.id));
+                    }
+                    ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                        ui.add(egui::Label::new(RichText::new(&notice.text).color(theme::TEXT)).wrap());
+                    });
+                });
+            });
+        });
+    }
+}

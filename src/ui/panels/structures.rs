@@ -1,0 +1,144 @@
+//! The right side: structures with volumes, the gap's threshold, how labels are painted, and the export.
+
+use crate::session::{Prediction, Role, StructureSummary};
+use crate::ui::action::Action;
+use crate::ui::state::{GAP_RANGE, GapOptions, LabelOptions, State};
+use crate::ui::update::export_dialog;
+use crate::ui::{theme, widgets};
+use egui::{Align, Layout, RichText, Slider, Ui};
+
+/// Draws the panel.
+pub fn show(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
+    let prediction = state.study.prediction(state.view.inspected).filter(|prediction| prediction.whole);
+    widgets::section(ui, "Structures");
+    structures(ui, state, prediction.map(|p| p.as_ref()), actions);
+    labels(ui, state, actions);
+    widgets::section(ui, "Domain gap");
+    gap(ui, state, actions);
+    if let Some(prediction) = prediction {
+        mean_gaps(ui, prediction);
+    }
+    inspected(ui, state, actions);
+    ui.with_layout(Layout::bottom_up(Align::Center), |ui| {
+        ui.add_space(10.0);
+        export(ui, state, actions);
+    });
+}
+
+fn structures(ui: &mut Ui, state: &State, prediction: Option<&Prediction>, actions: &mut Vec<Action>) {
+    for entry in &state.table().entries {
+        let shown = !state.hidden_labels.contains(&entry.value);
+        let summary = prediction.and_then(|p| p.structures.iter().find(|s| s.label == entry.value));
+        ui.horizontal(|ui| {
+            widgets::swatch(ui, entry.rgb, shown);
+            let colour = if shown { theme::TEXT } else { theme::WEAK };
+            let button = egui::Button::new(RichText::new(&entry.name).color(colour).size(14.5)).frame(false);
+            let hover = if shown { "Click hides it in every pane" } else { "Click shows it again" };
+            if ui.add(button).on_hover_text(hover).clicked() {
+                actions.push(Action::ToggleStructure(entry.value));
+            }
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                ui.label(RichText::new(volume_in_words(summary)).size(14.5).color(colour));
+            });
+        });
+        ui.separator();
+    }
+}
+
+fn volume_in_words(summary: Option<&StructureSummary>) -> String {
+    match summary {
+        None => "–".to_owned(),
+        Some(StructureSummary { voxels: 0, .. }) => "none found".to_owned(),
+        Some(StructureSummary { volume_ml: Some(ml), .. }) => widgets::millilitres(*ml),
+        Some(StructureSummary { voxels, .. }) => format!("{voxels} voxels"),
+    }
+}
+
+fn slider(ui: &mut Ui, name: &str, value: &mut f32, range: [f32; 2]) -> bool {
+    ui.horizontal(|ui| {
+        ui.label(name);
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| ui.label(format!("{value:.2}")));
+    });
+    ui.spacing_mut().slider_width = ui.available_width();
+    let slider = Slider::new(value, range[0]..=range[1]).show_value(false);
+    ui.add(slider).accessible_name(name).changed()
+}
+
+fn labels(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
+    let LabelOptions { mut shown, mut fill_opacity, mut outline } = state.view.labels;
+    let mut changed = false;
+    ui.horizontal(|ui| {
+        changed |= ui.checkbox(&mut shown, "Labels  S").changed();
+        changed |= ui.checkbox(&mut outline, "Outline  O").changed();
+    });
+    changed |= slider(ui, "Label opacity", &mut fill_opacity, [0.0, 1.0]);
+    if changed {
+        actions.push(Action::SetLabels(LabelOptions { shown, fill_opacity, outline }));
+    }
+}
+
+fn gap(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
+    let GapOptions { mut shown, mut uncertainty, mut opacity, mut threshold } = state.view.gap;
+    let mut changed = false;
+    ui.horizontal(|ui| {
+        changed |= ui.checkbox(&mut shown, "Heat map  G").changed();
+        changed |= ui.checkbox(&mut uncertainty, "Uncertainty  T").changed();
+    });
+    changed |= slider(ui, "Gap threshold", &mut threshold, GAP_RANGE);
+    changed |= slider(ui, "Gap opacity", &mut opacity, [0.0, 1.0]);
+    if changed {
+        actions.push(Action::SetGap(GapOptions { shown, uncertainty, opacity, threshold }));
+    }
+}
+
+/// The structures with the widest gap first.
+fn mean_gaps(ui: &mut Ui, prediction: &Prediction) {
+    ui.add_space(6.0);
+    let mut rows: Vec<(&StructureSummary, f64)> =
+        prediction.structures.iter().filter_map(|s| Some((s, s.mean_gap?))).collect();
+    rows.sort_by(|a, b| b.1.total_cmp(&a.1));
+    for (summary, gap) in rows {
+        ui.horizontal(|ui| {
+            ui.label(RichText::new(&summary.name).size(14.0));
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                ui.label(RichText::new(format!("{gap:.2}")).size(14.0));
+                let part = gap as f32 / GAP_RANGE[1];
+                widgets::bar(ui, part, 96.0, theme::DATA, &format!("Mean gap of {}", summary.name));
+            });
+        });
+    }
+    widgets::weak(ui, "Mean of the model's own mask inside each structure: not a diagnosis.");
+}
+
+fn inspected(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
+    widgets::section(ui, "Gap and prediction of");
+    ui.horizontal(|ui| {
+        for role in [Role::Target, Role::Source] {
+            let chosen = state.view.inspected == role;
+            if ui.selectable_label(chosen, format!("the {}", role.name().to_lowercase())).clicked() {
+                actions.push(Action::Inspect(role));
+            }
+        }
+    });
+    let missing = state.view.inspected == Role::Source && state.study.prediction(Role::Source).is_none();
+    if missing {
+        let ready = state.run_obstacle().is_none();
+        if ui.add_enabled(ready, egui::Button::new("Segment the source too")).clicked() {
+            actions.push(Action::RunOnSource);
+        }
+    }
+    let prediction = state.study.prediction(state.view.inspected);
+    for warning in prediction.iter().flat_map(|prediction| &prediction.warnings) {
+        ui.add(egui::Label::new(RichText::new(warning).size(11.5).color(theme::WARNING)).wrap());
+    }
+}
+
+fn export(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
+    let dialog = export_dialog(state);
+    let width = ui.available_width();
+    let button = widgets::main_button(ui, "Export labelled volume…", dialog.is_some(), Some(width));
+    let button = button.on_disabled_hover_text("There is no finished prediction to export yet");
+    if let Some(dialog) = dialog.filter(|_| button.clicked()) {
+        actions.push(Action::Show(dialog));
+    }
+}

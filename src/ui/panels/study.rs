@@ -1,0 +1,142 @@
+//! The left side: which scans are open in which role, and which model works on them.
+
+use crate::session::{OpenScan, Role};
+use crate::ui::action::Action;
+use crate::ui::state::{Dialog, EngineStatus, OpenDialog, OpenTarget, State};
+use crate::ui::views::content::model_title;
+use crate::ui::{theme, widgets};
+use crate::volume::{Geometry, Modality};
+use egui::{ComboBox, RichText, Ui};
+
+/// Draws the panel.
+pub fn show(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
+    widgets::section(ui, "Study");
+    for role in Role::ALL {
+        scan_card(ui, state, role, actions);
+        ui.add_space(2.0);
+    }
+    for name in &state.opening {
+        let shown = if state.view.hide_identity { "a scan" } else { name };
+        widgets::weak(ui, format!("opening {shown} …"));
+    }
+    widgets::section(ui, "Model");
+    model_picker(ui, state, actions);
+    model_card(ui, state, actions);
+}
+
+fn scan_card(ui: &mut Ui, state: &State, role: Role, actions: &mut Vec<Action>) {
+    widgets::card(ui, |ui| match state.study.scan(role) {
+        Some(scan) => open_card(ui, state, role, scan, actions),
+        None => {
+            let expected = state.expected_modality(role).name();
+            ui.label(RichText::new(format!("{} · {expected}", role.name())).color(theme::STRONG));
+            widgets::weak(ui, "nothing open: drop a NIfTI file here");
+            open_button(ui, role, actions);
+        }
+    });
+}
+
+fn open_card(ui: &mut Ui, state: &State, role: Role, scan: &OpenScan, actions: &mut Vec<Action>) {
+    ui.horizontal(|ui| {
+        ui.label(RichText::new(format!("{} ·", role.name())).color(theme::STRONG));
+        modality_choice(ui, role, scan.modality, actions);
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| open_button(ui, role, actions));
+    });
+    let name = match (scan.is_phantom(), state.view.hide_identity) {
+        (true, _) => "bundled phantom",
+        (false, true) => "name hidden",
+        (false, false) => &scan.name,
+    };
+    ui.add(egui::Label::new(name).truncate()).on_hover_text(name);
+    widgets::weak(ui, grid_in_words(scan.geometry()));
+    widgets::weak(ui, format!("{} · {}", scan.scan.format, scan.scan.voxels().dtype()));
+    let expected = state.expected_modality(role);
+    if state.card().is_some() && scan.modality != expected {
+        let words =
+            format!("Looks like {}; this model expects {} here.", scan.modality.name(), expected.name());
+        ui.add(egui::Label::new(RichText::new(words).size(11.5).color(theme::WARNING)).wrap());
+    }
+    for warning in &scan.scan.warnings {
+        ui.add(egui::Label::new(RichText::new(warning).size(11.5).color(theme::WARNING)).wrap());
+    }
+}
+
+fn modality_choice(ui: &mut Ui, role: Role, modality: Modality, actions: &mut Vec<Action>) {
+    let name = format!("Modality of the {}", role.name().to_lowercase());
+    let combo = ComboBox::from_id_salt(&name).selected_text(modality.name()).width(54.0);
+    let shown = combo.show_ui(ui, |ui| {
+        for choice in [Modality::Ct, Modality::Mr] {
+            if ui.selectable_label(modality == choice, choice.name()).clicked() {
+                actions.push(Action::SetModality(role, choice));
+            }
+        }
+    });
+    shown.response.accessible_name(name);
+}
+
+fn open_button(ui: &mut Ui, role: Role, actions: &mut Vec<Action>) {
+    let name = format!("Open {}", role.name().to_lowercase());
+    if ui.small_button("Open…").accessible_name(name).clicked() {
+        let dialog = OpenDialog { target: OpenTarget::Role(role), path: String::new(), modality: None };
+        actions.push(Action::Show(Dialog::Open(dialog)));
+    }
+}
+
+/// "122×101×112 · 3.0 mm · RAS".
+fn grid_in_words(geometry: &Geometry) -> String {
+    let [i, j, k] = geometry.dims();
+    let spacing = geometry.spacing_mm();
+    let even = spacing.iter().all(|mm| (mm - spacing[0]).abs() < 0.005);
+    let size = match (geometry.spacing_known(), even) {
+        (false, _) => "voxel size unknown".to_owned(),
+        (true, true) => format!("{:.1} mm", spacing[0]),
+        (true, false) => format!("{:.2}×{:.2}×{:.2} mm", spacing[0], spacing[1], spacing[2]),
+    };
+    let codes = geometry.axcodes().unwrap_or_else(|| "orientation unknown".to_owned());
+    format!("{i}×{j}×{k} · {size} · {codes}")
+}
+
+fn model_picker(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
+    let chosen = state.card().map_or_else(|| "none".to_owned(), model_title);
+    let combo = ComboBox::from_id_salt("model").selected_text(chosen).width(ui.available_width());
+    let shown = combo.show_ui(ui, |ui| {
+        for (index, entry) in state.models.iter().enumerate() {
+            if ui.selectable_label(state.model == Some(index), model_title(&entry.card)).clicked() {
+                actions.push(Action::SelectModel(index));
+            }
+        }
+    });
+    shown.response.accessible_name("Model");
+}
+
+fn model_card(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
+    widgets::card(ui, |ui| {
+        match state.card() {
+            Some(card) => card_facts(ui, card),
+            None => {
+                let trouble = state.model_trouble.as_deref().unwrap_or("No model is bundled for this task.");
+                widgets::weak(ui, trouble);
+            }
+        }
+        if let EngineStatus::Gone(reason) = &state.engine {
+            ui.add_space(4.0);
+            ui.add(egui::Label::new(RichText::new(reason).size(11.5).color(theme::ERROR)).wrap());
+            if ui.small_button("Restart engine").clicked() {
+                actions.push(Action::RestartEngine);
+            }
+        }
+    });
+}
+
+fn card_facts(ui: &mut Ui, card: &crate::config::Card) {
+    let structures: Vec<&str> = card.task.table().entries.iter().map(|entry| entry.name.as_str()).collect();
+    ui.label(RichText::new(model_title(card)).color(theme::STRONG));
+    widgets::weak(ui, structures.join(", ").to_lowercase());
+    widgets::weak(ui, format!("{:.1} MB · target labels used: none", card.weights_bytes as f64 / 1e6));
+    for score in card.scores.iter().take(3) {
+        widgets::weak(ui, format!("{}: {:.2}", score.what, score.value));
+    }
+    if !card.limits.is_empty() {
+        widgets::weak(ui, "limits (hover)").on_hover_text(card.limits.join("\n"));
+    }
+}

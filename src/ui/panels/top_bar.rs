@@ -1,0 +1,215 @@
+//! Menus, the view's quick choices, and the main button.
+
+use crate::session::Role;
+use crate::ui::action::Action;
+use crate::ui::state::{CT_PRESETS, Dialog, MR_PRESETS, OpenDialog, OpenTarget, Pane, State, Switch};
+use crate::ui::update::export_dialog;
+use crate::ui::views::content::content;
+use crate::ui::views::frame::SlicePlane;
+use crate::ui::{theme, widgets};
+use egui::{Align, Button, Layout, MenuBar, RichText, Ui};
+
+/// Draws the bar.
+pub fn show(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
+    ui.horizontal_centered(|ui| {
+        ui.add_space(4.0);
+        ui.label(RichText::new("MindGap").size(15.0).color(theme::STRONG));
+        ui.add_space(6.0);
+        MenuBar::new().ui(ui, |ui| {
+            ui.menu_button("File", |ui| file_menu(ui, state, actions));
+            ui.menu_button("View", |ui| view_menu(ui, state, actions));
+            ui.menu_button("Model", |ui| model_menu(ui, state, actions));
+            ui.menu_button("Help", |ui| help_menu(ui, actions));
+        });
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            ui.add_space(4.0);
+            run_button(ui, state, actions);
+            ui.add_space(4.0);
+            layout_choice(ui, state, actions);
+            preset_choice(ui, state, actions);
+            plane_choice(ui, state, actions);
+        });
+    });
+}
+
+fn run_button(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
+    if let Some(run) = &state.run {
+        let text = if run.cancelling { "Cancelling…" } else { "Cancel  Esc" };
+        if ui.add_enabled(!run.cancelling, Button::new(text).min_size(egui::vec2(170.0, 28.0))).clicked() {
+            actions.push(Action::Cancel);
+        }
+        return;
+    }
+    let obstacle = state.run_obstacle();
+    let mut button = widgets::main_button(ui, "Translate & segment  F5", obstacle.is_none(), Some(170.0));
+    if let Some(reason) = obstacle {
+        button = button.on_disabled_hover_text(reason);
+    }
+    if button.clicked() {
+        actions.push(Action::Run);
+    }
+}
+
+fn open_item(ui: &mut Ui, text: &str, target: OpenTarget, actions: &mut Vec<Action>) {
+    if ui.button(text).clicked() {
+        let dialog = OpenDialog { target, path: String::new(), modality: None };
+        actions.push(Action::Show(Dialog::Open(dialog)));
+    }
+}
+
+fn file_menu(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
+    open_item(ui, "Open scan…", OpenTarget::ByModality, actions);
+    open_item(ui, "Open source…", OpenTarget::Role(Role::Source), actions);
+    open_item(ui, "Open target…", OpenTarget::Role(Role::Target), actions);
+    open_item(ui, "Open labels…", OpenTarget::Labels, actions);
+    if ui.button("Open the demo").clicked() {
+        actions.push(Action::OpenDemo);
+    }
+    ui.separator();
+    let export = export_dialog(state);
+    let item = ui.add_enabled(export.is_some(), Button::new("Export labelled volume…"));
+    if let Some(dialog) = export.filter(|_| item.clicked()) {
+        actions.push(Action::Show(dialog));
+    }
+    ui.separator();
+    if ui.button("Quit").clicked() {
+        actions.push(Action::Quit);
+    }
+}
+
+fn switch(ui: &mut Ui, text: &str, which: Switch, on: bool, actions: &mut Vec<Action>) {
+    let mut checked = on;
+    if ui.checkbox(&mut checked, text).changed() {
+        actions.push(Action::Set(which, checked));
+    }
+}
+
+fn view_menu(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
+    let view = &state.view;
+    switch(
+        ui,
+        "Radiological (patient's right on the left)",
+        Switch::Radiological,
+        view.convention.radiological,
+        actions,
+    );
+    switch(ui, "Flip sagittal", Switch::SagittalFlipped, view.convention.sagittal_flipped, actions);
+    switch(ui, "Smooth images", Switch::Smooth, view.smooth, actions);
+    switch(ui, "Annotations  X", Switch::Annotations, view.annotations, actions);
+    switch(ui, "Crosshair  Shift+X", Switch::Crosshair, view.show_crosshair, actions);
+    switch(ui, "Hide identity", Switch::HideIdentity, view.hide_identity, actions);
+    ui.separator();
+    let mut source = view.inspected == Role::Source;
+    if ui.checkbox(&mut source, "Gap and prediction of the source").changed() {
+        actions.push(Action::Inspect(if source { Role::Source } else { Role::Target }));
+    }
+    if ui.button("Swap source and target").clicked() {
+        actions.push(Action::SwapRoles);
+    }
+    if ui.button("Reset view  Space").clicked() {
+        actions.push(Action::ResetView);
+    }
+}
+
+fn model_menu(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
+    let can_run = state.run_obstacle().is_none();
+    if ui.add_enabled(can_run, Button::new("Translate & segment").shortcut_text("F5")).clicked() {
+        actions.push(Action::Run);
+    }
+    let source = can_run && state.study.scan(Role::Source).is_some();
+    if ui.add_enabled(source, Button::new("Segment the source too")).clicked() {
+        actions.push(Action::RunOnSource);
+    }
+    if ui.add_enabled(state.run.is_some(), Button::new("Cancel").shortcut_text("Esc")).clicked() {
+        actions.push(Action::Cancel);
+    }
+    ui.separator();
+    for (index, entry) in state.models.iter().enumerate() {
+        if ui.radio(state.model == Some(index), &entry.card.id).clicked() {
+            actions.push(Action::SelectModel(index));
+        }
+    }
+    ui.separator();
+    if ui.button("Restart engine").clicked() {
+        actions.push(Action::RestartEngine);
+    }
+}
+
+fn help_menu(ui: &mut Ui, actions: &mut Vec<Action>) {
+    if ui.add(Button::new("Keys and mouse").shortcut_text("?")).clicked() {
+        actions.push(Action::Show(Dialog::Keys));
+    }
+    if ui.button("About MindGap").clicked() {
+        actions.push(Action::Show(Dialog::About));
+    }
+}
+
+fn plane_choice(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
+    let planes = state.view.planes;
+    let one = planes.iter().all(|plane| *plane == planes[0]);
+    let text = if one { planes[0].name() } else { "Mixed planes" };
+    ui.menu_button(format!("{text}  ▾"), |ui| {
+        for plane in SlicePlane::ALL {
+            if ui.radio(one && planes[0] == plane, plane.name()).clicked() {
+                actions.push(Action::SetPlane { pane: None, plane });
+            }
+        }
+        ui.separator();
+        let pane = state.view.active;
+        widgets::weak(ui, format!("{} only", pane.name()));
+        for plane in SlicePlane::ALL {
+            let chosen = planes[pane as usize] == plane;
+            if ui.radio(chosen, format!("{} in {}", plane.name(), pane.name())).clicked() {
+                actions.push(Action::SetPlane { pane: Some(pane), plane });
+            }
+        }
+    });
+}
+
+fn preset_choice(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
+    let pane = state.view.active;
+    let Some(content) = content(state, pane) else { return };
+    let shown = content.window;
+    let of_ct = content.unit.ends_with("HU");
+    let named = CT_PRESETS.iter().find(|preset| of_ct && preset.window == shown);
+    let name = named.map_or("Window", |preset| preset.name);
+    let text = format!("{name} {:.0}/{:.0}  ▾", shown.width, shown.level);
+    ui.menu_button(text, |ui| {
+        widgets::weak(ui, format!("Window of {}, width/level", pane.name()));
+        if of_ct {
+            for (index, preset) in CT_PRESETS.iter().enumerate() {
+                let words = format!("{}  {:.0}/{:.0}", preset.name, preset.window.width, preset.window.level);
+                if ui.add(Button::new(words).shortcut_text(format!("{}", index + 1))).clicked() {
+                    actions.push(Action::Preset(index));
+                }
+            }
+            return;
+        }
+        if ui.add(Button::new("Bulk of the intensities").shortcut_text("1")).clicked() {
+            actions.push(Action::Preset(0));
+        }
+        for (index, preset) in MR_PRESETS.iter().enumerate() {
+            let words = format!("{}  {:.0}/{:.0}", preset.name, preset.window.width, preset.window.level);
+            if ui.add(Button::new(words).shortcut_text(format!("{}", index + 2))).clicked() {
+                actions.push(Action::Preset(index + 1));
+            }
+        }
+    });
+}
+
+fn layout_choice(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
+    let text = state.view.maximised.map_or("Five panes", |pane| pane.name());
+    ui.menu_button(format!("{text}  ▾"), |ui| {
+        if ui.radio(state.view.maximised.is_none(), "Five panes").clicked()
+            && let Some(pane) = state.view.maximised
+        {
+            actions.push(Action::ToggleMaximised(pane));
+        }
+        for pane in Pane::ALL {
+            let chosen = state.view.maximised == Some(pane);
+            if ui.radio(chosen, format!("{} alone", pane.name())).clicked() {
+                actions.push(Action::Maximise(pane));
+            }
+        }
+    });
+}

@@ -1,0 +1,41 @@
+//! The one dialog that may be open, with what has been typed into it.
+
+use crate::session::Role;
+use crate::volume::Modality;
+
+/// What is open above the panes.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Dialog {
+    Open(OpenDialog),
+    Export(ExportDialog),
+    Keys,
+    About,
+}
+
+/// What a file is opened as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OpenTarget {
+    /// The role of its modality in the chosen model.
+    ByModality,
+    Role(Role),
+    Labels,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct OpenDialog {
+    pub target: OpenTarget,
+    pub path: String,
+    /// `None`: as the intensities suggest.
+    pub modality: Option<Modality>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExportDialog {
+    /// Whose prediction.
+    pub role: Role,
+    pub path: String,
+    /// The file is there already, and the user has to say that it may go.
+    pub confirm_overwrite: bool,
+    /// Why the last attempt failed.
+    pub trouble: Option<String>,
+}

@@ -1,0 +1,153 @@
+//! Everything the window shows, as plain data: drawn from, and changed only by [`super::update::apply`] and by the
+//! results that [`super::app`] drains.
+
+mod dialog;
+mod run;
+mod view;
+
+pub use dialog::{Dialog, ExportDialog, OpenDialog, OpenTarget};
+pub use run::{EngineStatus, Job, Run, RunId};
+pub use view::{
+    CT_PRESETS, Crosshair, GAP_RANGE, GapOptions, LabelOptions, MR_PRESETS, Pane, Preset, Switch, View,
+    Window,
+};
+
+use crate::config::Card;
+use crate::render::LabelPalette;
+use crate::session::{Role, Study};
+use crate::volume::{LabelTable, Modality, Task};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// A model to choose.
+#[derive(Debug, Clone)]
+pub struct ModelEntry {
+    pub card: Card,
+    /// Its id among the bundled ones, or its folder.
+    pub locator: String,
+}
+
+/// Something the user has to know, until dismissed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    pub id: u64,
+    pub kind: NoticeKind,
+    pub text: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoticeKind {
+    Done,
+    Warning,
+    Error,
+}
+
+/// The window's whole state.
+#[derive(Debug)]
+pub struct State {
+    pub study: Study,
+    pub task: Task,
+    pub models: Vec<ModelEntry>,
+    pub model: Option<usize>,
+    /// Why there is no model to choose.
+    pub model_trouble: Option<String>,
+    pub view: View,
+    pub hidden_labels: BTreeSet<u16>,
+    /// Colours of the visible labels.
+    pub palette: Arc<LabelPalette>,
+    pub engine: EngineStatus,
+    pub run: Option<Run>,
+    /// How the last run ended, for the status bar.
+    pub last_run: String,
+    /// Names of files being read.
+    pub opening: Vec<String>,
+    pub notices: Vec<Notice>,
+    pub dialog: Option<Dialog>,
+    /// Resident memory of this process, where the system tells it.
+    pub memory_bytes: Option<u64>,
+    /// Who draws, for About.
+    pub adapter: String,
+    next_number: u64,
+}
+
+impl State {
+    pub fn new(task: Task) -> Self {
+        let mut state = Self {
+            study: Study::default(),
+            task,
+            models: Vec::new(),
+            model: None,
+            model_trouble: None,
+            view: View::default(),
+            hidden_labels: BTreeSet::new(),
+            palette: Arc::new(LabelPalette::new([])),
+            engine: EngineStatus::NotStarted,
+            run: None,
+            last_run: String::new(),
+            opening: Vec::new(),
+            notices: Vec::new(),
+            dialog: None,
+            memory_bytes: None,
+            adapter: String::new(),
+            next_number: 1,
+        };
+        state.refresh_palette();
+        state
+    }
+
+    /// The chosen model's card.
+    pub fn card(&self) -> Option<&Card> {
+        Some(&self.models.get(self.model?)?.card)
+    }
+
+    pub fn table(&self) -> &'static LabelTable {
+        self.task.table()
+    }
+
+    /// The modality the chosen model expects in a role; CT to MR without a model.
+    pub fn expected_modality(&self, role: Role) -> Modality {
+        match (self.card(), role) {
+            (Some(card), Role::Source) => card.source,
+            (Some(card), Role::Target) => card.target,
+            (None, Role::Source) => Modality::Ct,
+            (None, Role::Target) => Modality::Mr,
+        }
+    }
+
+    /// Why the main button cannot be pressed; `None` when it can.
+    pub fn run_obstacle(&self) -> Option<String> {
+        if self.run.is_some() {
+            return Some("A run is going on".to_owned());
+        }
+        if self.study.scan(Role::Target).is_none() && self.study.scan(Role::Source).is_none() {
+            return Some("Open a scan first".to_owned());
+        }
+        if self.card().is_none() {
+            let trouble = self.model_trouble.clone();
+            return Some(trouble.unwrap_or_else(|| "No model is chosen".to_owned()));
+        }
+        None
+    }
+
+    /// Tells the user something.
+    pub fn notify(&mut self, kind: NoticeKind, text: impl Into<String>) {
+        let text = text.into();
+        // Said once is enough: a repeated failure must not bury the images.
+        self.notices.retain(|notice| notice.text != text);
+        let id = self.next_number();
+        self.notices.push(Notice { id, kind, text });
+    }
+
+    /// A number not handed out before.
+    pub fn next_number(&mut self) -> u64 {
+        self.next_number += 1;
+        self.next_number
+    }
+
+    /// Rebuilds the palette after labels were shown or hidden, or the task changed.
+    pub fn refresh_palette(&mut self) {
+        let visible = self.table().entries.iter().filter(|entry| !self.hidden_labels.contains(&entry.value));
+        let colours = visible.map(|entry| (entry.value, [entry.rgb[0], entry.rgb[1], entry.rgb[2], 255]));
+        self.palette = Arc::new(LabelPalette::new(colours));
+    }
+}

@@ -1,0 +1,257 @@
+//! How the study is looked at: panes, planes, crosshair, zoom, windows, overlays.
+
+use crate::render::{Colormap, HeatStyle, LabelStyle};
+use crate::session::{IntensityStats, Role};
+use crate::ui::views::frame::{Convention, SlicePlane};
+use crate::volume::Modality;
+use glam::{DVec3, Vec2};
+
+/// The five roles a pane can show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Pane {
+    Source,
+    Synthetic,
+    Target,
+    Gap,
+    Prediction,
+}
+
+/// Grey range of a pane, in the unit of its image.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Window {
+    pub width: f32,
+    pub level: f32,
+}
+
+/// A window with a name and a key.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Preset {
+    pub name: &'static str,
+    pub window: Window,
+}
+
+/// The point under scrutiny, held in the world of the scan it was placed in, so that linking never makes it drift.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Crosshair {
+    pub role: Role,
+    pub world_mm: DVec3,
+}
+
+/// How the gap (or the uncertainty in its place) is painted.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct GapOptions {
+    pub shown: bool,
+    /// Show the uncertainty in the gap's pane.
+    pub uncertainty: bool,
+    pub opacity: f32,
+    pub threshold: f32,
+}
+
+/// How labels are painted.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LabelOptions {
+    pub shown: bool,
+    pub fill_opacity: f32,
+    pub outline: bool,
+}
+
+/// Yes-or-no settings of the view.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Switch {
+    Radiological,
+    SagittalFlipped,
+    Annotations,
+    Crosshair,
+    Smooth,
+    HideIdentity,
+}
+
+/// Everything about the view.
+#[derive(Debug, Clone)]
+pub struct View {
+    /// One pane filling the window, or all of them.
+    pub maximised: Option<Pane>,
+    pub planes: [SlicePlane; 5],
+    pub crosshair: Crosshair,
+    /// Times the size at which the body fills the pane.
+    pub zoom: f32,
+    /// How far the eye has moved right and down, in points at zoom 1.
+    pub pan: Vec2,
+    /// What the user chose for a pane; `None` follows the image's own default.
+    pub windows: [Option<Window>; 5],
+    pub convention: Convention,
+    pub labels: LabelOptions,
+    pub gap: GapOptions,
+    pub annotations: bool,
+    pub show_crosshair: bool,
+    pub smooth: bool,
+    pub hide_identity: bool,
+    /// Whose gap and prediction are shown.
+    pub inspected: Role,
+    /// While held, the synthetic pane shows the source, to compare them in place.
+    pub source_in_place: bool,
+    /// The pane that keys act on: the one last under the pointer.
+    pub active: Pane,
+}
+
+/// Largest value painted in the gap's last colour.
+pub const GAP_RANGE: [f32; 2] = [0.0, 0.8];
+
+/// Width and level, keys 1 to 8.
+pub const CT_PRESETS: [Preset; 8] = [
+    Preset::new("Abdomen", 400.0, 40.0),
+    Preset::new("Liver", 150.0, 90.0),
+    Preset::new("Kidney", 300.0, 40.0),
+    Preset::new("Mediastinum", 400.0, 40.0),
+    Preset::new("Cardiac CTA", 600.0, 200.0),
+    Preset::new("Lung", 1500.0, -600.0),
+    Preset::new("Bone", 2000.0, 400.0),
+    Preset::new("Brain", 80.0, 40.0),
+];
+
+/// Keys 2 to 4; key 1 is the image's own range.
+pub const MR_PRESETS: [Preset; 3] =
+    [Preset::new("T1", 700.0, 300.0), Preset::new("T2", 475.0, 155.0), Preset::new("PD", 920.0, 420.0)];
+
+impl Pane {
+    pub const ALL: [Pane; 5] = [Pane::Source, Pane::Synthetic, Pane::Target, Pane::Gap, Pane::Prediction];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Pane::Source => "Source",
+            Pane::Synthetic => "Target-like",
+            Pane::Target => "Target",
+            Pane::Gap => "Domain gap",
+            Pane::Prediction => "Prediction",
+        }
+    }
+
+    /// The scan whose grid the pane is cut on.
+    pub fn role(self, view: &View) -> Role {
+        match self {
+            Pane::Source | Pane::Synthetic => Role::Source,
+            Pane::Target => Role::Target,
+            Pane::Gap | Pane::Prediction => view.inspected,
+        }
+    }
+}
+
+impl Preset {
+    const fn new(name: &'static str, width: f32, level: f32) -> Self {
+        Self { name, window: Window { width, level } }
+    }
+}
+
+impl Window {
+    /// Where to start: the abdomen preset in CT, the bulk of the intensities in MR.
+    pub fn suited_to(modality: Modality, intensity: &IntensityStats) -> Self {
+        match modality {
+            Modality::Ct => CT_PRESETS[0].window,
+            Modality::Mr => {
+                let [low, high] = intensity.bulk;
+                Self { width: (high - low).max(1.0), level: 0.5 * (low + high) }
+            }
+        }
+    }
+
+    /// After a drag of (right, down) points: right widens, up brightens the dark (raises the level).
+    #[must_use]
+    pub fn dragged(self, by_points: Vec2, range: [f32; 2]) -> Self {
+        let gain = ((range[1] - range[0]) / 1024.0).max(1e-3);
+        Self { width: (self.width + by_points.x * gain).max(1.0), level: self.level - by_points.y * gain }
+    }
+}
+
+impl View {
+    /// The window of a pane: its own, else that of the pane whose image it shows, else `suited`.
+    pub fn window(&self, pane: Pane, suited: Window) -> Window {
+        let image_of = match self.image_pane(pane) {
+            image_pane if image_pane != pane => self.windows[image_pane as usize],
+            _ => None,
+        };
+        self.windows[pane as usize].or(image_of).unwrap_or(suited)
+    }
+
+    /// The pane that shows the same image plainly.
+    pub fn image_pane(&self, pane: Pane) -> Pane {
+        match (pane, self.inspected) {
+            (Pane::Gap | Pane::Prediction, Role::Source) => Pane::Source,
+            (Pane::Gap | Pane::Prediction, Role::Target) => Pane::Target,
+            (pane, _) => pane,
+        }
+    }
+
+    pub fn label_style(&self) -> LabelStyle {
+        let LabelOptions { shown, fill_opacity, outline } = self.labels;
+        LabelStyle {
+            fill_opacity: if shown { fill_opacity } else { 0.0 },
+            outline_opacity: if shown && outline { 1.0 } else { 0.0 },
+            ..LabelStyle::default()
+        }
+    }
+
+    pub fn heat_style(&self) -> HeatStyle {
+        let GapOptions { shown, uncertainty, opacity, threshold } = self.gap;
+        HeatStyle {
+            opacity: if shown { opacity } else { 0.0 },
+            threshold,
+            range: if uncertainty { [0.0, 1.0] } else { GAP_RANGE },
+            colormap: if uncertainty { Colormap::Cividis } else { Colormap::Inferno },
+            ..HeatStyle::default()
+        }
+    }
+}
+
+impl Default for View {
+    fn default() -> Self {
+        Self {
+            maximised: None,
+            planes: [SlicePlane::Axial; 5],
+            crosshair: Crosshair { role: Role::Source, world_mm: DVec3::ZERO },
+            zoom: 1.0,
+            pan: Vec2::ZERO,
+            windows: [None; 5],
+            convention: Convention::default(),
+            labels: LabelOptions { shown: true, fill_opacity: 0.45, outline: true },
+            gap: GapOptions { shown: true, uncertainty: false, opacity: 0.75, threshold: 0.25 },
+            annotations: true,
+            show_crosshair: true,
+            smooth: true,
+            hide_identity: false,
+            inspected: Role::Target,
+            source_in_place: false,
+            active: Pane::Source,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dragging_right_widens_and_dragging_up_raises_the_level_by_the_range_over_1024_a_point() {
+        let start = Window { width: 400.0, level: 40.0 };
+        let dragged = start.dragged(Vec2::new(100.0, -50.0), [-1024.0, 1024.0]);
+        assert_eq!(dragged, Window { width: 600.0, level: 140.0 });
+    }
+
+    #[test]
+    fn a_window_never_collapses() {
+        let start = Window { width: 400.0, level: 40.0 };
+        assert_eq!(start.dragged(Vec2::new(-1e6, 0.0), [0.0, 1024.0]).width, 1.0);
+        assert!(start.dragged(Vec2::new(-1e6, 0.0), [5.0, 5.0]).width >= 1.0);
+    }
+
+    #[test]
+    fn gap_and_prediction_follow_the_window_of_the_image_they_lie_over_until_they_have_their_own() {
+        let mut view = View::default();
+        let suited = Window { width: 1.0, level: 1.0 };
+        let chosen = Window { width: 80.0, level: 40.0 };
+        view.windows[Pane::Target as usize] = Some(chosen);
+        assert_eq!(view.window(Pane::Gap, suited), chosen);
+        assert_eq!(view.window(Pane::Source, suited), suited);
+        view.inspected = Role::Source;
+        assert_eq!(view.window(Pane::Gap, suited), suited);
+    }
+}

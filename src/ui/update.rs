@@ -1,0 +1,359 @@
+//! Carries intents out on the state. Whatever needs a file, a thread or the engine comes back as an [`Effect`] for
+//! [`super::app`].
+
+use super::action::Action;
+use super::state::{
+    CT_PRESETS, Crosshair, Dialog, ExportDialog, MR_PRESETS, NoticeKind, OpenDialog, OpenTarget, Pane, Run,
+    RunId, State, Switch, Window,
+};
+use super::views::frame::SliceFrame;
+use super::views::link::{body_centre_mm, clamp_to_grid, crosshair_in};
+use crate::render::transform::ZOOM_RANGE;
+use crate::session::loader::{OpenRequest, Work, WorkOrder};
+use crate::session::{OpenScan, Origin, Role};
+use crate::volume::Modality;
+use glam::{DVec3, Vec2};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// What only the app can do.
+#[derive(Debug)]
+pub enum Effect {
+    OpenScan { request: OpenRequest, role: Option<Role> },
+    OpenDemo { role: Role, modality: Modality },
+    OpenLabels(PathBuf),
+    BrowseOpen,
+    BrowseSave,
+    Export { role: Role, path: PathBuf, overwrite: bool },
+    Pack { run: RunId, model: String, orders: Vec<WorkOrder> },
+    CancelJobs,
+    RestartEngine,
+    Quit,
+}
+
+/// Applies one intent.
+pub fn apply(state: &mut State, action: Action) -> Vec<Effect> {
+    match action {
+        Action::Show(dialog) | Action::Edit(dialog) => state.dialog = Some(dialog),
+        Action::CloseDialog => state.dialog = None,
+        Action::Browse => return browse(state),
+        Action::Open(dialog) => return open(state, dialog),
+        Action::Drop(paths) => return paths.into_iter().map(open_by_modality).collect(),
+        Action::OpenDemo => return open_demo(state),
+        Action::Export { role, path, overwrite } => return vec![Effect::Export { role, path, overwrite }],
+        Action::SetModality(role, modality) => return set_modality(state, role, modality),
+        Action::SwapRoles => swap_roles(state),
+        Action::SelectModel(index) => return select_model(state, index),
+        Action::Run => return run(state, false),
+        Action::RunOnSource => return run(state, true),
+        Action::Cancel => return cancel(state),
+        Action::RestartEngine => return vec![Effect::RestartEngine],
+        Action::Dismiss(id) => state.notices.retain(|notice| notice.id != id),
+        Action::Quit => return vec![Effect::Quit],
+        view_action => apply_to_view(state, view_action),
+    }
+    Vec::new()
+}
+
+/// A scan has been read: gives it its role, and fills the other one if it is empty.
+pub fn scan_opened(state: &mut State, scan: OpenScan, role: Option<Role>) -> Vec<Effect> {
+    let modality = scan.modality;
+    let source_modality = state.expected_modality(Role::Source);
+    let by_modality = if modality == source_modality { Role::Source } else { Role::Target };
+    let role = role.unwrap_or(by_modality);
+    state.study.set_scan(role, Some(Arc::new(scan)));
+    state.view.windows = [None; 5];
+    let mut effects = follow_modality(state, role, modality);
+    let other = role.other();
+    // Another scan that is still being read may take that role.
+    if state.study.scan(other).is_none() && state.opening.is_empty() {
+        effects.push(Effect::OpenDemo { role: other, modality: state.expected_modality(other) });
+    }
+    centre(state, role);
+    effects
+}
+
+/// Puts the crosshair into the middle of a scan's labels, or of its body.
+pub fn centre(state: &mut State, role: Role) {
+    if let Some(scan) = state.study.scan(role) {
+        state.view.crosshair = Crosshair { role, world_mm: body_centre_mm(scan) };
+    }
+    state.view.zoom = 1.0;
+    state.view.pan = Vec2::ZERO;
+}
+
+/// Chooses the bundled model that expects `modality` in `role`, where the present one does not and another does.
+fn follow_modality(state: &mut State, role: Role, modality: Modality) -> Vec<Effect> {
+    if state.expected_modality(role) == modality {
+        return Vec::new();
+    }
+    let expected = |entry: &super::state::ModelEntry| match role {
+        Role::Source => entry.card.source,
+        Role::Target => entry.card.target,
+    };
+    let task = state.task;
+    let Some(better) = state.models.iter().position(|m| m.card.task == task && expected(m) == modality)
+    else {
+        return Vec::new();
+    };
+    state.model = Some(better);
+    refill_phantoms(state)
+}
+
+/// Replaces phantoms that are not of the modality or task the chosen model expects in their role.
+fn refill_phantoms(state: &State) -> Vec<Effect> {
+    let misfit = |role: &Role| {
+        let fits =
+            |scan: &Arc<OpenScan>| !scan.is_phantom() || scan.modality == state.expected_modality(*role);
+        state.study.scan(*role).is_some_and(|scan| !fits(scan))
+    };
+    let refill = |role: Role| Effect::OpenDemo { role, modality: state.expected_modality(role) };
+    Role::ALL.into_iter().filter(misfit).map(refill).collect()
+}
+
+fn open(state: &mut State, dialog: OpenDialog) -> Vec<Effect> {
+    let path = PathBuf::from(dialog.path.trim());
+    state.dialog = None;
+    match dialog.target {
+        OpenTarget::Labels => vec![Effect::OpenLabels(path)],
+        target => {
+            let role = if let OpenTarget::Role(role) = target { Some(role) } else { None };
+            let request = OpenRequest { origin: Origin::File(path), modality: dialog.modality, labels: None };
+            vec![Effect::OpenScan { request, role }]
+        }
+    }
+}
+
+fn open_by_modality(path: PathBuf) -> Effect {
+    let request = OpenRequest { origin: Origin::File(path), modality: None, labels: None };
+    Effect::OpenScan { request, role: None }
+}
+
+fn open_demo(state: &State) -> Vec<Effect> {
+    Role::ALL.map(|role| Effect::OpenDemo { role, modality: state.expected_modality(role) }).into()
+}
+
+fn browse(state: &State) -> Vec<Effect> {
+    match state.dialog {
+        Some(Dialog::Open(_)) => vec![Effect::BrowseOpen],
+        Some(Dialog::Export(_)) => vec![Effect::BrowseSave],
+        _ => Vec::new(),
+    }
+}
+
+fn set_modality(state: &mut State, role: Role, modality: Modality) -> Vec<Effect> {
+    let Some(scan) = state.study.scan(role).filter(|scan| scan.modality != modality) else {
+        return Vec::new();
+    };
+    let declared = Arc::new(scan.with_modality(modality));
+    state.study.set_scan(role, Some(declared));
+    state.view.windows = [None; 5];
+    follow_modality(state, role, modality)
+}
+
+fn swap_roles(state: &mut State) {
+    state.study.swap_roles();
+    state.view.windows = [None; 5];
+    state.view.crosshair.role = state.view.crosshair.role.other();
+}
+
+fn select_model(state: &mut State, index: usize) -> Vec<Effect> {
+    let Some(entry) = state.models.get(index) else { return Vec::new() };
+    let task_changed = entry.card.task != state.task;
+    state.task = entry.card.task;
+    state.model = Some(index);
+    state.refresh_palette();
+    if task_changed {
+        Role::ALL.into_iter().for_each(|role| state.study.forget_results(role));
+        let phantom = |role: &Role| state.study.scan(*role).is_some_and(|scan| scan.is_phantom());
+        let refill = |role: Role| Effect::OpenDemo { role, modality: state.expected_modality(role) };
+        return Role::ALL.into_iter().filter(phantom).map(refill).collect();
+    }
+    let crossed = |role: Role| {
+        state.study.scan(role).is_some_and(|scan| scan.modality == state.expected_modality(role.other()))
+    };
+    if crossed(Role::Source) && crossed(Role::Target) {
+        swap_roles(state);
+    }
+    refill_phantoms(state)
+}
+
+/// Asks for the translation of the source and the segmentation of the target, or for the segmentation of the source.
+fn run(state: &mut State, on_source: bool) -> Vec<Effect> {
+    if let Some(obstacle) = state.run_obstacle() {
+        if state.run.is_none() {
+            state.notify(NoticeKind::Warning, obstacle);
+        }
+        return Vec::new();
+    }
+    let Some(model) = state.model.and_then(|index| state.models.get(index)) else { return Vec::new() };
+    let model = model.locator.clone();
+    let wanted: &[Work] = if on_source {
+        &[Work::Segment(Role::Source)]
+    } else {
+        &[Work::Translate, Work::Segment(Role::Target)]
+    };
+    let order = |work: &Work| {
+        let role = work_role(*work);
+        let scan = state.study.scan(role)?.clone();
+        let first =
+            crosshair_in(&state.study, state.view.crosshair, role).unwrap_or_else(|| body_centre_mm(&scan));
+        Some(WorkOrder { work: *work, scan, first_world_mm: first.to_array() })
+    };
+    let orders: Vec<WorkOrder> = wanted.iter().filter_map(order).collect();
+    let id = RunId(state.next_number());
+    if on_source {
+        state.view.inspected = Role::Source;
+    }
+    state.run = Some(Run::new(id));
+    state.last_run.clear();
+    vec![Effect::Pack { run: id, model, orders }]
+}
+
+/// The scan a piece of work is about.
+pub fn work_role(work: Work) -> Role {
+    match work {
+        Work::Translate => Role::Source,
+        Work::Segment(role) => role,
+    }
+}
+
+/// Esc: closes a dialog first, then stops a run.
+fn cancel(state: &mut State) -> Vec<Effect> {
+    if state.dialog.take().is_some() {
+        return Vec::new();
+    }
+    match &mut state.run {
+        // Nothing has reached the engine: forgetting the run is cancelling it.
+        Some(run) if run.jobs.is_empty() => {
+            state.run = None;
+            state.last_run = "cancelled".to_owned();
+            Vec::new()
+        }
+        Some(run) => {
+            run.cancelling = true;
+            vec![Effect::CancelJobs]
+        }
+        None => {
+            state.view.maximised = None;
+            Vec::new()
+        }
+    }
+}
+
+fn apply_to_view(state: &mut State, action: Action) {
+    match action {
+        Action::PlaceCrosshair { role, world_mm } => {
+            state.view.crosshair = Crosshair { role, world_mm };
+        }
+        Action::StepSlice { pane, by } => step_slice(state, pane, by),
+        Action::SetPlane { pane: Some(pane), plane } => state.view.planes[pane as usize] = plane,
+        Action::SetPlane { pane: None, plane } => state.view.planes = [plane; 5],
+        Action::Maximise(pane) => state.view.maximised = Some(pane),
+        Action::ToggleMaximised(pane) => {
+            state.view.maximised = if state.view.maximised.is_some() { None } else { Some(pane) };
+        }
+        Action::Zoom { factor, at } => zoom(state, factor, at),
+        Action::Pan(by) => state.view.pan -= by / state.view.zoom,
+        Action::DragWindow { pane, by_points } => drag_window(state, pane, by_points),
+        Action::SetWindow { pane, window } => state.view.windows[pane as usize] = window,
+        Action::Preset(number) => preset(state, number),
+        Action::ResetView => {
+            state.view.zoom = 1.0;
+            state.view.pan = Vec2::ZERO;
+            state.view.windows = [None; 5];
+        }
+        Action::SetGap(gap) => state.view.gap = gap,
+        Action::SetLabels(labels) => state.view.labels = labels,
+        Action::ToggleStructure(label) => {
+            if !state.hidden_labels.remove(&label) {
+                state.hidden_labels.insert(label);
+            }
+            state.refresh_palette();
+        }
+        Action::Set(switch, on) => set_switch(state, switch, on),
+        Action::Inspect(role) => state.view.inspected = role,
+        Action::HoldSource(held) => state.view.source_in_place = held,
+        Action::Activate(pane) => state.view.active = pane,
+        // The other intents have been dealt with by `apply`.
+        _ => {}
+    }
+}
+
+fn step_slice(state: &mut State, pane: Pane, by: i64) {
+    let role = pane.role(&state.view);
+    let Some(scan) = state.study.scan(role) else { return };
+    let Some(world) = crosshair_in(&state.study, state.view.crosshair, role) else { return };
+    let frame = SliceFrame::new(scan.geometry(), state.view.planes[pane as usize], state.view.convention);
+    let voxel = scan.geometry().voxel_from_world().transform_point3(world);
+    let last = frame.slice_count() as i64 - 1;
+    let slice = (frame.nearest_slice(voxel) as i64).saturating_add(by).clamp(0, last);
+    let (image, _) = frame.image_from_voxel(voxel);
+    let moved: DVec3 = clamp_to_grid(scan, frame.voxel_from_image(image, slice as f64));
+    state.view.crosshair = Crosshair { role, world_mm: scan.geometry().world_of(moved) };
+}
+
+/// Keeps what is under the pointer under it: `at` points from the middle of its pane.
+fn zoom(state: &mut State, factor: f32, at: Vec2) {
+    let view = &mut state.view;
+    let [least, most] = ZOOM_RANGE;
+    let zoomed = (view.zoom * factor).clamp(least.max(0.2), most.min(40.0));
+    if zoomed.is_finite() {
+        view.pan += at / view.zoom - at / zoomed;
+        view.zoom = zoomed;
+    }
+}
+
+fn drag_window(state: &mut State, pane: Pane, by_points: Vec2) {
+    let Some(content) = super::views::content::content(state, pane) else { return };
+    let dragged = content.window.dragged(by_points, content.range);
+    state.view.windows[pane as usize] = Some(dragged);
+}
+
+/// Applies a preset to the active pane; MR has the image's own range first, then its three.
+fn preset(state: &mut State, number: usize) {
+    let pane = state.view.active;
+    let Some(content) = super::views::content::content(state, pane) else { return };
+    let of_ct = content.unit.ends_with("HU");
+    let window: Option<Window> = match (of_ct, number) {
+        (true, number) => CT_PRESETS.get(number).map(|preset| preset.window),
+        (false, 0) => None,
+        (false, number) => match MR_PRESETS.get(number - 1) {
+            Some(preset) => Some(preset.window),
+            None => return,
+        },
+    };
+    state.view.windows[pane as usize] = window;
+}
+
+fn set_switch(state: &mut State, switch: Switch, on: bool) {
+    let view = &mut state.view;
+    match switch {
+        Switch::Radiological => view.convention.radiological = on,
+        Switch::SagittalFlipped => view.convention.sagittal_flipped = on,
+        Switch::Annotations => view.annotations = on,
+        Switch::Crosshair => view.show_crosshair = on,
+        Switch::Smooth => view.smooth = on,
+        Switch::HideIdentity => view.hide_identity = on,
+    }
+}
+
+/// The dialog that asks where to save the prediction of a scan, with a name beside the scan.
+pub fn export_dialog(state: &State) -> Option<Dialog> {
+    let role = state.view.inspected;
+    let scan = state.study.scan(role)?;
+    state.study.prediction(role).filter(|prediction| prediction.whole)?;
+    let stem = scan.name.split('.').next().unwrap_or("scan");
+    let name = format!("{stem}_labels.nii.gz");
+    let path = match &scan.origin {
+        Origin::File(path) => path.with_file_name(name),
+        // Beside the phantoms is the program's own folder, which is not the user's to fill.
+        Origin::Phantom(_) => PathBuf::from(name),
+    };
+    Some(Dialog::Export(ExportDialog {
+        role,
+        path: path.display().to_string(),
+        confirm_overwrite: false,
+        trouble: None,
+    }))
+}

@@ -1,0 +1,138 @@
+//! What a pane shows at this moment: which image, which overlays, under which title.
+
+use super::cut::Voxels;
+use crate::session::{OpenScan, Role};
+use crate::ui::state::{Pane, State, Window};
+use crate::volume::Modality;
+use std::sync::Arc;
+
+/// One pane, resolved.
+pub struct Content<'a> {
+    pub pane: Pane,
+    pub role: Role,
+    /// The scan whose grid and world the pane is in.
+    pub scan: &'a Arc<OpenScan>,
+    /// `None`: nothing to show yet, and `hint` says why.
+    pub image: Option<Voxels>,
+    pub labels: Option<Voxels>,
+    pub heat: Option<Voxels>,
+    pub window: Window,
+    /// Smallest and largest value of the image: the gain of a window drag.
+    pub range: [f32; 2],
+    pub title: &'static str,
+    pub subtitle: String,
+    /// "HU", "a.u.", "syn-HU", ...
+    pub unit: &'static str,
+    /// Says on the picture itself that it is no scan.
+    pub synthetic: bool,
+    /// Shown where the overlay or image will be.
+    pub hint: Option<&'static str>,
+}
+
+/// Resolves a pane; `None` while its scan is not open.
+pub fn content(state: &State, pane: Pane) -> Option<Content<'_>> {
+    let role = pane.role(&state.view);
+    let scan = state.study.scan(role)?;
+    let base = plain(state, pane, role, scan);
+    Some(match pane {
+        Pane::Source | Pane::Target => {
+            let labels = scan.labels.clone().map(Voxels::Labels);
+            let given = if labels.is_some() { "labels given" } else { "unlabelled" };
+            let subtitle = match scan.is_phantom() {
+                true => format!("{} · bundled phantom · {given}", scan.modality.name()),
+                false => format!("{} · {given}", scan.modality.name()),
+            };
+            Content { labels, subtitle, ..base }
+        }
+        Pane::Synthetic => synthetic(state, base),
+        Pane::Gap => gap(state, base),
+        Pane::Prediction => prediction(state, base),
+    })
+}
+
+/// The scan itself, without overlays.
+fn plain<'a>(state: &'a State, pane: Pane, role: Role, scan: &'a Arc<OpenScan>) -> Content<'a> {
+    Content {
+        pane,
+        role,
+        scan,
+        image: Some(Voxels::Scan(scan.scan.clone())),
+        labels: None,
+        heat: None,
+        window: state.view.window(pane, Window::suited_to(scan.modality, &scan.intensity)),
+        range: scan.intensity.range,
+        title: pane.name(),
+        subtitle: String::new(),
+        unit: scan.modality.unit(),
+        synthetic: false,
+        hint: None,
+    }
+}
+
+fn synthetic<'a>(state: &'a State, base: Content<'a>) -> Content<'a> {
+    if state.view.source_in_place {
+        let window = state.view.windows[Pane::Source as usize]
+            .unwrap_or_else(|| Window::suited_to(base.scan.modality, &base.scan.intensity));
+        return Content { subtitle: "the source, while H is held".to_owned(), window, ..base };
+    }
+    let Some(synthesis) = state.study.synthesis() else {
+        let hint = if state.run.is_some() { "being translated" } else { "F5 translates the source" };
+        let subtitle = format!("source content, {} style", base.scan.modality.other().name());
+        return Content { image: None, subtitle, hint: Some(hint), ..base };
+    };
+    let suited = Window::suited_to(synthesis.imitates, &synthesis.intensity);
+    let note = if synthesis.whole { "" } else { " · first slices" };
+    Content {
+        image: Some(Voxels::Values(synthesis.image.clone())),
+        window: state.view.window(base.pane, suited),
+        range: synthesis.intensity.range,
+        subtitle: format!("source content, {} style{note}", synthesis.imitates.name()),
+        unit: match synthesis.imitates {
+            Modality::Ct => "syn-HU",
+            Modality::Mr => "syn-a.u.",
+        },
+        synthetic: true,
+        ..base
+    }
+}
+
+fn gap<'a>(state: &'a State, base: Content<'a>) -> Content<'a> {
+    let over = format!("over the {}", base.role.name().to_lowercase());
+    let uncertainty = state.view.gap.uncertainty;
+    let title = if uncertainty { "Uncertainty" } else { base.title };
+    let what = if uncertainty { "entropy of the prediction" } else { "local feature mask" };
+    let subtitle = format!("{what}, {over}");
+    let Some(prediction) = state.study.prediction(base.role) else {
+        return Content { title, subtitle, hint: Some(waiting(state, base.role)), ..base };
+    };
+    let volume = if uncertainty { prediction.uncertainty.as_ref() } else { Some(&prediction.gap) };
+    let hint = volume.is_none().then_some("comes with the whole volume");
+    Content { title, subtitle, heat: volume.cloned().map(Voxels::Values), hint, ..base }
+}
+
+fn prediction<'a>(state: &'a State, base: Content<'a>) -> Content<'a> {
+    let Some(prediction) = state.study.prediction(base.role) else {
+        let subtitle = state.card().map(model_title).unwrap_or_default();
+        return Content { subtitle, hint: Some(waiting(state, base.role)), ..base };
+    };
+    let of = if base.role == Role::Source { " · of the source" } else { "" };
+    let note = if prediction.whole { "" } else { " · first slices" };
+    Content {
+        labels: Some(Voxels::Labels(prediction.labels.clone())),
+        subtitle: format!("{}{of}{note}", prediction.model),
+        ..base
+    }
+}
+
+/// "abdomen CT→MR 1.0".
+pub fn model_title(card: &crate::config::Card) -> String {
+    format!("{} {}→{} {}", card.task.name(), card.source.name(), card.target.name(), card.version)
+}
+
+fn waiting(state: &State, role: Role) -> &'static str {
+    match (state.run.is_some(), role) {
+        (true, _) => "being segmented",
+        (false, Role::Target) => "F5 segments the target",
+        (false, Role::Source) => "not segmented yet: use \"Segment the source too\"",
+    }
+}

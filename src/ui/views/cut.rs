@@ -1,0 +1,194 @@
+//! Cutting slices out of volumes for the slice pass, and keeping the last cut of every pane.
+//!
+//! A volume on the frame's own grid is cut voxel by voxel. One on another grid (a slab as the network saw it) is sampled
+//! at the frame's voxel centres: labels nearest, values linear, nothing outside.
+
+use super::frame::SliceFrame;
+use crate::render::{self, SliceGrid};
+use crate::volume::{Geometry, LabelMap, Resampler, Scan, Volume, geometry_equal};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Two grids this close are the same voxels.
+const SAME_GRID_MM: f64 = 1e-3;
+
+/// What a layer is cut from.
+#[derive(Debug, Clone)]
+pub enum Voxels {
+    Scan(Arc<Scan>),
+    Values(Arc<Volume<f32>>),
+    Labels(Arc<LabelMap>),
+}
+
+/// A cut slice, ready for the slice pass.
+#[derive(Debug, Clone)]
+pub enum Cut {
+    Values(Arc<render::Plane<f32>>),
+    Labels(Arc<render::Plane<u16>>),
+}
+
+/// Which layer of a pane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Layer {
+    Image,
+    Labels,
+    Heat,
+}
+
+/// The last cut of each layer of each pane; cutting again happens only when something about it changed.
+#[derive(Debug, Default)]
+pub struct CutCache {
+    kept: HashMap<(u64, Layer), Kept>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    voxels: Voxels,
+    frame: SliceFrame,
+    slice: usize,
+    cut: Cut,
+}
+
+impl Voxels {
+    fn geometry(&self) -> &Geometry {
+        match self {
+            Voxels::Scan(scan) => scan.geometry(),
+            Voxels::Values(volume) => volume.geometry(),
+            Voxels::Labels(labels) => labels.geometry(),
+        }
+    }
+
+    /// The very same voxels in memory: holding them keeps their address from being used again.
+    fn is(&self, other: &Voxels) -> bool {
+        match (self, other) {
+            (Voxels::Scan(a), Voxels::Scan(b)) => Arc::ptr_eq(a, b),
+            (Voxels::Values(a), Voxels::Values(b)) => Arc::ptr_eq(a, b),
+            (Voxels::Labels(a), Voxels::Labels(b)) => Arc::ptr_eq(a, b),
+            _ => false,
+        }
+    }
+}
+
+impl CutCache {
+    /// The slice of `voxels` on the grid of `geometry`, whose slices `frame` describes. `None` for an unusable grid.
+    pub fn cut(
+        &mut self,
+        pane: u64,
+        layer: Layer,
+        voxels: &Voxels,
+        (geometry, frame, slice): (&Geometry, &SliceFrame, usize),
+    ) -> Option<Cut> {
+        if let Some(kept) = self.kept.get(&(pane, layer))
+            && kept.voxels.is(voxels)
+            && kept.slice == slice
+            && kept.frame == *frame
+        {
+            return Some(kept.cut.clone());
+        }
+        let cut = cut_slice(voxels, geometry, frame, slice)?;
+        let kept = Kept { voxels: voxels.clone(), frame: frame.clone(), slice, cut: cut.clone() };
+        self.kept.insert((pane, layer), kept);
+        Some(cut)
+    }
+
+    /// Lets go of a layer that is not shown any more.
+    pub fn forget(&mut self, pane: u64, layer: Layer) {
+        self.kept.remove(&(pane, layer));
+    }
+}
+
+/// Cuts one slice.
+pub fn cut_slice(voxels: &Voxels, geometry: &Geometry, frame: &SliceFrame, slice: usize) -> Option<Cut> {
+    let grid = frame.grid()?;
+    let same = geometry_equal(voxels.geometry(), geometry, SAME_GRID_MM);
+    let (start, size) = frame.region(slice);
+    let thin = geometry.window(start.map(|v| v as i64), size).ok()?;
+    let values = |value: &dyn Fn([usize; 3]) -> f32| plane(grid, frame, slice, value).map(Cut::Values);
+    let labels = |value: &dyn Fn([usize; 3]) -> u16| plane(grid, frame, slice, value).map(Cut::Labels);
+    let in_thin = |index: [usize; 3]| [0, 1, 2].map(|axis| index[axis] - start[axis]);
+    match voxels {
+        Voxels::Scan(scan) => values(&|[i, j, k]| scan.value(i, j, k)),
+        Voxels::Values(volume) if same => values(&|[i, j, k]| volume.at(i, j, k)),
+        Voxels::Labels(map) if same => labels(&|[i, j, k]| map.at(i, j, k)),
+        Voxels::Values(volume) => {
+            let sampled = Resampler::new(volume.geometry(), &thin).linear(volume, f32::NAN);
+            values(&|index| {
+                let [i, j, k] = in_thin(index);
+                sampled.at(i, j, k)
+            })
+        }
+        Voxels::Labels(map) => {
+            let sampled = Resampler::new(map.geometry(), &thin).nearest(map, 0);
+            labels(&|index| {
+                let [i, j, k] = in_thin(index);
+                sampled.at(i, j, k)
+            })
+        }
+    }
+}
+
+fn plane<T>(
+    grid: SliceGrid,
+    frame: &SliceFrame,
+    slice: usize,
+    value: &dyn Fn([usize; 3]) -> T,
+) -> Option<Arc<render::Plane<T>>> {
+    let [width, height] = frame.size_px();
+    let mut values = Vec::with_capacity(width * height);
+    for row in 0..height {
+        for column in 0..width {
+            values.push(value(frame.index(column, row, slice)));
+        }
+    }
+    render::Plane::new(grid, values).ok().map(Arc::new)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::ui::views::frame::{Convention, SlicePlane};
+
+    fn grid() -> Geometry {
+        Geometry::axis_aligned([4, 5, 6], [2.0; 3], [0.0; 3]).unwrap()
+    }
+
+    fn marked(geometry: Geometry) -> Voxels {
+        let volume = Volume::from_fn(geometry, |i, j, k| (i + 10 * j + 100 * k) as f32);
+        Voxels::Scan(Arc::new(Scan::from_volume(volume, "phantom")))
+    }
+
+    #[test]
+    fn an_axial_slice_holds_the_voxels_of_its_level_with_the_patients_right_on_the_left() {
+        let frame = SliceFrame::new(&grid(), SlicePlane::Axial, Convention::default());
+        let Some(Cut::Values(cut)) = cut_slice(&marked(grid()), &grid(), &frame, 3) else { panic!("no cut") };
+        let top_row: Vec<f32> = cut.values()[..4].to_vec();
+        assert_eq!(top_row, [343.0, 342.0, 341.0, 340.0]);
+    }
+
+    #[test]
+    fn a_slab_on_the_networks_grid_lands_where_it_belongs_and_nowhere_else() {
+        let slab_grid = Geometry::axis_aligned([2, 2, 1], [2.0; 3], [2.0, 4.0, 6.0]).unwrap();
+        let slab = Voxels::Labels(Arc::new(Volume::from_fn(slab_grid, |_, _, _| 7u16)));
+        let frame = SliceFrame::new(&grid(), SlicePlane::Axial, Convention::default());
+        let count = |slice| match cut_slice(&slab, &grid(), &frame, slice) {
+            Some(Cut::Labels(cut)) => cut.values().iter().filter(|v| **v == 7).count(),
+            _ => 0,
+        };
+        assert_eq!((count(2), count(3), count(4)), (0, 4, 0));
+    }
+
+    #[test]
+    fn scrolling_away_and_back_cuts_anew_but_staying_does_not() {
+        let mut cache = CutCache::default();
+        let frame = SliceFrame::new(&grid(), SlicePlane::Axial, Convention::default());
+        let voxels = marked(grid());
+        let mut revision = |slice| match cache.cut(0, Layer::Image, &voxels, (&grid(), &frame, slice)) {
+            Some(Cut::Values(cut)) => cut.revision(),
+            _ => 0,
+        };
+        let first = revision(1);
+        assert_eq!(revision(1), first);
+        assert_ne!(revision(2), first);
+    }
+}

@@ -1,0 +1,151 @@
+//! One pane: its slice through the wgpu pass, what is written over it, and what the pointer asks for in it.
+
+use super::content::{Content, content};
+use super::cut::{Cut, CutCache, Layer, Voxels};
+use super::frame::SliceFrame;
+use super::link::crosshair_in;
+use super::overlay::{self, Placement};
+use super::pointer::{self, Pointer};
+use crate::render::{Interpolation, PaneTransform, SliceCallback, SliceLayers, SliceStyle};
+use crate::session::OpenScan;
+use crate::ui::action::Action;
+use crate::ui::state::{Pane, State, View};
+use crate::ui::theme;
+use egui::{Align2, Color32, Rect, Role, Sense, Ui, WidgetInfo};
+use glam::{DVec2, DVec3};
+
+/// Room left around the body at zoom 1.
+const BREATHING_ROOM: f32 = 1.12;
+
+/// What panes keep from frame to frame; none of it is state, all of it can be computed again.
+#[derive(Debug, Default)]
+pub struct PaneMemory {
+    pub cuts: CutCache,
+    pub pointer: Pointer,
+}
+
+/// Draws a pane into `rect` and adds what the user asked for to `actions`.
+pub fn show(
+    ui: &mut Ui,
+    rect: Rect,
+    state: &State,
+    pane: Pane,
+    memory: &mut PaneMemory,
+    actions: &mut Vec<Action>,
+) {
+    let response = ui.interact(rect, ui.scope_id().with(pane), Sense::click_and_drag());
+    let painter = ui.painter_at(rect);
+    painter.rect_filled(rect, 0.0, Color32::BLACK);
+    let shown = content(state, pane);
+    let name = format!("{} pane", pane.name());
+    let value = shown.as_ref().map(|content| describe(content)).unwrap_or_default();
+    response.widget_info(|| WidgetInfo {
+        current_text_value: Some(value.clone()),
+        ..WidgetInfo::labeled(Role::Canvas, true, &name)
+    });
+    let Some(content) = shown else {
+        let words = format!("{}: no scan open", pane.name());
+        overlay::text(&painter, rect.center(), Align2::CENTER_CENTER, &words, 13.0, theme::WEAK);
+        return;
+    };
+    let Some(world_mm) = crosshair_in(&state.study, state.view.crosshair, content.role) else { return };
+    let frame =
+        SliceFrame::new(content.scan.geometry(), state.view.planes[pane as usize], state.view.convention);
+    let voxel = content.scan.geometry().voxel_from_world().transform_point3(world_mm);
+    let slice = frame.nearest_slice(voxel);
+    let Some(transform) = place(&frame, content.scan, rect, &state.view) else { return };
+
+    if let Some(layers) = cut_layers(&mut memory.cuts, &content, &frame, slice) {
+        let callback = SliceCallback {
+            pane: pane as u64,
+            rect,
+            layers,
+            palette: state.palette.clone(),
+            style: style(&state.view, &content),
+            transform,
+        };
+        painter.add(callback.into_shape());
+    }
+    let (image_px, _) = frame.image_from_voxel(voxel);
+    let plane = state.view.planes[pane as usize];
+    let at = Placement { frame: &frame, transform: &transform, plane, slice, world_mm, image_px };
+    overlay::paint(&painter, rect, state, &content, &at);
+    if let Some(under) = pointer::react(ui, &response, &content, &at, &mut memory.pointer, actions) {
+        overlay::pointer_readout(&painter, rect, state, &content, under);
+    }
+    if state.view.active == pane {
+        painter.rect_stroke(
+            rect,
+            0.0,
+            egui::Stroke::new(1.0, theme::CONTROL_HOVERED),
+            egui::StrokeKind::Inside,
+        );
+    }
+}
+
+/// Frames the body: the same part of it is at the same place in every pane, whatever the field of view.
+fn place(frame: &SliceFrame, scan: &OpenScan, rect: Rect, view: &View) -> Option<PaneTransform> {
+    let grid = frame.grid()?;
+    let (low, _) = frame.image_from_voxel(scan.body.low_voxel);
+    let (high, _) = frame.image_from_voxel(scan.body.high_voxel);
+    let pixel_mm = DVec2::new(f64::from(grid.pixel_size_mm()[0]), f64::from(grid.pixel_size_mm()[1]));
+    let size_mm = ((high - low).abs() + DVec2::ONE) * pixel_mm;
+    let pane = rect.size().max(egui::Vec2::splat(1.0));
+    let fit = (size_mm.x as f32 / pane.x).max(size_mm.y as f32 / pane.y) * BREATHING_ROOM;
+    let centre = (low + high) * 0.5 + view.pan.as_dvec2() * f64::from(fit) / pixel_mm;
+    let centre_px = [centre.x as f32, centre.y as f32];
+    Some(PaneTransform::centred(&grid, [pane.x, pane.y], centre_px, fit / view.zoom))
+}
+
+fn cut_layers(
+    cuts: &mut CutCache,
+    content: &Content<'_>,
+    frame: &SliceFrame,
+    slice: usize,
+) -> Option<SliceLayers> {
+    let pane = content.pane as u64;
+    let geometry = content.scan.geometry();
+    let mut cut = |layer: Layer, voxels: &Option<Voxels>| match voxels {
+        Some(voxels) => cuts.cut(pane, layer, voxels, (geometry, frame, slice)),
+        None => {
+            cuts.forget(pane, layer);
+            None
+        }
+    };
+    let Some(Cut::Values(image)) = cut(Layer::Image, &content.image) else { return None };
+    let (labels, heat) = (cut(Layer::Labels, &content.labels), cut(Layer::Heat, &content.heat));
+    let mut layers = SliceLayers::new(image);
+    if let Some(Cut::Labels(labels)) = labels {
+        layers = layers.with_labels(labels).ok()?;
+    }
+    if let Some(Cut::Values(heat)) = heat {
+        layers = layers.with_heat(heat).ok()?;
+    }
+    Some(layers)
+}
+
+fn style(view: &View, content: &Content<'_>) -> SliceStyle {
+    SliceStyle {
+        window_level: content.window.level,
+        window_width: content.window.width,
+        interpolation: if view.smooth { Interpolation::Smooth } else { Interpolation::Nearest },
+        heat: view.heat_style(),
+        labels: view.label_style(),
+        ..SliceStyle::default()
+    }
+}
+
+/// What a screen reader says of the pane beyond its name.
+fn describe(content: &Content<'_>) -> String {
+    let labelled = if content.labels.is_some() { ", with labels" } else { "" };
+    let heated = if content.heat.is_some() { ", with heat map" } else { "" };
+    let empty = if content.image.is_none() { ", nothing yet" } else { "" };
+    format!("{}, {}{labelled}{heated}{empty}", content.title, content.subtitle)
+}
+
+/// World position in mm of a point of the pane.
+pub fn world_at(content: &Content<'_>, at: &Placement<'_>, point: egui::Vec2) -> DVec3 {
+    let [x, y] = at.transform.image_from_pane([point.x, point.y]);
+    let voxel = at.frame.voxel_from_image(DVec2::new(f64::from(x), f64::from(y)), at.slice as f64);
+    content.scan.geometry().world_of(voxel)
+}

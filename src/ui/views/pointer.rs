@@ -1,0 +1,102 @@
+//! The mouse in a pane: left places the crosshair, middle pans, right drags the window, the wheel changes the slice,
+//! Ctrl and the wheel zoom, a double click maximises.
+
+use super::content::Content;
+use super::link::clamp_to_grid;
+use super::overlay::Placement;
+use super::pane::world_at;
+use crate::ui::action::Action;
+use egui::{Event, MouseWheelUnit, PointerButton, Response, Ui};
+use glam::{DVec3, Vec2};
+
+/// Points of a touchpad's scroll that make one slice.
+const POINTS_A_SLICE: f32 = 24.0;
+/// Zoom for one notch of the wheel.
+const ZOOM_A_NOTCH: f32 = 1.15;
+
+/// What has been scrolled but has not made a whole slice yet.
+#[derive(Debug, Default)]
+pub struct Pointer {
+    scrolled: f32,
+}
+
+/// Turns what the pointer does in a pane into actions; returns the world position in mm under it, if it is inside.
+pub fn react(
+    ui: &Ui,
+    response: &Response,
+    content: &Content<'_>,
+    at: &Placement<'_>,
+    pointer: &mut Pointer,
+    actions: &mut Vec<Action>,
+) -> Option<DVec3> {
+    drag(response, content, at, actions);
+    let hover = response.hover_pos()?;
+    let inside = hover - response.rect.min;
+    if response.contains_pointer() {
+        actions.push(Action::Activate(content.pane));
+        wheel(ui, content, hover - response.rect.center(), pointer, actions);
+    }
+    if response.double_clicked_by(PointerButton::Primary) {
+        actions.push(Action::ToggleMaximised(content.pane));
+    }
+    Some(world_at(content, at, inside))
+}
+
+fn drag(response: &Response, content: &Content<'_>, at: &Placement<'_>, actions: &mut Vec<Action>) {
+    let moved = response.drag_delta();
+    let by = Vec2::new(moved.x, moved.y);
+    let placing = response.dragged_by(PointerButton::Primary) || response.clicked_by(PointerButton::Primary);
+    if let Some(position) = response.interact_pointer_pos().filter(|_| placing) {
+        let world = world_at(content, at, position - response.rect.min);
+        let scan = content.scan;
+        let voxel = scan.geometry().voxel_from_world().transform_point3(world);
+        let world_mm = scan.geometry().world_of(clamp_to_grid(scan, voxel));
+        actions.push(Action::PlaceCrosshair { role: content.role, world_mm });
+    }
+    if by == Vec2::ZERO {
+        return;
+    }
+    if response.dragged_by(PointerButton::Middle) {
+        actions.push(Action::Pan(by));
+    }
+    if response.dragged_by(PointerButton::Secondary) {
+        actions.push(Action::DragWindow { pane: content.pane, by_points: by });
+    }
+}
+
+/// Whole notches and slices only: half a notch must not move the image.
+fn wheel(
+    ui: &Ui,
+    content: &Content<'_>,
+    from_centre: egui::Vec2,
+    pointer: &mut Pointer,
+    actions: &mut Vec<Action>,
+) {
+    let scrolls: Vec<(f32, bool)> = ui.input(|input| {
+        let scroll = |event: &Event| match event {
+            Event::MouseWheel { unit, delta, modifiers, .. } => {
+                let slices = match unit {
+                    MouseWheelUnit::Point => delta.y / POINTS_A_SLICE,
+                    MouseWheelUnit::Line => delta.y,
+                    MouseWheelUnit::Page => delta.y * 5.0,
+                };
+                Some((slices, modifiers.command || modifiers.ctrl))
+            }
+            _ => None,
+        };
+        input.events.iter().filter_map(scroll).collect()
+    });
+    for (notches, zooming) in scrolls {
+        if zooming {
+            let at = Vec2::new(from_centre.x, from_centre.y);
+            actions.push(Action::Zoom { factor: ZOOM_A_NOTCH.powf(notches), at });
+            continue;
+        }
+        pointer.scrolled += notches;
+        let whole = pointer.scrolled.trunc();
+        if whole != 0.0 {
+            pointer.scrolled -= whole;
+            actions.push(Action::StepSlice { pane: content.pane, by: whole as i64 });
+        }
+    }
+}
