@@ -220,7 +220,12 @@ fn folders_and_pipes_do_not_hang_the_program() {
     let folder = tempfile::tempdir().unwrap();
     let named = folder.path().join("scan.nii");
     std::fs::create_dir(&named).unwrap();
-    assert!(io::open(&named).unwrap_err().to_string().contains("a folder, not a regular file"));
+    assert!(
+        io::open(&named)
+            .unwrap_err()
+            .to_string()
+            .contains("a folder (DICOM series are not read yet), not a regular file")
+    );
     #[cfg(unix)]
     {
         let error = io::open(Path::new("/dev/zero")).unwrap_err().to_string();
@@ -299,5 +304,29 @@ fn a_pair_is_opened_by_either_half_and_the_missing_one_is_named() {
     std::fs::write(&image, &plain[352..]).unwrap();
     for half in [&header.path, &image] {
         assert_eq!(values(&io::open(half).unwrap()), ramp());
+    }
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config {
+        rng_seed: proptest::test_runner::RngSeed::Fixed(20),
+        failure_persistence: None,
+        cases: 500,
+        ..proptest::test_runner::Config::default()
+    })]
+    #[test]
+    fn no_header_however_broken_makes_the_program_panic(
+        changes in proptest::collection::vec((0usize..352, proptest::num::u8::ANY), 1..12),
+        compressed in proptest::bool::ANY,
+    ) {
+        let mut bytes = plain_file();
+        for (at, value) in changes {
+            bytes[at] = value;
+        }
+        let bytes = if compressed { gzip(&bytes) } else { bytes };
+        if let Ok(scan) = open_bytes("x.nii", &bytes) {
+            proptest::prop_assert_eq!(scan.voxels().len(), scan.geometry().len());
+            proptest::prop_assert!(scan.geometry().world_from_voxel().is_finite());
+        }
     }
 }

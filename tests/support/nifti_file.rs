@@ -4,6 +4,7 @@ use glam::{DMat4, DVec3};
 use mindgap::volume::io::{self, IoError};
 use mindgap::volume::{Geometry, Scaling, Scan, Voxels};
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 pub const DIMS: [usize; 3] = [5, 4, 3];
 
@@ -17,11 +18,15 @@ pub fn oblique() -> Geometry {
 
 /// A little-endian int16 NIfTI-1 of 5 x 4 x 3 voxels holding 0, 1, 2, ... on the oblique grid.
 pub fn plain_file() -> Vec<u8> {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("plain.nii");
-    let voxels = Voxels::I16((0..60).collect());
-    io::write_scan(&path, &Scan::new(voxels, Scaling::IDENTITY, oblique(), "phantom").unwrap()).unwrap();
-    std::fs::read(path).unwrap()
+    static FILE: OnceLock<Vec<u8>> = OnceLock::new();
+    let write = || {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("plain.nii");
+        let scan = Scan::new(Voxels::I16((0..60).collect()), Scaling::IDENTITY, oblique(), "phantom");
+        io::write_scan(&path, &scan.unwrap()).unwrap();
+        std::fs::read(path).unwrap()
+    };
+    FILE.get_or_init(write).clone()
 }
 
 pub fn patched(changes: &[(usize, &[u8])]) -> Vec<u8> {
