@@ -2,6 +2,7 @@
 
 use super::imaging::{Canvas, Signal, SignalTable, blur_plane, gaussian};
 use super::random::{Draw, Stream, lerp};
+use super::scene::Body;
 use super::tissue::Tissue;
 use glam::Vec3;
 use rayon::prelude::*;
@@ -41,6 +42,16 @@ pub(super) fn signals(draw: &mut Draw) -> SignalTable {
         .collect()
 }
 
+/// HU of every tissue of the average patient without contrast medium.
+pub(super) fn native_signals() -> SignalTable {
+    let signal = |&tissue: &Tissue| Signal {
+        mean: hounsfield(tissue).0,
+        texture: texture(tissue),
+        grain: grain(tissue),
+    };
+    Tissue::ALL.iter().map(signal).collect()
+}
+
 /// Blur of the scanner, then its noise.
 pub(super) fn degrade(canvas: &mut Canvas, draw: &mut Draw) {
     canvas.blur(draw.range(0.9, 1.6));
@@ -49,7 +60,10 @@ pub(super) fn degrade(canvas: &mut Canvas, draw: &mut Draw) {
 }
 
 /// The scanner's table under the patient: HU along a shallow arc, with a foam core.
-pub(super) fn couch(canvas: &mut Canvas, draw: &mut Draw, top_y_mm: f32, centre_x_mm: f32) {
+pub(super) fn couch(canvas: &mut Canvas, body: &Body, draw: &mut Draw) {
+    let back = body.torso.centre_y(0.0) - body.torso.outline_mm(0.0).y;
+    let touch = body.pose.world_point(Vec3::new(0.0, back, 0.0));
+    let (top_y_mm, centre_x_mm) = (touch.y - draw.range(2.0, 14.0), touch.x);
     let sag = draw.range(0.0006, 0.0016);
     let thickness = draw.range(14.0, 30.0);
     let shell = draw.range(-250.0, -60.0);

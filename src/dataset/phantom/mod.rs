@@ -6,6 +6,8 @@
 
 mod abdomen;
 mod ct;
+mod field_of_view;
+mod heart;
 mod imaging;
 mod mr;
 mod random;
@@ -18,10 +20,8 @@ mod torso;
 pub use tissue::Tissue;
 
 use crate::volume::{Geometry, GeometryError, LabelMap, Modality, Scaling, Scan, Task, Volume, Voxels};
-use abdomen::Abdomen;
-use glam::{Mat3, Vec3};
-use imaging::Canvas;
 use random::{Draw, Stream};
+use scene::{Body, Samples};
 use thiserror::Error;
 
 /// How much of the body is in the field of view.
@@ -34,6 +34,15 @@ pub enum Coverage {
     Whole,
 }
 
+/// How a heart is sliced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CardiacView {
+    /// Axial slices through the chest.
+    Axial,
+    /// Thick slices across the left ventricle, double oblique, as in cine MR.
+    ShortAxis,
+}
+
 /// What to make.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PhantomSpec {
@@ -43,12 +52,26 @@ pub struct PhantomSpec {
     /// Distance between voxel centres along i, j, k.
     pub spacing_mm: [f64; 3],
     pub coverage: Coverage,
+    /// For hearts only.
+    pub view: CardiacView,
+    /// The label whose contrast flips between the modalities while all others keep theirs, for measuring local
+    /// imbalance: CT is then drawn as ever, and MR as a mildly changed CT in which only that structure is inverted.
+    pub contrast_flip: Option<u16>,
 }
 
 impl PhantomSpec {
-    /// A phantom of the task's usual voxel size and a varied field of view.
+    /// A phantom with the task's usual voxels, view and a varied field of view.
+    ///
+    /// Abdomens have 3 mm voxels. Hearts are axial in CT (1.4 x 1.4 x 2 mm) and, by the seed, axial or short-axis
+    /// (1.4 x 1.4 x 9 mm) in MR.
     pub fn new(task: Task, modality: Modality, seed: u64) -> Self {
-        Self { task, modality, seed, spacing_mm: [3.0; 3], coverage: Coverage::Varied }
+        let short = modality == Modality::Mr && seed % 2 == 1;
+        let (view, spacing_mm) = match task {
+            Task::Abdomen => (CardiacView::Axial, [3.0; 3]),
+            Task::Cardiac if short => (CardiacView::ShortAxis, [1.4, 1.4, 9.0]),
+            Task::Cardiac => (CardiacView::Axial, [1.4, 1.4, 2.0]),
+        };
+        Self { task, modality, seed, spacing_mm, coverage: Coverage::Varied, view, contrast_flip: None }
     }
 }
 
@@ -69,6 +92,8 @@ pub struct Phantom {
 pub enum PhantomError {
     #[error("spacing_mm: expected three sizes from 0.5 to 20 mm, got {0:?}")]
     Spacing([f64; 3]),
+    #[error("contrast_flip: expected a label of the task {task}, got {label}")]
+    ContrastFlip { label: u16, task: &'static str },
     #[error("field of view: {0}")]
     Geometry(#[from] GeometryError),
     #[error("phantom: {what} has another number of voxels than its grid; this is a defect of the program")]
@@ -80,29 +105,18 @@ pub fn generate(spec: &PhantomSpec) -> Result<Phantom, PhantomError> {
     if !spec.spacing_mm.iter().all(|mm| (0.5..=20.0).contains(mm)) {
         return Err(PhantomError::Spacing(spec.spacing_mm));
     }
-    let body = abdomen::sample(&mut Draw::new(spec.seed, Stream::Anatomy));
-    let geometry = field_of_view(spec, &body)?;
+    if let Some(label) = spec.contrast_flip.filter(|label| spec.task.table().entry(*label).is_none()) {
+        return Err(PhantomError::ContrastFlip { label, task: spec.task.name() });
+    }
+    let mut anatomy = Draw::new(spec.seed, Stream::Anatomy);
+    let body = match spec.task {
+        Task::Abdomen => abdomen::sample(&mut anatomy),
+        Task::Cardiac => heart::sample(&mut anatomy),
+    };
+    let geometry = field_of_view::choose(spec, &body)?;
     let samples = scene::rasterise(&body.scene, &body.pose, &geometry);
     let (tissues, labels) = imaging::majority(&samples, spec.task);
-    // CT and MR of one seed must not share their noise.
-    let image_seed = spec.seed.wrapping_mul(2).wrapping_add(u64::from(spec.modality == Modality::Mr));
-    let mut contrast = Draw::new(image_seed, Stream::Contrast);
-    let canvas = match spec.modality {
-        Modality::Ct => {
-            let table = ct::signals(&mut contrast);
-            let mut canvas = imaging::paint_signal(&samples, &table, &geometry, image_seed);
-            couch(&mut canvas, &body, &mut contrast);
-            ct::degrade(&mut canvas, &mut contrast);
-            canvas
-        }
-        Modality::Mr => {
-            let table = mr::signals(&mut contrast);
-            let mut canvas = imaging::paint_signal(&samples, &table, &geometry, image_seed);
-            mr::degrade(&mut canvas, &mut contrast);
-            canvas
-        }
-    };
-    let stored = canvas.values.iter().map(|v| v.round().clamp(-1024.0, 4095.0) as i16).collect();
+    let stored = image(spec, &body, &samples, &geometry);
     let scan = Scan::new(Voxels::I16(stored), Scaling::IDENTITY, geometry.clone(), "phantom");
     Ok(Phantom {
         scan: scan.ok_or(PhantomError::Inconsistent { what: "scan" })?,
@@ -113,44 +127,28 @@ pub fn generate(spec: &PhantomSpec) -> Result<Phantom, PhantomError> {
     })
 }
 
-/// The grid: an axis-aligned box round the part of the body that is scanned.
-fn field_of_view(spec: &PhantomSpec, body: &Abdomen) -> Result<Geometry, PhantomError> {
-    let mut draw = Draw::new(spec.seed, Stream::FieldOfView);
-    let [low_z, high_z] = match spec.coverage {
-        Coverage::Whole => [-125.0, 125.0],
-        Coverage::Varied if draw.chance(0.35) => [draw.range(-262.0, -140.0), draw.range(70.0, 135.0)],
-        Coverage::Varied if draw.chance(0.45) => [draw.range(-130.0, -80.0), draw.range(60.0, 130.0)],
-        Coverage::Varied => {
-            let (centre, half) = (draw.range(-40.0, 30.0), draw.range(30.0, 75.0));
-            [centre - half, centre + half]
+/// Images the tissues as the spec's modality would, as stored int16.
+fn image(spec: &PhantomSpec, body: &Body, samples: &Samples, geometry: &Geometry) -> Vec<i16> {
+    // CT and MR of one seed must not share their noise.
+    let seed = spec.seed.wrapping_mul(2).wrapping_add(u64::from(spec.modality == Modality::Mr));
+    let mut draw = Draw::new(seed, Stream::Contrast);
+    let table = match (spec.modality, spec.contrast_flip) {
+        (Modality::Ct, _) => ct::signals(&mut draw),
+        (Modality::Mr, None) => mr::signals(&mut draw, spec.task),
+        (Modality::Mr, Some(label)) => mr::flipped_ct_signals(&mut draw, spec.task, label),
+    };
+    let mut canvas = imaging::paint_signal(samples, &table, geometry, seed);
+    match spec.modality {
+        Modality::Ct => {
+            ct::couch(&mut canvas, body, &mut draw);
+            ct::degrade(&mut canvas, &mut draw);
         }
-    };
-    let margin = match spec.coverage {
-        Coverage::Whole => Vec3::new(14.0, 14.0, 0.0),
-        Coverage::Varied => Vec3::new(draw.range(-14.0, 28.0), draw.range(-4.0, 28.0), 0.0),
-    };
-    let widest = (0..=8)
-        .map(|step| body.torso.outline_mm(low_z + (high_z - low_z) * step as f32 / 8.0))
-        .fold(glam::Vec2::ZERO, glam::Vec2::max);
-    let centre = Vec3::new(0.0, body.torso.centre_y(0.5 * (low_z + high_z)), 0.5 * (low_z + high_z));
-    let half = Vec3::new(widest.x, widest.y, 0.5 * (high_z - low_z));
-    let world_from_body: Mat3 = body.pose.body_from_world.inverse();
-    let stretch = Vec3::new(
-        world_from_body.x_axis.length(),
-        world_from_body.y_axis.length(),
-        world_from_body.z_axis.length(),
-    );
-    let middle = world_from_body * centre + body.pose.origin_mm;
-    let reach = half * stretch + margin;
-    let dims = [0, 1, 2].map(|a| (2.0 * f64::from(reach[a]) / spec.spacing_mm[a]).ceil().max(1.0) as usize);
-    let origin = [0, 1, 2].map(|a| f64::from(middle[a]) - 0.5 * (dims[a] as f64 - 1.0) * spec.spacing_mm[a]);
-    Ok(Geometry::axis_aligned(dims, spec.spacing_mm, origin)?)
-}
-
-fn couch(canvas: &mut Canvas, body: &Abdomen, draw: &mut Draw) {
-    let back = body.torso.centre_y(0.0) - body.torso.outline_mm(0.0).y;
-    let world_from_body = body.pose.body_from_world.inverse();
-    let touch = world_from_body * Vec3::new(0.0, back, 0.0) + body.pose.origin_mm;
-    let gap_mm = draw.range(2.0, 14.0);
-    ct::couch(canvas, draw, touch.y - gap_mm, touch.x);
+        Modality::Mr => {
+            mr::degrade(&mut canvas, &mut draw);
+            if spec.task == Task::Cardiac && spec.view == CardiacView::ShortAxis {
+                mr::round_field_of_view(&mut canvas, &mut draw);
+            }
+        }
+    }
+    canvas.values.iter().map(|v| v.round().clamp(-1024.0, 4095.0) as i16).collect()
 }

@@ -1,8 +1,10 @@
 //! How a phantom looks in MR: relaxation times under a random sequence, bias field, Rician noise.
 
+use super::ct;
 use super::imaging::{Canvas, Signal, SignalTable};
 use super::random::{Draw, SmoothField, exp, sin_cos_deg};
 use super::tissue::Tissue;
+use crate::volume::Task;
 
 /// What a tissue is to an MR scanner, at 1.5 T: T1 and T2 in ms, proton density of water, share of fat.
 #[derive(Debug, Clone, Copy)]
@@ -25,10 +27,14 @@ enum Sequence {
 }
 
 /// Signals (about 0 to 1 before scaling) of every tissue in one scan.
-pub(super) fn signals(draw: &mut Draw) -> SignalTable {
-    let sequence = sequence(draw);
+pub(super) fn signals(draw: &mut Draw, task: Task) -> SignalTable {
+    let sequence = sequence(draw, task);
     // Blood that flows gives more signal or none, depending on the sequence; drawn once a scan.
-    let flow = if draw.chance(0.5) { draw.range(0.05, 0.5) } else { draw.range(0.8, 1.6) };
+    let flow = match sequence {
+        Sequence::Balanced { .. } => draw.range(0.8, 1.25),
+        _ if draw.chance(0.5) => draw.range(0.05, 0.5),
+        _ => draw.range(0.8, 1.6),
+    };
     let agent = if draw.chance(0.3) { draw.range(0.3, 1.0) } else { 0.0 };
     let liver_iron = if draw.chance(0.2) { draw.range(0.45, 0.8) } else { 1.0 };
     Tissue::ALL
@@ -64,8 +70,42 @@ pub(super) fn degrade(canvas: &mut Canvas, draw: &mut Draw) {
     });
 }
 
-fn sequence(draw: &mut Draw) -> Sequence {
-    match draw.index(5) {
+/// Everything as a window of native CT would show it, slightly changed, but one structure inverted in that window.
+pub(super) fn flipped_ct_signals(draw: &mut Draw, task: Task, label: u16) -> SignalTable {
+    let mut table = ct::native_signals();
+    for (signal, tissue) in table.iter_mut().zip(Tissue::ALL) {
+        let windowed = ((signal.mean + 160.0) / 400.0).clamp(0.0, 1.0);
+        let kept = (windowed * draw.normal(1.0, 0.03)).clamp(0.0, 1.0);
+        let mean = if tissue.label(task) == label { 1.0 - kept } else { kept };
+        // The inverse of mid-grey is mid-grey: an inverted structure must still end up far from where it was.
+        let mean = if tissue.label(task) == label && (mean - kept).abs() < 0.3 { kept - 0.35 } else { mean };
+        *signal = Signal { mean, texture: signal.texture / 400.0, grain: signal.grain / 400.0 };
+    }
+    table
+}
+
+/// Black corners outside a circle, as some reconstructions leave them.
+pub(super) fn round_field_of_view(canvas: &mut Canvas, draw: &mut Draw) {
+    if !draw.chance(0.3) {
+        return;
+    }
+    let centre = canvas.centre_mm();
+    let [ni, nj, _] = canvas.geometry.dims();
+    let [di, dj, _] = canvas.geometry.spacing_mm();
+    let radius = 0.5 * (ni as f32 * di as f32).min(nj as f32 * dj as f32);
+    let affine = canvas.geometry.world_from_voxel();
+    let normal = affine.z_axis.truncate().normalize().as_vec3();
+    canvas.apply(|value, p, _| {
+        let offset = p - centre;
+        let in_plane = offset - normal * offset.dot(normal);
+        if in_plane.length() > radius { 0.0 } else { value }
+    });
+}
+
+fn sequence(draw: &mut Draw, task: Task) -> Sequence {
+    // Hearts are mostly scanned in balanced steady state.
+    let family = if task == Task::Cardiac && draw.chance(0.6) { 3 } else { draw.index(5) };
+    match family {
         0 => Sequence::Echo { tr_ms: draw.range(110.0, 420.0), te_ms: draw.range(2.0, 8.0), fat_gain: 1.0 },
         1 => Sequence::Echo {
             tr_ms: draw.range(1800.0, 5000.0),

@@ -3,9 +3,11 @@
 //! Painters work in body space (mm, RAS, a standard pose); [`Pose`] says how a world point gets there. Later painters see
 //! what earlier ones left, and may keep it. Every sample is computed on its own, so threads cannot change a result.
 
+use super::heart::HeartFrame;
 use super::random::SmoothField;
 use super::shapes::{Bounds, Capsule, Ellipsoid};
 use super::tissue::{Tissue, TissueSet};
+use super::torso::Torso;
 use crate::volume::Geometry;
 use glam::{Mat3, Vec3};
 use rayon::prelude::*;
@@ -53,6 +55,15 @@ impl Scene {
     }
 }
 
+/// One person, ready to be scanned.
+pub(super) struct Body {
+    pub scene: Scene,
+    pub pose: Pose,
+    pub torso: Torso,
+    /// Where the heart lies, if it was drawn in detail.
+    pub heart: Option<HeartFrame>,
+}
+
 /// How world points map to body space: a similarity-like affine, then smooth random displacement.
 pub(super) struct Pose {
     pub body_from_world: Mat3,
@@ -69,8 +80,14 @@ pub(super) struct Warp {
 }
 
 impl Pose {
-    fn body_point(&self, world: Vec3) -> Vec3 {
+    /// Body point of a world point, before displacement.
+    pub fn body_point(&self, world: Vec3) -> Vec3 {
         self.body_from_world * (world - self.origin_mm)
+    }
+
+    /// World point of a body point, before displacement.
+    pub fn world_point(&self, body: Vec3) -> Vec3 {
+        self.body_from_world.inverse() * body + self.origin_mm
     }
 
     fn displacement(&self, body: Vec3) -> Vec3 {
@@ -94,9 +111,9 @@ pub(super) struct Samples {
 
 /// Finds the tissue at every sample of a grid.
 ///
-/// Voxels are sampled so that samples lie no more than about 1.7 mm apart, up to 5 along an axis.
+/// Voxels are sampled so that samples lie no more than about 2.2 mm apart, up to 5 along an axis.
 pub(super) fn rasterise(scene: &Scene, pose: &Pose, geometry: &Geometry) -> Samples {
-    let counts = geometry.spacing_mm().map(|mm| (mm / 1.7).ceil().clamp(1.0, 5.0) as usize);
+    let counts = geometry.spacing_mm().map(|mm| (mm / 2.2).ceil().clamp(1.0, 5.0) as usize);
     let [ni, nj, nk] = geometry.dims();
     let per_voxel = counts.iter().product::<usize>();
     let lattice = SampleLattice::new(pose, geometry, counts);

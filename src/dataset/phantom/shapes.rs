@@ -60,6 +60,11 @@ impl Ellipsoid {
         if k1 < 1e-6 { -self.reach } else { k0 * (k0 - 1.0) / k1 }
     }
 
+    /// Height of the highest point of an ellipsoid whose own axes are the body's.
+    pub fn top(&self) -> f32 {
+        self.centre.z + 1.0 / self.unit_from_offset.z_axis.z
+    }
+
     pub fn bounds(&self) -> Bounds {
         Bounds::around(self.centre, Vec3::splat(self.reach))
     }

@@ -118,10 +118,10 @@ impl Torso {
         // A squared uniform: most people are not obese, some very much so.
         let stoutness = draw.range(0.0, 1.0);
         let fat = lerp(3.0, 38.0, stoutness * stoutness);
-        let right_top = draw.range(86.0, 116.0);
+        let right_top = draw.range(82.0, 108.0);
         let left_top = right_top - draw.range(4.0, 22.0);
         let base = -45.0;
-        let visceral_mm = (stoutness * 16.0 + draw.range(-3.0, 14.0)).max(-2.0);
+        let visceral_mm = (stoutness * 15.0 + draw.range(-6.0, 9.0)).max(-4.0);
         let dome = |x: f32, top: f32, draw: &mut Draw| {
             let centre = Vec3::new(x, draw.range(44.0, 56.0) + 0.6 * visceral_mm, base);
             let radii = Vec3::new(draw.range(92.0, 102.0), draw.range(124.0, 138.0), top - base);
@@ -139,10 +139,15 @@ impl Torso {
             right_dome: dome(66.0, right_top, draw),
             left_dome: dome(-66.0, left_top, draw),
             dome_base_z: base,
-            mediastinum_mm: draw.range(20.0, 34.0),
+            mediastinum_mm: draw.range(15.0, 25.0),
             muscle_texture: SmoothField::new(14.0, draw.seed()),
             fat_unevenness: SmoothField::new(90.0, draw.seed()),
         }
+    }
+
+    /// Height of the left dome of the diaphragm, on which the heart rests.
+    pub fn left_dome_top(&self) -> f32 {
+        self.left_dome.top()
     }
 
     /// y of the vertebral bodies' centres at height z.
@@ -204,8 +209,9 @@ impl Torso {
         let beyond_cavity = self.cavity(p);
         if beyond_cavity > 0.0 {
             // Sheets of fat lie between the muscles of the wall, more of them in the stout.
-            let sheet = (beyond_cavity / 6.5).fract() < 0.25 + 0.006 * self.visceral_mm;
-            let fatty = sheet && beyond_cavity > 3.0 && self.muscle_texture.at(p) > -0.1;
+            let depth = beyond_cavity + 4.0 * self.fat_unevenness.at(p * 2.0);
+            let sheet = (depth / 7.5 + 4.0).fract() < 0.18 + 0.008 * self.visceral_mm;
+            let fatty = sheet && beyond_cavity > 3.0 && self.muscle_texture.at(p) > 0.12;
             return if fatty { Tissue::VisceralFat } else { Tissue::Muscle };
         }
         let beyond_diaphragm = self.diaphragm(p);

@@ -129,9 +129,10 @@ fn colon(scene: &mut Scene, torso: &Torso, draw: &mut Draw) {
 }
 
 fn stomach(scene: &mut Scene, torso: &Torso, draw: &mut Draw) {
+    let top = torso.left_dome_top();
     let course = [
-        node(-52.0, 18.0, 66.0, 30.0),
-        node(-66.0, 38.0, 46.0, 38.0),
+        node(-52.0, 18.0, top - 34.0, 30.0),
+        node(-66.0, 38.0, top - 52.0, 38.0),
         node(-66.0, 64.0, 14.0, 33.0),
         node(-48.0, 92.0, -16.0, 26.0),
         node(-12.0, 106.0, -28.0, 21.0),

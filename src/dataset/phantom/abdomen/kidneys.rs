@@ -32,6 +32,8 @@ struct Kidney {
     /// Columns u, v, w in body space.
     axes: Mat3,
     radii: Vec3,
+    /// The outer surface, in the kidney's own straightened frame.
+    surface: Ellipsoid,
     bend: f32,
     fat_mm: f32,
     cortex_mm: f32,
@@ -71,12 +73,13 @@ fn sample(side: f32, size: f32, fat_mm: f32, draw: &mut Draw) -> Kidney {
     let axes =
         Mat3::from_cols(mirrored(local * Vec3::Z), mirrored(local * Vec3::X), mirrored(local * Vec3::Y));
     let one = size * draw.normal(1.0, 0.04);
-    let radii = Vec3::new(draw.range(52.0, 60.0), draw.range(27.5, 32.0), draw.range(23.5, 28.5)) * one;
+    let radii = Vec3::new(draw.range(52.0, 59.0), draw.range(28.5, 32.0), draw.range(24.5, 28.5)) * one;
     let sinus_size = draw.range(0.75, 1.15);
     Kidney {
         centre: Vec3::new(side * centre.x, centre.y, centre.z),
         axes,
         radii,
+        surface: Ellipsoid::new(Vec3::ZERO, radii),
         bend: draw.range(0.0022, 0.0046),
         fat_mm: fat_mm * draw.range(0.8, 1.2),
         cortex_mm: draw.range(5.5, 8.5),
@@ -101,7 +104,11 @@ impl Kidney {
             return was;
         }
         let q = self.local(p);
-        let outer = Ellipsoid::new(Vec3::ZERO, self.radii).distance(q) + 1.2 * self.lobes.at(p);
+        let smooth = self.surface.distance(q);
+        if smooth > 1.5 * self.fat_mm + 1.2 {
+            return was;
+        }
+        let outer = smooth + 1.2 * self.lobes.at(p);
         if outer > 0.0 {
             let fat = self.fat_mm * (1.0 + 0.5 * self.lobes.at(p * 0.4));
             return if outer < fat && was != Tissue::Muscle { Tissue::VisceralFat } else { was };

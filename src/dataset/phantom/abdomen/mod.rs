@@ -6,36 +6,35 @@ mod organs;
 mod vessels;
 
 use super::random::{Draw, SmoothField};
-use super::scene::{Pose, Scene, Warp};
+use super::scene::{Body, Pose, Scene, Warp};
 use super::shapes::rotation_deg;
 use super::skeleton;
 use super::torso::Torso;
 use glam::{Mat3, Vec3};
 
-/// One person's abdomen.
-pub(super) struct Abdomen {
-    pub scene: Scene,
-    pub pose: Pose,
-    pub torso: Torso,
-}
-
 /// Draws an abdomen; the same draws give the same body whatever the modality.
-pub(super) fn sample(draw: &mut Draw) -> Abdomen {
+pub(super) fn sample(draw: &mut Draw) -> Body {
     let torso = Torso::sample(draw);
     let mut scene = Scene::default();
     torso.paint(&mut scene);
     organs::heart_base(&mut scene, &torso, draw);
-    gut::paint(&mut scene, &torso, draw);
-    organs::paint(&mut scene, &torso, draw);
+    upper_organs(&mut scene, &torso, draw);
     kidneys::paint(&mut scene, &torso, draw);
     vessels::paint(&mut scene, &torso, draw);
     skeleton::paint(&mut scene, &torso, draw);
     organs::bladder(&mut scene, draw);
     organs::arms(&mut scene, &torso, draw);
-    Abdomen { scene, pose: pose(draw), torso }
+    Body { scene, pose: pose(draw), torso, heart: None }
 }
 
-fn pose(draw: &mut Draw) -> Pose {
+/// Stomach, bowel, spleen and liver: what also shows below a heart.
+pub(super) fn upper_organs(scene: &mut Scene, torso: &Torso, draw: &mut Draw) {
+    gut::paint(scene, torso, draw);
+    organs::paint(scene, torso, draw);
+}
+
+/// How a person lies in the scanner, and how he differs from the reference in proportions.
+pub(super) fn pose(draw: &mut Draw) -> Pose {
     let turn = rotation_deg(draw.normal(0.0, 3.0), draw.normal(0.0, 3.0), draw.normal(0.0, 3.5));
     let size = draw.normal(0.98, 0.05).clamp(0.86, 1.1);
     let stretch = Vec3::new(draw.normal(1.0, 0.02), draw.normal(1.0, 0.03), draw.normal(1.0, 0.04)) * size;

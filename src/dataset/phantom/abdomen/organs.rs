@@ -29,18 +29,18 @@ pub(super) fn paint(scene: &mut Scene, torso: &Torso, draw: &mut Draw) {
 
 fn liver(scene: &mut Scene, torso: &Torso, draw: &mut Draw) {
     let right = Ellipsoid::new(
-        Vec3::new(84.0, 34.0, 28.0) + draw.offset(Vec3::new(5.0, 5.0, 8.0)),
-        Vec3::new(draw.range(64.0, 75.0), draw.range(76.0, 90.0), draw.range(76.0, 96.0)),
+        Vec3::new(84.0, 34.0, 22.0) + draw.offset(Vec3::new(5.0, 5.0, 8.0)),
+        Vec3::new(draw.range(72.0, 86.0), draw.range(86.0, 98.0), draw.range(96.0, 112.0)),
     );
     let left_reach = draw.range(55.0, 88.0);
     let left = Ellipsoid::rotated(
         Vec3::new(0.0, 92.0, 36.0) + draw.offset(Vec3::new(8.0, 6.0, 8.0)),
-        Vec3::new(left_reach, 44.0, draw.range(28.0, 40.0)),
+        Vec3::new(left_reach, 42.0, draw.range(26.0, 36.0)),
         rotation_deg(draw.normal(0.0, 6.0), draw.normal(6.0, 6.0), draw.normal(0.0, 6.0)),
     );
     // The visceral surface: a plane that looks down, back and to the left.
-    let tip_z = draw.range(-98.0, -62.0);
-    let slope = draw.range(0.5, 0.72);
+    let tip_z = draw.range(-80.0, -30.0);
+    let slope = draw.range(0.55, 0.8);
     let forward = draw.range(0.2, 0.45);
     let fissure_x = draw.range(6.0, 24.0);
     let fissure_depth = draw.range(6.0, 16.0);
@@ -54,7 +54,7 @@ fn liver(scene: &mut Scene, torso: &Torso, draw: &mut Draw) {
         move |p| {
             let lobes = smooth_min(right.distance(p), left.distance(p), 34.0);
             let visceral = (tip_z + (140.0 - p.x) * slope - forward * (p.y - 45.0) - p.z) * 0.8;
-            let hilum = Ellipsoid::new(Vec3::new(28.0, 44.0, -2.0), Vec3::new(34.0, 40.0, 36.0)).distance(p);
+            let hilum = Ellipsoid::new(Vec3::new(28.0, 44.0, -2.0), Vec3::new(38.0, 44.0, 40.0)).distance(p);
             let body = smooth_max(lobes, visceral, 30.0) + 5.0 * bumps.at(p);
             let shaped = smooth_max(body, -hilum, 16.0);
             // The fissure of the round ligament cuts in from below and the front.

@@ -1,0 +1,69 @@
+//! The heart in its chest: how it lies and varies, and the order in which chest and heart are painted.
+
+mod chambers;
+mod vessels;
+
+use super::abdomen;
+use super::random::Draw;
+use super::scene::{Body, Scene};
+use super::skeleton;
+use super::torso::Torso;
+use glam::{Mat3, Vec3};
+
+/// The left ventricle's own frame, from which the whole heart is laid out. Body space, mm.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct HeartFrame {
+    /// Centre of the mitral valve plane.
+    pub base: Vec3,
+    /// Unit axes as columns: towards the right ventricle, across, and along the long axis from base to apex.
+    pub axes: Mat3,
+    /// From the valve plane to the cavity's tip.
+    pub length_mm: f32,
+    /// Largest radius of the cavity.
+    pub radius_mm: f32,
+    pub wall_mm: f32,
+}
+
+impl HeartFrame {
+    fn sample(torso: &Torso, draw: &mut Draw) -> Self {
+        let rest_z = torso.left_dome_top() - 80.0;
+        let base = Vec3::new(-14.0, 30.0, 142.0 + rest_z) + draw.offset(Vec3::new(7.0, 6.0, 6.0));
+        let along = Vec3::new(draw.normal(-0.66, 0.08), draw.normal(0.58, 0.09), draw.normal(-0.46, 0.09))
+            .normalize();
+        let rightwards = Vec3::new(0.70, 0.66, -0.28);
+        let to_right = (rightwards - along * rightwards.dot(along)).normalize();
+        // Contraction makes the cavity narrower and shorter and the wall thicker.
+        let contraction = if draw.chance(0.6) { draw.range(0.0, 0.2) } else { draw.range(0.2, 1.0) };
+        Self {
+            base,
+            axes: Mat3::from_cols(to_right, along.cross(to_right), along),
+            length_mm: draw.range(70.0, 92.0) * (1.0 - 0.14 * contraction),
+            radius_mm: draw.normal(26.0, 3.0).clamp(20.0, 35.0) * (1.0 - 0.34 * contraction),
+            wall_mm: draw.range(5.8, 10.0) * (1.0 + 0.45 * contraction),
+        }
+    }
+
+    /// Point at `right`, `across` and `along` mm from the base, along the frame's axes.
+    pub fn at(&self, right: f32, across: f32, along: f32) -> Vec3 {
+        self.base + self.axes * Vec3::new(right, across, along)
+    }
+
+    /// Coordinates of a body point in the frame.
+    fn local(&self, p: Vec3) -> Vec3 {
+        self.axes.transpose() * (p - self.base)
+    }
+}
+
+/// Draws a chest with its heart; the same draws give the same body whatever the modality.
+pub(super) fn sample(draw: &mut Draw) -> Body {
+    let torso = Torso::sample(draw);
+    let frame = HeartFrame::sample(&torso, draw);
+    let mut scene = Scene::default();
+    torso.paint(&mut scene);
+    abdomen::upper_organs(&mut scene, &torso, draw);
+    chambers::paint(&mut scene, &torso, &frame, draw);
+    vessels::paint(&mut scene, &torso, &frame, draw);
+    skeleton::paint(&mut scene, &torso, draw);
+    let pose = abdomen::pose(draw);
+    Body { scene, pose, torso, heart: Some(frame) }
+}
