@@ -1,7 +1,7 @@
 //! `mindgap view`: the window, or a picture of it without a display.
 
 use crate::ui::{StartUp, run_window, screenshot};
-use crate::volume::{Modality, Task};
+use crate::volume::{LabelTable, Modality, Task};
 use anyhow::Context;
 use clap::Args;
 use std::path::PathBuf;
@@ -21,6 +21,9 @@ pub(super) struct View {
     /// A label map on the grid of one of the scans.
     #[arg(long)]
     labels: Option<PathBuf>,
+    /// The table those labels were drawn with: totalsegmentator-v2, chaos, btcv, mm-whs, ... [default: MindGap's own]
+    #[arg(long, value_name = "NAME", value_parser = |name: &str| LabelTable::named(name))]
+    label_table: Option<&'static LabelTable>,
     /// A bundled model's id, or a folder with card.json and weights.safetensors.
     #[arg(long)]
     model: Option<String>,
@@ -73,6 +76,7 @@ impl View {
             target: self.target,
             scan: self.scan,
             labels: self.labels,
+            label_table: self.label_table,
             modality: self.modality,
             model: self.model,
             task: self.task.unwrap_or(defaults.task),

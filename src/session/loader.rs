@@ -13,7 +13,7 @@ use crate::protocol::{
     WireLabels, WireScan, WireVolume,
 };
 use crate::volume::io::{self, IoError, Receipt};
-use crate::volume::{Geometry, LabelMap, Modality, Task, geometry_equal};
+use crate::volume::{Geometry, LabelMap, LabelTable, Modality, Task, geometry_equal};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -48,6 +48,11 @@ pub enum LoadError {
         path.display()
     )]
     LabelsFitNothing { path: PathBuf, found: [usize; 3], open: String },
+    #[error(
+        "{}: label {found} means nothing in the table \"{table}\"; say which table the labels were drawn with, one of {known}",
+        path.display()
+    )]
+    ForeignLabels { path: PathBuf, found: u16, table: String, known: String },
 }
 
 /// A file to open as a scan.
@@ -139,21 +144,33 @@ pub fn demo_request(task: Task, modality: Modality) -> Result<OpenRequest, Asset
     })
 }
 
-/// Reads a label map and finds the scan it belongs to among `open`, by its grid.
-pub fn open_labels(path: &Path, open: &[(Role, Geometry)]) -> Result<(Role, LabelMap), LoadError> {
+/// Reads a label map drawn with `table` into the program's own values, and finds the scan it belongs to among `open` by
+/// its grid.
+///
+/// A value the program's own table does not know means that the map was drawn with another one: showing it in the
+/// colours of this one would name organs wrongly.
+pub fn open_labels(
+    path: &Path,
+    open: &[(Role, Geometry)],
+    table: &LabelTable,
+) -> Result<(Role, LabelMap), LoadError> {
     let labels = io::open_labels(path)?;
+    let own = table.name == table.task.name();
+    let foreign = |value: &&u16| **value != 0 && table.entry(**value).is_none();
+    if let Some(&found) = labels.voxels().iter().filter(|_| own).find(foreign) {
+        let known: Vec<&str> =
+            LabelTable::builtin().iter().filter(|t| t.task == table.task).map(|t| t.name.as_str()).collect();
+        let (path, table) = (path.to_owned(), table.name.clone());
+        return Err(LoadError::ForeignLabels { path, found, table, known: known.join(", ") });
+    }
     let fits = |(_, grid): &&(Role, Geometry)| geometry_equal(labels.geometry(), grid, SAME_GRID_MM);
     match open.iter().find(fits) {
-        Some((role, _)) => Ok((*role, labels)),
-        None => Err(LoadError::LabelsFitNothing {
-            path: path.to_owned(),
-            found: labels.dims(),
-            open: open
-                .iter()
-                .map(|(role, g)| format!("{} {:?}", role.name(), g.dims()))
-                .collect::<Vec<_>>()
-                .join(", "),
-        }),
+        Some((role, _)) => Ok((*role, table.to_structures(&labels))),
+        None => {
+            let open = open.iter().map(|(role, grid)| format!("{} {:?}", role.name(), grid.dims()));
+            let open = open.collect::<Vec<_>>().join(", ");
+            Err(LoadError::LabelsFitNothing { path: path.to_owned(), found: labels.dims(), open })
+        }
     }
 }
 

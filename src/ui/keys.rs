@@ -35,7 +35,7 @@ fn commands(input: &mut InputState, state: &State, actions: &mut Vec<Action>) {
         actions.push(Action::Run);
     }
     if input.consume_key(Modifiers::COMMAND, Key::O) {
-        let dialog = OpenDialog { target: OpenTarget::ByModality, path: String::new(), modality: None };
+        let dialog = OpenDialog::new(OpenTarget::ByModality, state.task);
         actions.push(Action::Show(Dialog::Open(dialog)));
     }
     let asked = input.events.iter().any(|event| matches!(event, egui::Event::Text(text) if text == "?"));

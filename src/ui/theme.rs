@@ -1,6 +1,8 @@
 //! One calm dark frame around the images, and one accent for the one main action.
 
-use egui::{Color32, CornerRadius, FontFamily, FontId, Margin, Stroke, TextStyle, Visuals};
+use egui::{Color32, CornerRadius, FontData, FontDefinitions, FontFamily, FontId, Margin, RichText, Stroke};
+use egui::{TextStyle, Visuals};
+use std::sync::Arc;
 
 pub const ACCENT: Color32 = Color32::from_rgb(230, 159, 0);
 pub const ON_ACCENT: Color32 = Color32::from_rgb(22, 18, 8);
@@ -25,17 +27,31 @@ pub const AXIAL: Color32 = Color32::from_rgb(200, 0, 0);
 pub const CORONAL: Color32 = Color32::from_rgb(0, 200, 0);
 pub const SAGITTAL: Color32 = Color32::from_rgb(200, 200, 0);
 
-/// Sets fonts' sizes, spacing and colours; once a context.
+/// The family of titles.
+const SEMIBOLD: &str = "semibold";
+
+/// The font of titles.
+pub fn semibold(size: f32) -> FontId {
+    FontId::new(size, FontFamily::Name(SEMIBOLD.into()))
+}
+
+/// A title in the text's own size.
+pub fn title(text: impl Into<String>, size: f32) -> RichText {
+    RichText::new(text).font(semibold(size)).color(STRONG)
+}
+
+/// Sets fonts, sizes, spacing and colours; once a context.
 pub fn install(context: &egui::Context) {
     context.set_theme(egui::Theme::Dark);
+    context.set_fonts(fonts());
     context.all_styles_mut(|style| {
         let size = |style: TextStyle, size: f32, family| (style, FontId::new(size, family));
         style.text_styles = [
-            size(TextStyle::Small, 11.5, FontFamily::Proportional),
-            size(TextStyle::Body, 13.5, FontFamily::Proportional),
-            size(TextStyle::Button, 13.5, FontFamily::Proportional),
-            size(TextStyle::Heading, 17.0, FontFamily::Proportional),
-            size(TextStyle::Monospace, 12.5, FontFamily::Monospace),
+            size(TextStyle::Small, 11.0, FontFamily::Proportional),
+            size(TextStyle::Body, 13.0, FontFamily::Proportional),
+            size(TextStyle::Button, 13.0, FontFamily::Proportional),
+            size(TextStyle::Heading, 17.0, FontFamily::Name(SEMIBOLD.into())),
+            size(TextStyle::Monospace, 12.0, FontFamily::Monospace),
         ]
         .into();
         style.visuals = visuals();
@@ -50,6 +66,24 @@ pub fn install(context: &egui::Context) {
         style.visuals.text_cursor.blink = false;
         style.interaction.selectable_labels = false;
     });
+}
+
+/// Inter before egui's own fonts, which fill in what it lacks.
+fn fonts() -> FontDefinitions {
+    let mut fonts = FontDefinitions::default();
+    let files: [(&str, &'static [u8]); 2] = [
+        ("inter", include_bytes!("../../assets/fonts/Inter-Regular.otf")),
+        ("inter-semibold", include_bytes!("../../assets/fonts/Inter-SemiBold.otf")),
+    ];
+    for (name, bytes) in files {
+        fonts.font_data.insert(name.to_owned(), Arc::new(FontData::from_static(bytes)));
+    }
+    let fallback = fonts.families.entry(FontFamily::Proportional).or_default();
+    let mut titles = fallback.clone();
+    fallback.insert(0, "inter".to_owned());
+    titles.insert(0, "inter-semibold".to_owned());
+    fonts.families.insert(FontFamily::Name(SEMIBOLD.into()), titles);
+    fonts
 }
 
 fn visuals() -> Visuals {

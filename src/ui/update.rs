@@ -11,7 +11,7 @@ use super::views::link::{body_centre_mm, clamp_to_grid, crosshair_in};
 use crate::render::transform::ZOOM_RANGE;
 use crate::session::loader::{OpenRequest, Work, WorkOrder};
 use crate::session::{OpenScan, Origin, Role};
-use crate::volume::Modality;
+use crate::volume::{LabelTable, Modality};
 use glam::{DVec3, Vec2};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use std::sync::Arc;
 pub enum Effect {
     OpenScan { request: OpenRequest, role: Option<Role> },
     OpenDemo { role: Role, modality: Modality },
-    OpenLabels(PathBuf),
+    OpenLabels { path: PathBuf, table: &'static LabelTable },
     BrowseOpen,
     BrowseSave,
     Export { role: Role, path: PathBuf, overwrite: bool },
@@ -115,7 +115,7 @@ fn open(state: &mut State, dialog: OpenDialog) -> Vec<Effect> {
     let path = PathBuf::from(dialog.path.trim());
     state.dialog = None;
     match dialog.target {
-        OpenTarget::Labels => vec![Effect::OpenLabels(path)],
+        OpenTarget::Labels => vec![Effect::OpenLabels { path, table: dialog.table }],
         target => {
             let role = if let OpenTarget::Role(role) = target { Some(role) } else { None };
             let request = OpenRequest { origin: Origin::File(path), modality: dialog.modality, labels: None };

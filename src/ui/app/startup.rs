@@ -8,7 +8,7 @@ use crate::session::{EngineError, Launch, Origin, Role, locate_engine};
 use crate::ui::action::Action;
 use crate::ui::state::{ModelEntry, NoticeKind};
 use crate::ui::update::Effect;
-use crate::volume::{Modality, Task};
+use crate::volume::{LabelTable, Modality, Task};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -23,6 +23,8 @@ pub struct StartUp {
     /// A scan whose role is that of its modality.
     pub scan: Option<PathBuf>,
     pub labels: Option<PathBuf>,
+    /// What their values mean; `None`: the program's own.
+    pub label_table: Option<&'static LabelTable>,
     /// Modality of the scans given; `None`: as their intensities suggest.
     pub modality: Option<Modality>,
     /// Id or folder.
@@ -40,6 +42,7 @@ impl Default for StartUp {
             target: None,
             scan: None,
             labels: None,
+            label_table: None,
             modality: None,
             model: None,
             task: Task::Abdomen,
@@ -76,7 +79,8 @@ impl App {
             }
         }
         self.open_what_was_asked(&startup);
-        self.afterwards.extend(startup.labels.map(Effect::OpenLabels));
+        let table = startup.label_table.unwrap_or(self.state.task.table());
+        self.afterwards.extend(startup.labels.map(|path| Effect::OpenLabels { path, table }));
         self.run_afterwards = startup.run;
     }
 

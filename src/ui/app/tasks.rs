@@ -9,7 +9,7 @@ use crate::ui::action::Action;
 use crate::ui::state::{Dialog, ExportDialog, ModelEntry, NoticeKind, RunId};
 use crate::ui::update::{self, Effect};
 use crate::volume::io::Receipt;
-use crate::volume::{LabelMap, Modality};
+use crate::volume::{LabelMap, LabelTable, Modality};
 use egui::ViewportCommand;
 use std::path::{Path, PathBuf};
 
@@ -64,7 +64,7 @@ impl App {
         match effect {
             Effect::OpenScan { request, role } => self.open_scan(request, role),
             Effect::OpenDemo { role, modality } => self.open_demo(role, modality),
-            Effect::OpenLabels(path) => self.open_labels(path),
+            Effect::OpenLabels { path, table } => self.open_labels(path, table),
             Effect::BrowseOpen => self.spawn(|| Done::Picked(file_dialog().pick_file())),
             Effect::BrowseSave => self.spawn(|| Done::Picked(file_dialog().save_file())),
             Effect::Export { role, path, overwrite } => self.export(role, path, overwrite),
@@ -91,10 +91,10 @@ impl App {
         }
     }
 
-    fn open_labels(&mut self, path: PathBuf) {
+    fn open_labels(&mut self, path: PathBuf, table: &'static LabelTable) {
         let grid = |role: Role| Some((role, self.state.study.scan(role)?.geometry().clone()));
         let open: Vec<_> = Role::ALL.into_iter().filter_map(grid).collect();
-        self.spawn(move || Done::Labels(loader::open_labels(&path, &open)));
+        self.spawn(move || Done::Labels(loader::open_labels(&path, &open, table)));
     }
 
     fn export(&mut self, role: Role, path: PathBuf, overwrite: bool) {

@@ -5,8 +5,8 @@ use crate::session::Role;
 use crate::ui::action::Action;
 use crate::ui::state::{Dialog, ExportDialog, OpenDialog, OpenTarget, State};
 use crate::ui::{theme, widgets};
-use crate::volume::Modality;
-use egui::{Id, Key, Modal, RichText, TextEdit, Ui};
+use crate::volume::{LabelTable, Modality};
+use egui::{ComboBox, Id, Key, Modal, RichText, TextEdit, Ui};
 use std::path::PathBuf;
 
 const WIDTH: f32 = 560.0;
@@ -40,6 +40,7 @@ fn open_file(ui: &mut Ui, open: &OpenDialog, actions: &mut Vec<Action>) {
     let mut edited = open.clone();
     let entered = path_field(ui, &mut edited.path, actions);
     if edited.target == OpenTarget::Labels {
+        table_choice(ui, &mut edited.table);
         widgets::weak(ui, "A label map on the grid of one of the open scans: NIfTI, whole numbers.");
     } else {
         choices(ui, &mut edited);
@@ -59,6 +60,22 @@ fn open_file(ui: &mut Ui, open: &OpenDialog, actions: &mut Vec<Action>) {
         // Before an `Open` of the same frame, which must have the last word.
         actions.insert(0, Action::Edit(Dialog::Open(edited)));
     }
+}
+
+/// What the numbers in the file mean.
+fn table_choice(ui: &mut Ui, table: &mut &'static LabelTable) {
+    ui.horizontal(|ui| {
+        ui.label("Drawn with the table");
+        let combo = ComboBox::from_id_salt("table").selected_text(table.name.as_str()).width(180.0);
+        let shown = combo.show_ui(ui, |ui| {
+            for choice in LabelTable::builtin().iter().filter(|choice| choice.task == table.task) {
+                if ui.selectable_label(table.name == choice.name, choice.name.as_str()).clicked() {
+                    *table = choice;
+                }
+            }
+        });
+        shown.response.accessible_name("Label table");
+    });
 }
 
 fn choices(ui: &mut Ui, open: &mut OpenDialog) {
@@ -127,6 +144,10 @@ fn path_field(ui: &mut Ui, path: &mut String, actions: &mut Vec<Action>) -> bool
         let field = ui
             .add(TextEdit::singleline(path).desired_width(width).hint_text("path of a .nii or .nii.gz file"));
         let field = field.accessible_name("Path");
+        // The dialog opens ready to be typed into.
+        if ui.memory(|memory| memory.focused().is_none()) {
+            field.request_focus();
+        }
         let entered = field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
         if ui.button("Browse…").clicked() {
             actions.push(Action::Browse);

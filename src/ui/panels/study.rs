@@ -29,18 +29,20 @@ fn scan_card(ui: &mut Ui, state: &State, role: Role, actions: &mut Vec<Action>) 
         Some(scan) => open_card(ui, state, role, scan, actions),
         None => {
             let expected = state.expected_modality(role).name();
-            ui.label(RichText::new(format!("{} · {expected}", role.name())).color(theme::STRONG));
+            ui.label(theme::title(format!("{} · {expected}", role.name()), 13.0));
             widgets::weak(ui, "nothing open: drop a NIfTI file here");
-            open_button(ui, role, actions);
+            open_button(ui, state, role, actions);
         }
     });
 }
 
 fn open_card(ui: &mut Ui, state: &State, role: Role, scan: &OpenScan, actions: &mut Vec<Action>) {
     ui.horizontal(|ui| {
-        ui.label(RichText::new(format!("{} ·", role.name())).color(theme::STRONG));
+        ui.label(theme::title(format!("{} ·", role.name()), 13.0));
         modality_choice(ui, role, scan.modality, actions);
-        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| open_button(ui, role, actions));
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            open_button(ui, state, role, actions)
+        });
     });
     let name = match (scan.is_phantom(), state.view.hide_identity) {
         (true, _) => "bundled phantom",
@@ -74,10 +76,10 @@ fn modality_choice(ui: &mut Ui, role: Role, modality: Modality, actions: &mut Ve
     shown.response.accessible_name(name);
 }
 
-fn open_button(ui: &mut Ui, role: Role, actions: &mut Vec<Action>) {
+fn open_button(ui: &mut Ui, state: &State, role: Role, actions: &mut Vec<Action>) {
     let name = format!("Open {}", role.name().to_lowercase());
     if ui.small_button("Open…").accessible_name(name).clicked() {
-        let dialog = OpenDialog { target: OpenTarget::Role(role), path: String::new(), modality: None };
+        let dialog = OpenDialog::new(OpenTarget::Role(role), state.task);
         actions.push(Action::Show(Dialog::Open(dialog)));
     }
 }
@@ -130,7 +132,7 @@ fn model_card(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
 
 fn card_facts(ui: &mut Ui, card: &crate::config::Card) {
     let structures: Vec<&str> = card.task.table().entries.iter().map(|entry| entry.name.as_str()).collect();
-    ui.label(RichText::new(model_title(card)).color(theme::STRONG));
+    ui.label(theme::title(model_title(card), 13.0));
     widgets::weak(ui, structures.join(", ").to_lowercase());
     widgets::weak(ui, format!("{:.1} MB · target labels used: none", card.weights_bytes as f64 / 1e6));
     for score in card.scores.iter().take(3) {

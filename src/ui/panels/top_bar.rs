@@ -7,13 +7,13 @@ use crate::ui::update::export_dialog;
 use crate::ui::views::content::content;
 use crate::ui::views::frame::SlicePlane;
 use crate::ui::{theme, widgets};
-use egui::{Align, Button, Layout, MenuBar, RichText, Ui};
+use egui::{Align, Button, ComboBox, Layout, MenuBar, Ui};
 
 /// Draws the bar.
 pub fn show(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
     ui.horizontal_centered(|ui| {
         ui.add_space(4.0);
-        ui.label(RichText::new("MindGap").size(15.0).color(theme::STRONG));
+        ui.label(theme::title("MindGap", 14.5));
         ui.add_space(6.0);
         MenuBar::new().ui(ui, |ui| {
             ui.menu_button("File", |ui| file_menu(ui, state, actions));
@@ -50,18 +50,18 @@ fn run_button(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
     }
 }
 
-fn open_item(ui: &mut Ui, text: &str, target: OpenTarget, actions: &mut Vec<Action>) {
+fn open_item(ui: &mut Ui, state: &State, text: &str, target: OpenTarget, actions: &mut Vec<Action>) {
     if ui.button(text).clicked() {
-        let dialog = OpenDialog { target, path: String::new(), modality: None };
+        let dialog = OpenDialog::new(target, state.task);
         actions.push(Action::Show(Dialog::Open(dialog)));
     }
 }
 
 fn file_menu(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
-    open_item(ui, "Open scan…", OpenTarget::ByModality, actions);
-    open_item(ui, "Open source…", OpenTarget::Role(Role::Source), actions);
-    open_item(ui, "Open target…", OpenTarget::Role(Role::Target), actions);
-    open_item(ui, "Open labels…", OpenTarget::Labels, actions);
+    open_item(ui, state, "Open scan…", OpenTarget::ByModality, actions);
+    open_item(ui, state, "Open source…", OpenTarget::Role(Role::Source), actions);
+    open_item(ui, state, "Open target…", OpenTarget::Role(Role::Target), actions);
+    open_item(ui, state, "Open labels…", OpenTarget::Labels, actions);
     if ui.button("Open the demo").clicked() {
         actions.push(Action::OpenDemo);
     }
@@ -148,7 +148,7 @@ fn plane_choice(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
     let planes = state.view.planes;
     let one = planes.iter().all(|plane| *plane == planes[0]);
     let text = if one { planes[0].name() } else { "Mixed planes" };
-    ui.menu_button(format!("{text}  ▾"), |ui| {
+    choice(ui, "Plane", text, |ui| {
         for plane in SlicePlane::ALL {
             if ui.radio(one && planes[0] == plane, plane.name()).clicked() {
                 actions.push(Action::SetPlane { pane: None, plane });
@@ -173,8 +173,8 @@ fn preset_choice(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
     let of_ct = content.unit.ends_with("HU");
     let named = CT_PRESETS.iter().find(|preset| of_ct && preset.window == shown);
     let name = named.map_or("Window", |preset| preset.name);
-    let text = format!("{name} {:.0}/{:.0}  ▾", shown.width, shown.level);
-    ui.menu_button(text, |ui| {
+    let text = format!("{name} {:.0}/{:.0}", shown.width, shown.level);
+    choice(ui, "Window preset", &text, |ui| {
         widgets::weak(ui, format!("Window of {}, width/level", pane.name()));
         if of_ct {
             for (index, preset) in CT_PRESETS.iter().enumerate() {
@@ -199,7 +199,7 @@ fn preset_choice(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
 
 fn layout_choice(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
     let text = state.view.maximised.map_or("Five panes", |pane| pane.name());
-    ui.menu_button(format!("{text}  ▾"), |ui| {
+    choice(ui, "Layout", text, |ui| {
         if ui.radio(state.view.maximised.is_none(), "Five panes").clicked()
             && let Some(pane) = state.view.maximised
         {
@@ -212,4 +212,10 @@ fn layout_choice(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
             }
         }
     });
+}
+
+/// A drop-down that shows what is chosen.
+fn choice(ui: &mut Ui, name: &str, chosen: &str, contents: impl FnOnce(&mut Ui)) {
+    let combo = ComboBox::from_id_salt(name).selected_text(chosen).width(0.0).height(500.0);
+    combo.show_ui(ui, contents).response.accessible_name(name);
 }

@@ -1,7 +1,7 @@
 //! The one dialog that may be open, with what has been typed into it.
 
 use crate::session::Role;
-use crate::volume::Modality;
+use crate::volume::{LabelTable, Modality, Task};
 
 /// What is open above the panes.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,6 +27,15 @@ pub struct OpenDialog {
     pub path: String,
     /// `None`: as the intensities suggest.
     pub modality: Option<Modality>,
+    /// What the values of a label map mean.
+    pub table: &'static LabelTable,
+}
+
+impl OpenDialog {
+    /// Nothing typed yet.
+    pub fn new(target: OpenTarget, task: Task) -> Self {
+        Self { target, path: String::new(), modality: None, table: task.table() }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]

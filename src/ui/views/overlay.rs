@@ -55,7 +55,10 @@ pub fn paint(painter: &Painter, rect: Rect, state: &State, content: &Content<'_>
 
 /// Text that stays readable over any image.
 pub fn text(painter: &Painter, at: Pos2, align: Align2, text: &str, size: f32, colour: Color32) -> Rect {
-    let font = FontId::proportional(size);
+    text_in(painter, at, align, text, FontId::proportional(size), colour)
+}
+
+fn text_in(painter: &Painter, at: Pos2, align: Align2, text: &str, font: FontId, colour: Color32) -> Rect {
     for offset in [vec2(1.0, 1.0), vec2(-1.0, 0.0), vec2(0.0, -1.0)] {
         painter.text(at + offset, align, text, font.clone(), Color32::from_black_alpha(200));
     }
@@ -64,15 +67,15 @@ pub fn text(painter: &Painter, at: Pos2, align: Align2, text: &str, size: f32, c
 
 fn corners(painter: &Painter, rect: Rect, state: &State, content: &Content<'_>, at: &Placement<'_>) {
     let inner = rect.shrink(MARGIN);
-    text(painter, inner.left_top(), Align2::LEFT_TOP, content.title, 14.0, theme::STRONG);
+    text_in(painter, inner.left_top(), Align2::LEFT_TOP, content.title, theme::semibold(13.0), theme::STRONG);
     let below = inner.left_top() + vec2(0.0, 19.0);
-    text(painter, below, Align2::LEFT_TOP, &content.subtitle, 11.5, theme::WEAK);
+    text(painter, below, Align2::LEFT_TOP, &content.subtitle, 11.0, theme::WEAK);
 
     let convention = if state.view.convention.radiological { "radiological" } else { "neurological" };
-    text(painter, inner.right_top(), Align2::RIGHT_TOP, convention, 11.5, theme::WEAK);
+    text(painter, inner.right_top(), Align2::RIGHT_TOP, convention, 11.0, theme::WEAK);
     let mut note_at = inner.right_top() + vec2(0.0, 17.0);
     let mut note = |words: &str, colour: Color32| {
-        text(painter, note_at, Align2::RIGHT_TOP, words, 11.5, colour);
+        text(painter, note_at, Align2::RIGHT_TOP, words, 11.0, colour);
         note_at.y += 17.0;
     };
     if content.pane == Pane::Target && state.study.scan(Role::Source).is_some() {
@@ -101,7 +104,7 @@ fn edge_agreement(painter: &Painter, inner: Rect, state: &State, content: &Conte
     if let Some(agreement) = agreement.filter(|_| content.synthetic) {
         let words = format!("edges agree {agreement:.2}");
         let at = inner.right_bottom() - vec2(0.0, 17.0);
-        text(painter, at, Align2::RIGHT_BOTTOM, &words, 11.5, theme::WEAK);
+        text(painter, at, Align2::RIGHT_BOTTOM, &words, 11.0, theme::WEAK);
     }
 }
 
@@ -130,7 +133,7 @@ fn letters(painter: &Painter, rect: Rect, frame: &SliceFrame) {
     let Some([left, top, right, bottom]) = frame.edge_letters() else { return };
     let inner = rect.shrink(MARGIN);
     let put = |at: Pos2, align: Align2, letter: &str| {
-        text(painter, at, align, letter, 14.0, theme::LETTERS);
+        text_in(painter, at, align, letter, theme::semibold(13.0), theme::LETTERS);
     };
     put(inner.left_center(), Align2::LEFT_CENTER, &left);
     put(inner.right_center(), Align2::RIGHT_CENTER, &right);

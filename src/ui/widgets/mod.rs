@@ -8,14 +8,14 @@ use egui::{
 /// The one main action: the only thing in the accent's full colour.
 pub fn main_button(ui: &mut Ui, text: &str, enabled: bool, width: Option<f32>) -> Response {
     let size = vec2(width.unwrap_or(0.0), 28.0);
-    let words = RichText::new(text).color(theme::ON_ACCENT).size(13.5);
+    let words = theme::title(text, 13.0).color(theme::ON_ACCENT);
     ui.add_enabled(enabled, Button::new(words).fill(theme::ACCENT).min_size(size))
 }
 
 /// "STRUCTURES": the head of a section.
 pub fn section(ui: &mut Ui, title: &str) {
     ui.add_space(10.0);
-    ui.label(RichText::new(title.to_uppercase()).size(11.5).color(theme::WEAK).extra_letter_spacing(0.8));
+    ui.label(theme::title(title.to_uppercase(), 11.0).color(theme::WEAK).extra_letter_spacing(0.8));
     ui.add_space(2.0);
 }
 
@@ -36,7 +36,7 @@ pub fn card<R>(ui: &mut Ui, contents: impl FnOnce(&mut Ui) -> R) -> R {
 
 /// Quiet small text.
 pub fn weak(ui: &mut Ui, text: impl Into<String>) -> Response {
-    ui.add(egui::Label::new(RichText::new(text).size(11.5).color(theme::WEAK)).wrap())
+    ui.add(egui::Label::new(RichText::new(text).size(11.0).color(theme::WEAK)).wrap())
 }
 
 /// A horizontal bar filled to `part` (0..1), with a name for screen readers.
