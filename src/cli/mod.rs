@@ -9,6 +9,7 @@ mod info;
 mod job;
 mod models;
 mod output;
+mod phantom;
 mod segment;
 mod train;
 mod translate;
@@ -41,6 +42,7 @@ enum Command {
     Translate(translate::Translate),
     Gap(gap::Gap),
     Evaluate(evaluate::Evaluate),
+    Phantom(phantom::Phantom),
     Train(train::Train),
     Models(models::Models),
 }
@@ -56,6 +58,7 @@ impl Cli {
             Some(Command::Translate(command)) => command.run(),
             Some(Command::Gap(command)) => command.run(),
             Some(Command::Evaluate(command)) => command.run(),
+            Some(Command::Phantom(command)) => command.run(),
             Some(Command::Train(command)) => command.run(),
             Some(Command::Models(command)) => command.run(),
             #[cfg(feature = "gui")]

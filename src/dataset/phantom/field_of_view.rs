@@ -82,7 +82,7 @@ fn short_axis(
     // Scanners number the slices from either end.
     let (j_axis, k_axis) = if draw.chance(0.5) { (j_axis, normal) } else { (-j_axis, -normal) };
     let (field_mm, stack_mm) = match spec.coverage {
-        // From the tip of the ventricle to the arch of the aorta: the atrium and the ascending aorta lie behind the base.
+        // To the arch of the aorta: atrium and ascending aorta lie behind the base of the ventricle.
         Coverage::Whole => (230.0, 2.0 * (0.55 * heart.length_mm + 85.0)),
         Coverage::Varied => (draw.range(170.0, 300.0), heart.length_mm + draw.range(15.0, 90.0)),
     };

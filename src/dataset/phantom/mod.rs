@@ -22,6 +22,7 @@ pub use tissue::Tissue;
 use crate::volume::{Geometry, GeometryError, LabelMap, Modality, Scaling, Scan, Task, Volume, Voxels};
 use random::{Draw, Stream};
 use scene::{Body, Samples};
+use serde::Serialize;
 use thiserror::Error;
 
 /// How much of the body is in the field of view.
@@ -35,7 +36,8 @@ pub enum Coverage {
 }
 
 /// How a heart is sliced.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
 pub enum CardiacView {
     /// Axial slices through the chest.
     Axial,
@@ -65,13 +67,28 @@ impl PhantomSpec {
     /// Abdomens have 3 mm voxels. Hearts are axial in CT (1.4 x 1.4 x 2 mm) and, by the seed, axial or short-axis
     /// (1.4 x 1.4 x 9 mm) in MR.
     pub fn new(task: Task, modality: Modality, seed: u64) -> Self {
-        let short = modality == Modality::Mr && seed % 2 == 1;
-        let (view, spacing_mm) = match task {
-            Task::Abdomen => (CardiacView::Axial, [3.0; 3]),
-            Task::Cardiac if short => (CardiacView::ShortAxis, [1.4, 1.4, 9.0]),
-            Task::Cardiac => (CardiacView::Axial, [1.4, 1.4, 2.0]),
+        let short = task == Task::Cardiac && modality == Modality::Mr && !seed.is_multiple_of(2);
+        let spec = Self {
+            task,
+            modality,
+            seed,
+            spacing_mm: [3.0; 3],
+            coverage: Coverage::Varied,
+            view: CardiacView::Axial,
+            contrast_flip: None,
         };
-        Self { task, modality, seed, spacing_mm, coverage: Coverage::Varied, view, contrast_flip: None }
+        spec.with_view(if short { CardiacView::ShortAxis } else { CardiacView::Axial })
+    }
+
+    /// The same with another view, and the voxels that are usual for it.
+    #[must_use]
+    pub fn with_view(self, view: CardiacView) -> Self {
+        let spacing_mm = match (self.task, view) {
+            (Task::Abdomen, _) => [3.0; 3],
+            (Task::Cardiac, CardiacView::ShortAxis) => [1.4, 1.4, 9.0],
+            (Task::Cardiac, CardiacView::Axial) => [1.4, 1.4, 2.0],
+        };
+        Self { spacing_mm, view, ..self }
     }
 }
 

@@ -61,7 +61,7 @@ pub(super) fn degrade(canvas: &mut Canvas, draw: &mut Draw) {
     let top = canvas.percentile(0.995).max(1e-3);
     let depth = draw.range(0.05, 0.32);
     let shading = SmoothField::new(draw.range(140.0, 280.0), draw.seed());
-    let noise = draw.range(0.006, 0.035);
+    let noise = draw.range(0.005, 0.03);
     let scale = draw.range(250.0, 1800.0);
     canvas.apply(|value, p, white| {
         let shaded = (value / top).max(0.0) * exp(1.6 * depth * shading.at(p));
@@ -104,7 +104,7 @@ pub(super) fn round_field_of_view(canvas: &mut Canvas, draw: &mut Draw) {
 
 fn sequence(draw: &mut Draw, task: Task) -> Sequence {
     // Hearts are mostly scanned in balanced steady state.
-    let family = if task == Task::Cardiac && draw.chance(0.6) { 3 } else { draw.index(5) };
+    let family = if task == Task::Cardiac && draw.chance(0.6) { 3 } else { draw.index(6) };
     match family {
         0 => Sequence::Echo { tr_ms: draw.range(110.0, 420.0), te_ms: draw.range(2.0, 8.0), fat_gain: 1.0 },
         1 => Sequence::Echo {
@@ -116,6 +116,11 @@ fn sequence(draw: &mut Draw, task: Task) -> Sequence {
             tr_ms: draw.range(1600.0, 4000.0),
             te_ms: draw.range(55.0, 100.0),
             fat_gain: draw.range(0.05, 0.25),
+        },
+        4 => Sequence::Echo {
+            tr_ms: draw.range(110.0, 420.0),
+            te_ms: draw.range(2.0, 6.0),
+            fat_gain: draw.range(0.05, 0.3),
         },
         3 => Sequence::Balanced { flip_deg: draw.range(45.0, 75.0), fat_gain: draw.range(0.6, 1.2) },
         _ => Sequence::Opposed { tr_ms: draw.range(110.0, 260.0) },
@@ -220,8 +225,8 @@ fn variation(tissue: Tissue) -> (f32, f32) {
     match tissue {
         Stool => (0.35, 0.3),
         StomachContent | BowelContent => (0.25, 0.08),
-        VisceralFat => (0.10, 0.08),
-        SubcutaneousFat => (0.06, 0.04),
+        VisceralFat => (0.09, 0.03),
+        SubcutaneousFat => (0.05, 0.02),
         Muscle => (0.12, 0.06),
         Pancreas | Marrow => (0.12, 0.08),
         LiverVessel | Aorta | VenaCava | PortalVein => (0.15, 0.05),

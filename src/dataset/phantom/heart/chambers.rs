@@ -135,10 +135,8 @@ fn left_ventricle(scene: &mut Scene, frame: &HeartFrame, draw: &mut Draw) {
     scene.paint(bounds, move |p, was| {
         let q = f.local(p);
         let below_valve = q.z - valve_tilt * q.x;
-        if !matches!(was, Tissue::Lung) && below_valve > -14.0 {
-            if funnel.distance(q) < 0.0 {
-                return Tissue::LeftVentricle;
-            }
+        if was != Tissue::Lung && below_valve > -14.0 && funnel.distance(q) < 0.0 {
+            return Tissue::LeftVentricle;
         }
         if below_valve < 0.0 || outer.distance(q) + 0.12 * f.wall_mm * unevenness.at(p) > 0.0 {
             return was;
