@@ -1,9 +1,11 @@
 //! Which shared libraries the built programs ask the loader for, read from the files themselves.
 //!
-//! Invariant: `mindgap` starts without libtorch.
+//! Invariant: `mindgap` starts without libtorch; only `mindgap-engine` needs it, and finds it unaided.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used)]
+
+use std::path::Path;
 
 #[test]
 fn the_window_starts_on_a_machine_without_libtorch() {
@@ -13,13 +15,26 @@ fn the_window_starts_on_a_machine_without_libtorch() {
     assert!(torch.is_empty(), "mindgap must leave libtorch to mindgap-engine, but asks for {torch:?}");
 }
 
+#[test]
+#[cfg(feature = "torch")]
+fn the_engine_finds_libtorch_with_no_environment_variable_set() {
+    let engine = DynamicSection::of(env!("CARGO_BIN_EXE_mindgap-engine"));
+    let torch: Vec<_> = engine.needed.iter().filter(|name| is_libtorch(name)).collect();
+    assert!(!torch.is_empty(), "the engine computes with libtorch, but asks only for {:?}", engine.needed);
+    for library in torch {
+        let found = engine.search.iter().any(|folder| Path::new(folder).join(library).is_file());
+        assert!(found, "{library} lies in none of the folders the engine looks in: {:?}", engine.search);
+    }
+}
+
 fn is_libtorch(library: &str) -> bool {
     library.starts_with("libtorch") || library.starts_with("libc10")
 }
 
-/// What a 64-bit little-endian ELF program asks of the loader.
+/// What a 64-bit little-endian ELF program asks of the loader: the libraries it needs and the folders to look in.
 struct DynamicSection {
     needed: Vec<String>,
+    search: Vec<String>,
 }
 
 // Field offsets and tags from the System V ABI, "ELF-64 object file format": program headers and dynamic section.
@@ -27,6 +42,8 @@ const PROGRAM_LOAD: u64 = 1;
 const PROGRAM_DYNAMIC: u64 = 2;
 const TAG_NEEDED: u64 = 1;
 const TAG_STRING_TABLE: u64 = 5;
+const TAG_RPATH: u64 = 15;
+const TAG_RUNPATH: u64 = 29;
 
 impl DynamicSection {
     fn of(program: &str) -> Self {
@@ -50,7 +67,9 @@ impl DynamicSection {
             let tagged = entries.iter().filter(|(tag, _)| wanted.contains(tag));
             tagged.map(|(_, offset)| text(&elf, strings_at + *offset as usize)).collect()
         };
-        Self { needed: strings(&[TAG_NEEDED]) }
+        let origin = Path::new(program).parent().unwrap().display().to_string();
+        let search = strings(&[TAG_RPATH, TAG_RUNPATH]).join(":").replace("$ORIGIN", &origin);
+        Self { needed: strings(&[TAG_NEEDED]), search: search.split(':').map(str::to_owned).collect() }
     }
 }
 
