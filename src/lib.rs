@@ -3,17 +3,11 @@
 pub mod cli;
 pub mod config;
 pub mod dataset;
-#[cfg(feature = "torch")]
-pub mod engine;
 pub mod eval;
-#[cfg(feature = "torch")]
-pub mod model;
 pub mod protocol;
 #[cfg(feature = "gui")]
 pub mod render;
 pub mod session;
-#[cfg(feature = "torch")]
-pub mod train;
 #[cfg(feature = "gui")]
 pub mod ui;
 pub mod volume;

@@ -104,6 +104,11 @@ impl Engine {
         &self.state
     }
 
+    /// The engine's process, where it is a child of this one.
+    pub fn process_id(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
+    }
+
     /// Takes the next notice if there is one.
     pub fn try_next(&mut self) -> Option<Notice> {
         let notice = match self.notices.try_recv() {

@@ -3,11 +3,11 @@
 use super::TrainError;
 use super::adam::Adam;
 use super::batches::PseudoLabels;
-use crate::config::sha256_hex;
-use crate::config::train::TrainConfig;
 use crate::model::checkpoint::{self, Precision};
 use crate::model::{ImageCritic, Networks};
-use crate::volume::{Geometry, Volume, io};
+use mindgap::config::sha256_hex;
+use mindgap::config::train::TrainConfig;
+use mindgap::volume::{Geometry, Volume, io};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;

@@ -6,7 +6,7 @@
 //! then the one connected component that holds most of the net's confidence. It assumes a roughly flat bias field and
 //! a net that already finds the organ; in the modality the net was trained on it may cost more than it gains.
 
-use crate::volume::{LabelMap, Volume};
+use mindgap::volume::{LabelMap, Volume};
 use rayon::prelude::*;
 
 /// Constants of the refinement, in network voxels and scaled intensity.
@@ -331,7 +331,7 @@ fn blur_axis(values: &[f32], dims: [usize; 3], axis: usize) -> Vec<f32> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::volume::Geometry;
+    use mindgap::volume::Geometry;
 
     #[test]
     fn a_label_that_spills_into_brighter_fat_is_pulled_back_and_stray_islands_go() {

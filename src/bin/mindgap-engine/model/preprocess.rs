@@ -5,8 +5,8 @@
 //! guessed. Network volumes have columns along i, rows along j, slices along k; in the axial plane i runs to the
 //! patient's right, j to anterior, k to superior.
 
-use crate::config::{Plane, Preprocessing};
-use crate::volume::{
+use mindgap::config::{Plane, Preprocessing};
+use mindgap::volume::{
     Geometry, GeometryError, LabelMap, Modality, Reorientation, Resampler, Scan, Volume, reorient,
 };
 use thiserror::Error;
@@ -16,8 +16,6 @@ use thiserror::Error;
 pub struct Prepared {
     /// Scaled intensities on the network grid, about [0, 1.3]; air and outside are 0.
     pub slices: Volume<f32>,
-    /// Measured intensity (HU or a.u.) that network value 1 stands for, and that 0 stands for.
-    pub intensity_of_unit: [f32; 2],
     /// The grid of the scan, to which results go back.
     pub scan_geometry: Geometry,
     pub warnings: Vec<String>,
@@ -96,7 +94,7 @@ pub fn prepare_volume(
     if !scan_geometry.orientation_known() {
         warnings.push("The scan's orientation is unknown; left and right may be exchanged.".to_owned());
     }
-    Ok(Prepared { slices, intensity_of_unit: [low, high], scan_geometry, warnings })
+    Ok(Prepared { slices, scan_geometry, warnings })
 }
 
 /// The same grid chain for a label map that belongs to a prepared scan: nearest neighbour.

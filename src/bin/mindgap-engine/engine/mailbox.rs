@@ -1,6 +1,6 @@
 //! What passes between the reading thread and the working thread: jobs in order, cancels at once.
 
-use crate::protocol::{JobId, Request};
+use mindgap::protocol::{JobId, Request};
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 

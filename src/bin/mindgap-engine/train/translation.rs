@@ -8,8 +8,8 @@ use super::batches::Batch;
 use super::schedule;
 use super::state::TrainState;
 use super::{Losses, TrainError};
-use crate::config::train::TrainConfig;
 use crate::model::{Domain, infer, losses, tensor};
+use mindgap::config::train::TrainConfig;
 use tch::Tensor;
 
 /// EMA decay of the generator.

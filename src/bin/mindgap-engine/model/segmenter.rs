@@ -4,7 +4,7 @@
 //! seen the whole context and is still local, so that a(p) can single out one organ (4 voxels a cell; at the bottleneck
 //! it would be 16). The head is the rest. Weight names: `down.{level}`, `up.{level}`, `logits`.
 
-use crate::config::NetworkConfig;
+use mindgap::config::NetworkConfig;
 use tch::nn::{self, Module};
 use tch::{Kind, Tensor};
 

@@ -16,9 +16,11 @@ pub mod preprocess;
 pub mod refine;
 mod segmenter;
 pub mod tensor;
+#[cfg(test)]
+mod tests;
 
 pub use discriminator::ImageCritic;
 pub use feature_mask::{FeatureCritic, amplify, mask_of_score};
 pub use generator::{Domain, Generator};
 pub use networks::Networks;
-pub use segmenter::{Features, Segmenter};
+pub use segmenter::Segmenter;

@@ -15,11 +15,11 @@ mod segmentation;
 mod state;
 mod translation;
 
-use crate::config::train::{ConfigError, TrainConfig};
-use crate::config::{BundleError, Card};
 use crate::model::checkpoint::WeightsError;
 use crate::model::infer::InferError;
-use crate::volume::io::IoError;
+use mindgap::config::train::{ConfigError, TrainConfig};
+use mindgap::config::{BundleError, Card};
+use mindgap::volume::io::IoError;
 use schedule::Phase;
 use state::TrainState;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,16 @@
 //! The model engine: serves the protocol on stdin and stdout until stdin ends. Started by `mindgap`.
+//!
+//! The networks, their training and the serving loop live here and not in the library, so that nothing else *can* link
+//! libtorch: the compiler puts code of one crate that is used together into the same object files, and one such file
+//! would be enough to make the window load half a gigabyte.
+//!
+//! `engine` may use `train` and `model`; `train` may use `model`; `model` uses neither.
 
-use mindgap::engine::{libtorch, serve};
+mod engine;
+mod model;
+mod train;
+
+use engine::{libtorch, serve};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {

@@ -1,7 +1,7 @@
 //! What a bundle holds: generator, segmentation net and feature critic, under one set of names.
 
 use super::{FeatureCritic, Generator, Segmenter};
-use crate::config::NetworkConfig;
+use mindgap::config::NetworkConfig;
 use tch::Device;
 use tch::nn::VarStore;
 

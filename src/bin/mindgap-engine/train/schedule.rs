@@ -1,6 +1,6 @@
 //! The phases of a training, in order, and how rates change within them.
 
-use crate::config::train::TrainConfig;
+use mindgap::config::train::TrainConfig;
 
 /// One stretch of training with its own batches and losses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Choosing where to compute, and how many threads may be busy.
 
 use super::libtorch::CudaLibrary;
-use crate::protocol::DeviceChoice;
+use mindgap::protocol::DeviceChoice;
 use tch::{Cuda, Device};
 
 /// What there is to compute on.

@@ -1,13 +1,13 @@
 //! Reading what a configuration names, onto the network grid.
 
 use super::TrainError;
-use crate::config::sha256_hex;
-use crate::config::train::{DataSource, TrainConfig};
-use crate::dataset::anatomy::{self, TissueTable};
-use crate::dataset::case::{Annotation, Case};
-use crate::dataset::phantom::{self, PhantomSpec};
 use crate::model::preprocess::{self, Prepared};
-use crate::volume::{LabelMap, LabelTable, Modality, Volume, io};
+use mindgap::config::sha256_hex;
+use mindgap::config::train::{DataSource, TrainConfig};
+use mindgap::dataset::anatomy::{self, TissueTable};
+use mindgap::dataset::case::{Annotation, Case};
+use mindgap::dataset::phantom::{self, PhantomSpec};
+use mindgap::volume::{LabelMap, LabelTable, Modality, Volume, io};
 use std::path::Path;
 
 /// All volumes of a run.

@@ -5,10 +5,10 @@
 
 use super::data::TrainData;
 use super::schedule::Phase;
-use crate::config::train::TrainConfig;
-use crate::dataset::case::{Case, CurvedPlane, GeometryRange, Sample};
-use crate::dataset::{contrast, degrade};
-use crate::volume::Volume;
+use mindgap::config::train::TrainConfig;
+use mindgap::dataset::case::{Case, CurvedPlane, GeometryRange, Sample};
+use mindgap::dataset::{contrast, degrade};
+use mindgap::volume::Volume;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::ops::Range;

@@ -3,8 +3,8 @@
 use super::preprocess::Prepared;
 use super::refine::{self, RefineSettings};
 use super::{Domain, Networks, amplify, tensor};
-use crate::config::GapMode;
-use crate::volume::{LabelMap, Volume};
+use mindgap::config::GapMode;
+use mindgap::volume::{LabelMap, Volume};
 use tch::{Device, Kind, TchError, Tensor};
 use thiserror::Error;
 

@@ -2,7 +2,7 @@
 //!
 //! A network volume of `w x h x n` voxels, i fastest, is the contiguous tensor (n, 1, h, w).
 
-use crate::volume::{Geometry, Volume};
+use mindgap::volume::Volume;
 use tch::{Device, Kind, TchError, Tensor};
 
 /// Slices `first .. first + count` of a network volume as (count, 1, h, w) float32.
@@ -46,9 +46,4 @@ pub fn values(tensor: &Tensor) -> Result<Vec<f32>, TchError> {
     let mut out = vec![0.0f32; flat.numel()];
     flat.f_copy_data(&mut out, flat.numel())?;
     Ok(out)
-}
-
-/// A tensor of as many values as the grid has voxels, as a volume on it; `None` if the counts differ.
-pub fn tensor_to_volume(tensor: &Tensor, geometry: &Geometry) -> Result<Option<Volume<f32>>, TchError> {
-    Ok(Volume::new(values(tensor)?, geometry.clone()))
 }

@@ -5,11 +5,11 @@ use super::data::TrainData;
 use super::schedule::{self, Phase};
 use super::state::TrainState;
 use super::{Losses, Observer, TrainError};
-use crate::config::GapMode;
-use crate::config::train::TrainConfig;
 use crate::model::infer::{self, SegmentOptions};
 use crate::model::refine::{self, RefineSettings};
 use crate::model::{Domain, amplify, losses, mask_of_score, tensor};
+use mindgap::config::GapMode;
+use mindgap::config::train::TrainConfig;
 use std::sync::Arc;
 use tch::Tensor;
 

@@ -4,7 +4,7 @@
 //! x_st = Dec(Enc(x_s, style s), style t). Form after AD-GAN; values in [-1, 1]. Weight names: `style.{0,1,2}`,
 //! `encoder.*`, `decoder.*`.
 
-use crate::config::NetworkConfig;
+use mindgap::config::NetworkConfig;
 use tch::nn;
 use tch::{Kind, Tensor};
 

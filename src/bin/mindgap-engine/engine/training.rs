@@ -1,8 +1,8 @@
 //! A training run as a job.
 
 use super::jobs::{JobContext, JobFailure, failed};
-use crate::protocol::{Event, TrainRequest};
 use crate::train::{self, Observer, TrainError, TrainJob};
+use mindgap::protocol::{Event, TrainRequest};
 
 /// Trains to the end, or to a cancel, which keeps the checkpoint.
 pub fn train(context: &JobContext, request: TrainRequest) -> Result<Event, JobFailure> {

@@ -4,10 +4,10 @@ use super::data::TrainData;
 use super::schedule::Phase;
 use super::state::TrainState;
 use super::{TrainError, TrainJob};
-use crate::config::train::TrainConfig;
-use crate::config::{Card, TrainingRecord, sha256_hex};
 use crate::model::checkpoint::{self, Precision};
-use crate::volume::io;
+use mindgap::config::train::TrainConfig;
+use mindgap::config::{Card, TrainingRecord, sha256_hex};
+use mindgap::volume::io;
 
 /// Writes `weights.safetensors` and then `card.json`, which seals it. Scores are left empty: they are measured by
 /// evaluation, not by training.

@@ -2,15 +2,15 @@
 
 use super::device::Devices;
 use super::mailbox::Mailbox;
-use crate::config::{Card, sha256_hex};
 use crate::model::infer::{self, InferError, SegmentOptions};
 use crate::model::preprocess::{self, Prepared};
 use crate::model::{Domain, Networks, checkpoint};
-use crate::protocol::{
+use mindgap::config::{Card, sha256_hex};
+use mindgap::protocol::{
     DeviceChoice, Event, JobError, JobId, ModelPayload, Refine, SegmentRequest, Segmentation,
     TranslateRequest, Translation, WireLabels, WireScan, WireVolume,
 };
-use crate::volume::{Modality, Volume};
+use mindgap::volume::{Modality, Volume};
 use std::sync::mpsc::Sender;
 use std::time::Instant;
 use tch::Device;
@@ -211,7 +211,7 @@ pub fn translate(
         !context.cancelled()
     };
     let translated = infer::translate(networks, &prepared.slices, from, &mut on_slice)?;
-    let edge_agreement = crate::eval::edge_agreement(&prepared.slices, &translated);
+    let edge_agreement = mindgap::eval::edge_agreement(&prepared.slices, &translated);
     let synthetic = prepared.values_to_scan(&translated.map(|&v| unit.measured(v)), unit.measured(0.0));
     Ok(Event::Translated {
         job: context.job,

@@ -5,7 +5,7 @@ use super::jobs::{self, JobContext, ModelCache};
 use super::libtorch::CudaLibrary;
 use super::mailbox::Mailbox;
 use super::{LIBTORCH_VERSION, training};
-use crate::protocol::{
+use mindgap::protocol::{
     Command, EngineInfo, Event, FrameError, JobError, JobId, PROTOCOL_VERSION, Request, read_frame,
     write_frame,
 };
