@@ -1,0 +1,136 @@
+//! A training from configuration to bundle, through the engine as a user's run goes.
+
+#![cfg(feature = "torch")]
+#![allow(clippy::unwrap_used)]
+
+use mindgap::config::{Card, load_bundle};
+use mindgap::protocol::{DeviceChoice, Event, Request, TrainRequest};
+use mindgap::session::{Engine, EngineError, Launch, run_job};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The smallest run that goes through every phase.
+const CONFIG: &str = r#"
+id = "abdomen-ct-to-mr"
+version = "test"
+task = "abdomen"
+source = "ct"
+target = "mr"
+seed = 3
+checkpoint_every = 4
+
+[network]
+base_channels = 4
+level_multiples = [2, 2, 2]
+generator_channels = 4
+residual_blocks = 1
+critic_channels = 4
+classes = 5
+gap_mode = "feature"
+
+[preprocessing]
+plane = "axial"
+spacing_mm = [6.0, 6.0, 12.0]
+size = [64, 48]
+multiple = 16
+ct_window_hu = [-160.0, 240.0]
+mr_percentile = 99.5
+mr_clip = 1.3
+
+[translation]
+steps = 5
+batch = 1
+learning_rate = 4e-4
+lambda_reconstruction = 20.0
+lambda_cycle = 20.0
+lambda_content = 1.0
+lambda_adversarial = 1.0
+
+[segmentation]
+warm_steps = 5
+warm_batch = 2
+warm_learning_rate = 2e-3
+steps = 10
+batch = 3
+translated = 1
+restyled = 1
+target_batch = 1
+learning_rate = 1e-3
+critic_learning_rate = 2e-4
+lambda_alignment = 0.01
+scan_share = 0.5
+
+[self_training]
+rounds = 1
+steps = 5
+target_batch = 1
+learning_rate = 5e-4
+
+[[source_data]]
+kind = "phantoms"
+count = 1
+first_seed = 1
+
+[[target_data]]
+kind = "phantoms"
+count = 1
+first_seed = 2
+"#;
+
+fn engine() -> Engine {
+    let program = env!("CARGO_BIN_EXE_mindgap-engine").into();
+    Engine::start(Launch::Process { program, args: Vec::new() }, Arc::new(|| ())).unwrap()
+}
+
+fn request(out_dir: &Path, resume: bool) -> Request {
+    Request::Train(TrainRequest {
+        config: CONFIG.to_owned(),
+        base_dir: out_dir.to_owned(),
+        out_dir: out_dir.to_owned(),
+        resume,
+        device: DeviceChoice::Cpu,
+    })
+}
+
+fn trained(event: Event) -> Card {
+    match event {
+        Event::Trained { card, .. } => *card,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_run_that_was_cancelled_and_resumed_ends_with_the_weights_of_a_straight_run() {
+    let straight = tempfile::tempdir().unwrap();
+    let never = AtomicBool::new(false);
+    let expected = trained(run_job(&mut engine(), request(straight.path(), false), &never, |_| ()).unwrap());
+
+    let stopped = tempfile::tempdir().unwrap();
+    let cancel = AtomicBool::new(false);
+    let outcome = run_job(&mut engine(), request(stopped.path(), false), &cancel, |event| {
+        if let Event::Progress { phase, .. } = event
+            && phase == "adaptation"
+        {
+            cancel.store(true, Ordering::Relaxed);
+        }
+    });
+    assert!(matches!(outcome, Err(EngineError::Cancelled)), "{outcome:?}");
+    assert!(stopped.path().join("checkpoint.safetensors").is_file());
+    assert!(!stopped.path().join("card.json").exists(), "a cancelled run must not look like a bundle");
+    let resumed = trained(run_job(&mut engine(), request(stopped.path(), true), &never, |_| ()).unwrap());
+    assert_eq!(resumed.weights_sha256, expected.weights_sha256);
+
+    let bundle = load_bundle(straight.path().to_str().unwrap()).unwrap();
+    assert_eq!(bundle.card.training.config, CONFIG);
+    assert!(bundle.card.training.data.iter().any(|line| line.contains("target, no labels")));
+    assert!(!straight.path().join("checkpoint.safetensors").exists());
+}
+
+#[test]
+fn a_checkpoint_of_another_configuration_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = run_job(&mut engine(), request(folder.path(), true), &AtomicBool::new(false), |_| ());
+    let text = missing.unwrap_err().to_string();
+    assert!(text.contains("checkpoint") && text.contains("--resume"), "{text}");
+}
