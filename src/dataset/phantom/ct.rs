@@ -4,6 +4,7 @@ use super::imaging::{Canvas, Signal, SignalTable, blur_plane, gaussian};
 use super::random::{Draw, Stream, lerp};
 use super::scene::Body;
 use super::tissue::Tissue;
+use crate::volume::Task;
 use glam::Vec3;
 use rayon::prelude::*;
 
@@ -16,8 +17,12 @@ enum Phase {
 }
 
 /// HU of every tissue in one scan.
-pub(super) fn signals(draw: &mut Draw) -> SignalTable {
-    let phase = [Phase::Native, Phase::Portal, Phase::Portal, Phase::Arterial][draw.index(4)];
+pub(super) fn signals(draw: &mut Draw, task: Task) -> SignalTable {
+    // Hearts are mostly scanned while the contrast medium is in them.
+    let phase = match task {
+        Task::Abdomen => [Phase::Native, Phase::Portal, Phase::Portal, Phase::Arterial][draw.index(4)],
+        Task::Cardiac => [Phase::Native, Phase::Portal, Phase::Arterial, Phase::Arterial][draw.index(4)],
+    };
     // The dose and the delay differ from patient to patient.
     let strength = draw.range(0.55, 1.15);
     let fatty_liver = if draw.chance(0.2) { draw.range(10.0, 45.0) } else { draw.range(-6.0, 6.0) };

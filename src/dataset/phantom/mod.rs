@@ -150,7 +150,7 @@ fn image(spec: &PhantomSpec, body: &Body, samples: &Samples, geometry: &Geometry
     let seed = spec.seed.wrapping_mul(2).wrapping_add(u64::from(spec.modality == Modality::Mr));
     let mut draw = Draw::new(seed, Stream::Contrast);
     let table = match (spec.modality, spec.contrast_flip) {
-        (Modality::Ct, _) => ct::signals(&mut draw),
+        (Modality::Ct, _) => ct::signals(&mut draw, spec.task),
         (Modality::Mr, None) => mr::signals(&mut draw, spec.task),
         (Modality::Mr, Some(label)) => mr::flipped_ct_signals(&mut draw, spec.task, label),
     };
@@ -161,7 +161,7 @@ fn image(spec: &PhantomSpec, body: &Body, samples: &Samples, geometry: &Geometry
             ct::degrade(&mut canvas, &mut draw);
         }
         Modality::Mr => {
-            mr::degrade(&mut canvas, &mut draw);
+            mr::degrade(&mut canvas, &mut draw, spec.task);
             if spec.task == Task::Cardiac && spec.view == CardiacView::ShortAxis {
                 mr::round_field_of_view(&mut canvas, &mut draw);
             }

@@ -5,6 +5,7 @@ use super::imaging::{Canvas, Signal, SignalTable};
 use super::random::{Draw, SmoothField, exp, sin_cos_deg};
 use super::tissue::Tissue;
 use crate::volume::Task;
+use glam::Vec3;
 
 /// What a tissue is to an MR scanner, at 1.5 T: T1 and T2 in ms, proton density of water, share of fat.
 #[derive(Debug, Clone, Copy)]
@@ -56,18 +57,28 @@ pub(super) fn signals(draw: &mut Draw, task: Task) -> SignalTable {
 }
 
 /// Blur, coil shading, noise and the console's scaling to whole numbers.
-pub(super) fn degrade(canvas: &mut Canvas, draw: &mut Draw) {
+pub(super) fn degrade(canvas: &mut Canvas, draw: &mut Draw, task: Task) {
     canvas.blur(draw.range(0.8, 1.8));
     let top = canvas.percentile(0.995).max(1e-3);
     let depth = draw.range(0.05, 0.32);
     let shading = SmoothField::new(draw.range(140.0, 280.0), draw.seed());
     let noise = draw.range(0.005, 0.03);
+    let (steepness, towards) = surface_coil(draw, task);
+    let centre = canvas.centre_mm();
     let scale = draw.range(250.0, 1800.0);
     canvas.apply(|value, p, white| {
-        let shaded = (value / top).max(0.0) * exp(1.6 * depth * shading.at(p));
+        let shaded =
+            (value / top).max(0.0) * exp(1.6 * depth * shading.at(p) + steepness * (p - centre).dot(towards));
         let (real, imaginary) = (shaded + noise * white.noise(), noise * white.noise());
         (real * real + imaginary * imaginary).sqrt() * scale
     });
+}
+
+/// How much brighter it gets towards a coil on the chest: log signal a mm, and the direction. Often strong in hearts.
+fn surface_coil(draw: &mut Draw, task: Task) -> (f32, Vec3) {
+    let strongest = if task == Task::Cardiac && draw.chance(0.7) { 0.008 } else { 0.0015 };
+    let towards = Vec3::new(-0.4, 1.0, 0.0) + draw.offset(Vec3::splat(0.5));
+    (draw.range(0.0, strongest), towards.normalize())
 }
 
 /// Everything as a window of native CT would show it, slightly changed, but one structure inverted in that window.

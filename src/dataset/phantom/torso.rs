@@ -107,6 +107,8 @@ pub(super) struct Torso {
     lordosis: f32,
     right_dome: Ellipsoid,
     left_dome: Ellipsoid,
+    /// Where the heart rests, between the domes and hardly lower.
+    central_tendon: Ellipsoid,
     dome_base_z: f32,
     mediastinum_mm: f32,
     muscle_texture: SmoothField,
@@ -138,6 +140,10 @@ impl Torso {
             lordosis: draw.normal(1.0, 0.25),
             right_dome: dome(66.0, right_top, draw),
             left_dome: dome(-66.0, left_top, draw),
+            central_tendon: Ellipsoid::new(
+                Vec3::new(-16.0, 62.0, base),
+                Vec3::new(58.0, 92.0, left_top - draw.range(2.0, 12.0) - base),
+            ),
             dome_base_z: base,
             mediastinum_mm: draw.range(15.0, 25.0),
             muscle_texture: SmoothField::new(14.0, draw.seed()),
@@ -168,7 +174,8 @@ impl Torso {
     /// Roughly the distance to the underside of the diaphragm, negative below it.
     pub fn diaphragm(&self, p: Vec3) -> f32 {
         let held = Vec3::new(p.x, p.y, p.z.max(self.dome_base_z));
-        smooth_min(self.right_dome.distance(held), self.left_dome.distance(held), 24.0)
+        let domes = smooth_min(self.right_dome.distance(held), self.left_dome.distance(held), 24.0);
+        smooth_min(domes, self.central_tendon.distance(held), 12.0)
     }
 
     /// Distance to the abdominal space: inside the wall and below the diaphragm.

@@ -34,13 +34,13 @@ fn liver(scene: &mut Scene, torso: &Torso, draw: &mut Draw) {
     );
     let left_reach = draw.range(55.0, 88.0);
     let left = Ellipsoid::rotated(
-        Vec3::new(0.0, 92.0, 36.0) + draw.offset(Vec3::new(8.0, 6.0, 8.0)),
-        Vec3::new(left_reach, 42.0, draw.range(26.0, 36.0)),
+        Vec3::new(0.0, 92.0, 40.0) + draw.offset(Vec3::new(8.0, 6.0, 8.0)),
+        Vec3::new(left_reach, 46.0, draw.range(28.0, 40.0)),
         rotation_deg(draw.normal(0.0, 6.0), draw.normal(6.0, 6.0), draw.normal(0.0, 6.0)),
     );
     // The visceral surface: a plane that looks down, back and to the left.
-    let tip_z = draw.range(-80.0, -30.0);
-    let slope = draw.range(0.55, 0.8);
+    let tip_z = draw.range(-86.0, -44.0);
+    let slope = draw.range(0.5, 0.74);
     let forward = draw.range(0.2, 0.45);
     let fissure_x = draw.range(6.0, 24.0);
     let fissure_depth = draw.range(6.0, 16.0);
@@ -143,7 +143,7 @@ fn spleen(scene: &mut Scene, torso: &Torso, draw: &mut Draw) {
 pub(super) fn heart_base(scene: &mut Scene, torso: &Torso, draw: &mut Draw) {
     let chest = TissueSet::of(&[Tissue::Lung, Tissue::VisceralFat, Tissue::Muscle]);
     let above = TissueSet::of(&[Tissue::EpicardialFat]);
-    let centre = Vec3::new(-22.0, 72.0, 142.0) + draw.offset(Vec3::new(8.0, 8.0, 8.0));
+    let centre = Vec3::new(-22.0, 72.0, torso.left_dome_top() + 40.0) + draw.offset(Vec3::new(8.0, 8.0, 8.0));
     let tilt = rotation_deg(0.0, 18.0, 30.0);
     let sac = Ellipsoid::rotated(centre, Vec3::new(72.0, 52.0, 50.0), tilt);
     let inside = torso.clone();

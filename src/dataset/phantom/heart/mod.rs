@@ -27,7 +27,7 @@ pub(super) struct HeartFrame {
 impl HeartFrame {
     fn sample(torso: &Torso, draw: &mut Draw) -> Self {
         let rest_z = torso.left_dome_top() - 80.0;
-        let base = Vec3::new(-14.0, 30.0, 142.0 + rest_z) + draw.offset(Vec3::new(7.0, 6.0, 6.0));
+        let base = Vec3::new(-14.0, 30.0, 129.0 + rest_z) + draw.offset(Vec3::new(7.0, 6.0, 6.0));
         let along = Vec3::new(draw.normal(-0.66, 0.08), draw.normal(0.58, 0.09), draw.normal(-0.46, 0.09))
             .normalize();
         let rightwards = Vec3::new(0.70, 0.66, -0.28);
