@@ -3,8 +3,9 @@
 #![allow(clippy::unwrap_used)]
 
 use mindgap::dataset::phantom::{CardiacView, Coverage, Phantom, PhantomSpec, Tissue, generate};
-use mindgap::volume::{LabelMap, Modality, Task};
+use mindgap::volume::{DType, LabelMap, Modality, Task, geometry_equal, io};
 use sha2::{Digest, Sha256};
+use std::path::Path;
 
 const BINS: usize = 64;
 
@@ -123,6 +124,23 @@ fn an_impossible_spec_is_refused_by_name() {
     assert!(generate(&spec).unwrap_err().to_string().contains("spacing_mm"));
     let spec = PhantomSpec { contrast_flip: Some(9), ..PhantomSpec::new(Task::Abdomen, Modality::Ct, 0) };
     assert!(generate(&spec).unwrap_err().to_string().contains("contrast_flip"));
+}
+
+#[test]
+fn the_demo_opens_with_labels_on_its_grid_and_stays_small() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/demo");
+    for task in [Task::Abdomen, Task::Cardiac] {
+        for modality in [Modality::Ct, Modality::Mr] {
+            let stem = format!("{}_{}", task.name(), modality.name().to_lowercase());
+            let path = folder.join(format!("{stem}.nii.gz"));
+            assert!(std::fs::metadata(&path).unwrap().len() < 1_000_000, "{stem} is too large to ship");
+            let scan = io::open(&path).unwrap();
+            let labels = io::open_labels(&folder.join(format!("{stem}_labels.nii.gz"))).unwrap();
+            assert!(geometry_equal(scan.geometry(), labels.geometry(), 1e-3));
+            assert_eq!((scan.guess_modality(), scan.voxels().dtype()), (modality, DType::I16));
+            assert!(volumes_ml(&labels).iter().all(|ml| *ml > 20.0), "{stem}: {:?}", volumes_ml(&labels));
+        }
+    }
 }
 
 /// All structures whole, on voxels coarse enough for a quick test.
