@@ -12,12 +12,13 @@ pub struct Devices {
 }
 
 impl Devices {
-    /// Looks for a usable GPU and settles the number of CPU threads (`MINDGAP_THREADS`, else one core fewer than there
-    /// are where there are more than two).
+    /// Looks for a usable GPU and settles the number of CPU threads: `MINDGAP_THREADS`, else one fewer than there are
+    /// cores. The window needs one, and torch's threads wait for each other: two of them on two cores of which one is
+    /// busy were measured to be several times slower than one.
     pub fn find(library: &CudaLibrary) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let wanted = std::env::var("MINDGAP_THREADS").ok().and_then(|text| text.parse().ok());
-        let threads: usize = wanted.unwrap_or(if cores > 2 { cores - 1 } else { cores }).max(1);
+        let threads: usize = wanted.unwrap_or(cores.saturating_sub(1)).max(1);
         tch::set_num_threads(threads as i32);
         let cuda = match (library, Cuda::device_count()) {
             (_, count) if Cuda::is_available() && count > 0 => Ok(count as usize),
