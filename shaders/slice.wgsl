@@ -57,7 +57,16 @@ struct Varyings {
     @builtin(position) position: vec4<f32>,
     // (0, 0) at the top left of the pane, (1, 1) at its bottom right.
     @location(0) uv: vec2<f32>,
+    // flags, taps, image_colormap, heat_colormap of the uniforms: what decides between branches. Read here and not from
+    // the uniforms, because Mesa's software driver (lavapipe 22.3) builds, and never frees, another shader for every draw
+    // with branches on uniforms: over a megabyte a pane and frame.
+    @location(1) @interpolate(flat) modes: vec4<u32>,
 }
+
+var<private> flags: u32;
+var<private> taps: u32;
+var<private> image_colormap: u32;
+var<private> heat_colormap: u32;
 
 @vertex
 fn vs_main(@builtin(vertex_index) vertex: u32) -> Varyings {
@@ -65,31 +74,36 @@ fn vs_main(@builtin(vertex_index) vertex: u32) -> Varyings {
     var out: Varyings;
     out.position = vec4<f32>(uv.x * 2.0 - 1.0, 1.0 - uv.y * 2.0, 0.0, 1.0);
     out.uv = uv;
+    out.modes = vec4<u32>(u.flags, u.taps, u.image_colormap, u.heat_colormap);
     return out;
 }
 
 // For targets that store gamma-encoded bytes (Rgba8Unorm, Bgra8Unorm), the usual case under egui.
 @fragment
 fn fs_gamma(in: Varyings) -> @location(0) vec4<f32> {
-    return vec4<f32>(slice_colour(in.uv), 1.0);
+    return vec4<f32>(slice_colour(in.uv, in.modes), 1.0);
 }
 
 // For *Srgb targets, which encode what they are given: undo that encoding first, so that the bytes are the same.
 @fragment
 fn fs_linear(in: Varyings) -> @location(0) vec4<f32> {
-    return vec4<f32>(linear_from_gamma(slice_colour(in.uv)), 1.0);
+    return vec4<f32>(linear_from_gamma(slice_colour(in.uv, in.modes)), 1.0);
 }
 
-fn slice_colour(uv: vec2<f32>) -> vec3<f32> {
+fn slice_colour(uv: vec2<f32>, modes: vec4<u32>) -> vec3<f32> {
+    flags = modes.x;
+    taps = modes.y;
+    image_colormap = modes.z;
+    heat_colormap = modes.w;
     let at = uv * u.image_from_uv_scale + u.image_from_uv_offset;
     if !is_inside(at) {
         return vec3<f32>(0.0);
     }
     var colour = image_colour(at);
-    if (u.flags & FLAG_HEAT) != 0u {
+    if (flags & FLAG_HEAT) != 0u {
         colour = blend_heat(colour, at);
     }
-    if (u.flags & FLAG_LABELS) != 0u {
+    if (flags & FLAG_LABELS) != 0u {
         colour = blend_label(colour, at);
     }
     return colour;
@@ -105,10 +119,10 @@ fn image_colour(at: vec2<f32>) -> vec3<f32> {
         return vec3<f32>(0.0);
     }
     var grey = clamp((value - u.window_level) / u.window_width + 0.5, 0.0, 1.0);
-    if (u.flags & FLAG_INVERSE) != 0u {
+    if (flags & FLAG_INVERSE) != 0u {
         grey = 1.0 - grey;
     }
-    return map_colour(u.image_colormap, grey);
+    return map_colour(image_colormap, grey);
 }
 
 fn blend_heat(under: vec3<f32>, at: vec2<f32>) -> vec3<f32> {
@@ -118,7 +132,7 @@ fn blend_heat(under: vec3<f32>, at: vec2<f32>) -> vec3<f32> {
     }
     let alpha = u.heat_opacity * clamp((value - u.heat_threshold) / u.heat_ramp, 0.0, 1.0);
     let position = clamp((value - u.heat_low) / (u.heat_high - u.heat_low), 0.0, 1.0);
-    return mix(under, map_colour(u.heat_colormap, position), alpha);
+    return mix(under, map_colour(heat_colormap, position), alpha);
 }
 
 fn blend_label(under: vec3<f32>, at: vec2<f32>) -> vec3<f32> {
@@ -134,7 +148,7 @@ fn blend_label(under: vec3<f32>, at: vec2<f32>) -> vec3<f32> {
         outline_px += HIGHLIGHT_OUTLINE_PX;
     }
     let filled = mix(under, paint.rgb, fill * paint.a);
-    if u.label_outline_opacity > 0.0 && is_border(at, label, outline_px) {
+    if is_border(at, label, outline_px) {
         return mix(filled, paint.rgb, u.label_outline_opacity * paint.a);
     }
     return filled;
@@ -176,18 +190,18 @@ fn palette_colour(label: u32) -> vec4<f32> {
 // Averages taps x taps samples over the screen pixel, so that thin structures do not flicker when a slice is shrunk.
 fn sample_area(plane: texture_2d<f32>, at: vec2<f32>) -> f32 {
     let nearest = texel(plane, vec2<i32>(floor(at)));
-    if nearest < MISSING_BELOW || (u.flags & FLAG_NEAREST) != 0u {
+    if nearest < MISSING_BELOW || (flags & FLAG_NEAREST) != 0u {
         return nearest;
     }
-    if u.taps <= 1u {
+    if taps <= 1u {
         return sample_bilinear(plane, at);
     }
-    let step = u.image_px_per_screen_px / f32(u.taps);
+    let step = u.image_px_per_screen_px / f32(taps);
     let first = at - 0.5 * u.image_px_per_screen_px + 0.5 * step;
     var sum = 0.0;
     var weight = 0.0;
-    for (var row = 0u; row < u.taps; row++) {
-        for (var column = 0u; column < u.taps; column++) {
+    for (var row = 0u; row < taps; row++) {
+        for (var column = 0u; column < taps; column++) {
             let value = sample_bilinear(plane, first + step * vec2<f32>(f32(column), f32(row)));
             if value >= MISSING_BELOW {
                 sum += value;

@@ -55,7 +55,11 @@ fn layout(device: &wgpu::Device, label: &str, bindings: &[wgpu::BindingType]) ->
         .zip(bindings)
         .map(|(binding, &ty)| wgpu::BindGroupLayoutEntry {
             binding,
-            visibility: wgpu::ShaderStages::FRAGMENT,
+            // The vertex stage hands on those uniforms that fragments branch on.
+            visibility: match ty {
+                wgpu::BindingType::Buffer { .. } => wgpu::ShaderStages::VERTEX_FRAGMENT,
+                _ => wgpu::ShaderStages::FRAGMENT,
+            },
             ty,
             count: None,
         })

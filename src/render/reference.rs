@@ -103,7 +103,7 @@ impl SlicePass<'_> {
             outline_px += HIGHLIGHT_OUTLINE_PX;
         }
         let filled = under.lerp(paint, fill * alpha);
-        if self.u.label_outline_opacity > 0.0 && self.is_border(at, label, outline_px) {
+        if self.is_border(at, label, outline_px) {
             return filled.lerp(paint, self.u.label_outline_opacity * alpha);
         }
         filled

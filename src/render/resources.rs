@@ -21,6 +21,8 @@ pub struct SliceResources {
 /// What one pane holds on the GPU.
 struct PaneSlot {
     uniforms: wgpu::Buffer,
+    /// What is in that buffer.
+    shown: Option<SliceUniforms>,
     uniform_group: wgpu::BindGroup,
     image: LayerTexture,
     labels: LayerTexture,
@@ -85,7 +87,11 @@ impl SliceResources {
         let stride = self.stride(layers.grid());
         let pipeline = &self.pipeline;
         let slot = self.panes.entry(pane).or_insert_with(|| PaneSlot::new(device, pipeline));
-        queue.write_buffer(&slot.uniforms, 0, bytemuck::bytes_of(uniforms));
+        // Most frames change nothing in most panes, and each write costs the driver memory for a copy.
+        if slot.shown != Some(*uniforms) {
+            queue.write_buffer(&slot.uniforms, 0, bytemuck::bytes_of(uniforms));
+            slot.shown = Some(*uniforms);
+        }
         if slot.show(device, queue, layers, palette, stride) {
             slot.layer_group = slot.bind_layers(device, pipeline);
         }
@@ -120,7 +126,7 @@ impl PaneSlot {
         let heat = LayerTexture::absent(device, IMAGE_FORMAT);
         let palette = LayerTexture::absent(device, COLOUR_FORMAT);
         let layer_group = group(device, &pipeline.layer_layout, &[&image, &labels, &heat, &palette]);
-        Self { uniforms, uniform_group, image, labels, heat, palette, layer_group }
+        Self { uniforms, shown: None, uniform_group, image, labels, heat, palette, layer_group }
     }
 
     /// True if a texture was replaced, so that the bind group must be too.
