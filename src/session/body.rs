@@ -1,6 +1,6 @@
 //! Where the body lies in a scan, and how its intensities are spread: what linking, framing and first windows need.
 
-use crate::volume::{Geometry, Modality, Scan, Volume};
+use crate::volume::{Geometry, LabelMap, Modality, Scan, Volume};
 use glam::DVec3;
 
 /// Voxels looked at for percentiles and extents, at most; a regular subset of a larger scan.
@@ -119,6 +119,30 @@ impl BodyBox {
     }
 }
 
+/// The middle of what is labelled in the axial slice that shows the most structures, in voxels; `None` without labels.
+pub fn label_focus(labels: &LabelMap) -> Option<DVec3> {
+    let axis = labels.geometry().reorientation().voxel_axis_of_world[2];
+    let dims = labels.dims();
+    let mut slices = vec![LabelledSlice::default(); dims[axis]];
+    for (offset, &label) in labels.voxels().iter().enumerate().filter(|(_, label)| **label != 0) {
+        let voxel = [offset % dims[0], offset / dims[0] % dims[1], offset / dims[0] / dims[1]];
+        let slice = &mut slices[voxel[axis]];
+        slice.structures |= 1 << (label % 64);
+        slice.voxels += 1;
+        slice.sum += DVec3::from_array(voxel.map(|at| at as f64));
+    }
+    let fullest = slices.iter().max_by_key(|slice| (slice.structures.count_ones(), slice.voxels))?;
+    (fullest.voxels > 0).then(|| fullest.sum / fullest.voxels as f64)
+}
+
+#[derive(Debug, Clone, Default)]
+struct LabelledSlice {
+    /// One bit a structure.
+    structures: u64,
+    voxels: usize,
+    sum: DVec3,
+}
+
 /// First and last plane with enough tissue, widened by the sampling step; the whole axis where there is none.
 fn extent(tissue: &[u32], step: usize) -> [f64; 2] {
     let last = tissue.len() - 1;
@@ -161,6 +185,19 @@ mod tests {
         assert!(right.x > 0.9, "{right}");
         let back = body.voxel_from_fraction(&stored, right);
         assert!(back.distance(DVec3::new(4.0, 12.0, 10.0)) < 1e-9);
+    }
+
+    #[test]
+    fn the_view_opens_where_most_structures_are() {
+        let grid = Geometry::axis_aligned([8, 8, 8], [1.0; 3], [0.0; 3]).unwrap();
+        let labels = Volume::from_fn(grid.clone(), |i, j, k| match (i, j, k) {
+            (2, 2, 5) => 1u16,
+            (4, 4, 5) => 2,
+            (_, _, 1) => 1,
+            _ => 0,
+        });
+        assert_eq!(label_focus(&labels), Some(DVec3::new(3.0, 3.0, 5.0)));
+        assert_eq!(label_focus(&Volume::from_fn(grid, |_, _, _| 0u16)), None);
     }
 
     #[test]

@@ -10,7 +10,7 @@ pub mod loader;
 mod run;
 mod study;
 
-pub use body::{BodyBox, IntensityStats};
+pub use body::{BodyBox, IntensityStats, label_focus};
 pub use engine::{Engine, EngineState, Notice, Wake};
 pub use launch::{EngineError, Launch, locate_engine};
 pub use run::{model_payload, run_job};

@@ -10,7 +10,7 @@ use super::views::frame::SliceFrame;
 use super::views::link::{body_centre_mm, clamp_to_grid, crosshair_in};
 use crate::render::transform::ZOOM_RANGE;
 use crate::session::loader::{OpenRequest, Work, WorkOrder};
-use crate::session::{OpenScan, Origin, Role};
+use crate::session::{OpenScan, Origin, Role, label_focus};
 use crate::volume::{LabelTable, Modality};
 use glam::{DVec3, Vec2};
 use std::path::PathBuf;
@@ -69,14 +69,20 @@ pub fn scan_opened(state: &mut State, scan: OpenScan, role: Option<Role>) -> Vec
     if state.study.scan(other).is_none() && state.opening.is_empty() {
         effects.push(Effect::OpenDemo { role: other, modality: state.expected_modality(other) });
     }
-    centre(state, role);
+    // Labels say where there is something to see; the body's middle is only a guess.
+    let labelled = |role: Role| state.study.scan(role).is_some_and(|scan| scan.labels.is_some());
+    if labelled(role) || !labelled(other) {
+        centre(state, role);
+    }
     effects
 }
 
 /// Puts the crosshair into the middle of a scan's labels, or of its body.
 pub fn centre(state: &mut State, role: Role) {
     if let Some(scan) = state.study.scan(role) {
-        state.view.crosshair = Crosshair { role, world_mm: body_centre_mm(scan) };
+        let labelled = scan.labels.as_ref().and_then(|labels| label_focus(labels));
+        let world_mm = labelled.map_or_else(|| body_centre_mm(scan), |voxel| scan.geometry().world_of(voxel));
+        state.view.crosshair = Crosshair { role, world_mm };
     }
     state.view.zoom = 1.0;
     state.view.pan = Vec2::ZERO;

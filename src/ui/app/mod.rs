@@ -46,6 +46,7 @@ pub struct App {
     interrupted: Arc<AtomicBool>,
     failure: Option<String>,
     memory_read: Option<Instant>,
+    notices_drawn: usize,
 }
 
 impl App {
@@ -68,6 +69,7 @@ impl App {
             interrupted: Arc::new(AtomicBool::new(false)),
             failure: None,
             memory_read: None,
+            notices_drawn: 0,
         };
         app.begin(startup);
         app
@@ -126,15 +128,16 @@ impl App {
         let mut actions = keys::actions(ui.ctx(), &self.state);
         actions.extend(dropped_files(ui.ctx()));
         draw_frame(ui, &self.state, &mut self.panes, &mut actions);
-        let before = (self.state.view.crosshair, self.state.notices.len());
         let any = actions.iter().any(|action| !matches!(action, Action::Activate(_)));
         for action in actions {
             for effect in update::apply(&mut self.state, action) {
                 self.perform(effect, ui.ctx());
             }
         }
-        // What was drawn is older than what was just decided.
-        if any || before != (self.state.view.crosshair, self.state.notices.len()) {
+        // What was drawn is older than what was just decided; and a bar that gets another line needs a second pass.
+        let notices = self.state.notices.len();
+        if any || notices != self.notices_drawn {
+            self.notices_drawn = notices;
             ui.ctx().request_repaint();
         }
     }

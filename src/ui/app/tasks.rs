@@ -12,6 +12,7 @@ use crate::volume::io::Receipt;
 use crate::volume::{LabelMap, LabelTable, Modality};
 use egui::ViewportCommand;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// What a thread has finished.
 pub(super) enum Done {
@@ -124,7 +125,8 @@ impl App {
             Done::Models(listed) => self.models_listed(listed),
             Done::Scan { name, role, result } => self.scan_read(&name, role, *result),
             Done::Labels(Ok((role, labels))) => {
-                self.state.study.set_labels(role, Some(std::sync::Arc::new(labels)));
+                self.state.study.set_labels(role, Some(Arc::new(labels)));
+                update::centre(&mut self.state, role);
             }
             Done::Labels(Err(error)) => self.fail(in_full(&error)),
             Done::Picked(path) => self.path_picked(path),

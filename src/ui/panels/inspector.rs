@@ -5,7 +5,10 @@
 use crate::session::StructureSummary;
 use crate::ui::state::{GAP_RANGE, State};
 use crate::ui::theme;
-use egui::{Align2, Color32, FontId, Rect, Sense, Shape, Stroke, Ui, pos2, vec2};
+use crate::ui::views::overlay::text;
+use egui::{Align2, Color32, FontId, Painter, Pos2, Rect, Sense, Shape, Stroke, Ui, pos2, vec2};
+
+const NAME_HEIGHT: f32 = 15.0;
 
 /// Draws the plot into `rect`.
 pub fn show(ui: &mut Ui, rect: Rect, state: &State) {
@@ -67,17 +70,28 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &State) {
         write(centre, Align2::CENTER_CENTER, hint, 12.5, theme::WEAK);
         return;
     };
-    for summary in &prediction.structures {
-        if let Some((at, radius)) = place(summary, plot) {
-            let [r, g, b] = summary.rgb;
-            painter.circle_filled(at, radius, Color32::from_rgb(r, g, b));
-            let left = at.x > plot.right() - 90.0;
-            let (offset, align) = match left {
-                true => (vec2(-radius - 6.0, 0.0), Align2::RIGHT_CENTER),
-                false => (vec2(radius + 6.0, 0.0), Align2::LEFT_CENTER),
-            };
-            write(at + offset, align, &summary.name, 11.5, theme::TEXT);
-        }
+    discs(&painter, plot, &prediction.structures);
+}
+
+/// A disc a structure; names are pushed apart where discs lie close together.
+fn discs(painter: &Painter, plot: Rect, structures: &[StructureSummary]) {
+    let mut placed: Vec<(&StructureSummary, Pos2, f32)> = structures
+        .iter()
+        .filter_map(|summary| place(summary, plot).map(|(at, radius)| (summary, at, radius)))
+        .collect();
+    placed.sort_by(|a, b| b.1.y.total_cmp(&a.1.y));
+    let mut free_below = plot.bottom() - 0.5 * NAME_HEIGHT;
+    for (summary, at, radius) in placed {
+        let [r, g, b] = summary.rgb;
+        painter.circle_filled(at, radius, Color32::from_rgb(r, g, b));
+        let y = at.y.min(free_below);
+        free_below = y - NAME_HEIGHT;
+        let on_left = at.x > plot.right() - 100.0;
+        let (x, align) = match on_left {
+            true => (at.x - radius - 6.0, Align2::RIGHT_CENTER),
+            false => (at.x + radius + 6.0, Align2::LEFT_CENTER),
+        };
+        text(painter, pos2(x, y), align, &summary.name, 11.5, theme::TEXT);
     }
 }
 
