@@ -9,9 +9,12 @@ use mindgap::volume::{Scan, Task, Volume, io, reorient};
 use real_scans::real_scans;
 use std::path::Path;
 
+/// File, format, dims, stored type, axis codes, intensity range.
+type Readable = (&'static str, &'static str, [usize; 3], &'static str, &'static str, [f64; 2]);
+
 /// File, format, dims, stored type, axes ("?" for unknown), smallest and largest value as nibabel reads them.
 #[rustfmt::skip]
-const READABLE: &[(&str, &str, [usize; 3], &str, &str, [f64; 2])] = &[
+const READABLE: &[Readable] = &[
     ("io_conformance/nibabel/anatomical.nii", "NIfTI-1", [33, 41, 25], "int16", "LAS", [-610.0, 30393.0]),
     ("io_conformance/nibabel/example4d.nii.gz", "NIfTI-1", [128, 96, 24], "int16", "LAS", [0.0, 1162.0]),
     ("io_conformance/nibabel/example_nifti2.nii.gz", "NIfTI-2", [32, 20, 12], "int16", "LAS", [49.0, 742.0]),

@@ -9,8 +9,9 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Runs one job on this program's engine, with a progress bar on stderr. Ctrl+C and SIGTERM cancel it.
-pub(super) fn run(request: Request) -> anyhow::Result<Event> {
+/// Runs one job on this program's engine, with a progress bar on stderr. Ctrl+C and SIGTERM cancel it; `if_cancelled`
+/// then says what is left.
+pub(super) fn run(request: Request, if_cancelled: &'static str) -> anyhow::Result<Event> {
     let cancel = Arc::new(AtomicBool::new(false));
     let raised = cancel.clone();
     ctrlc::set_handler(move || raised.store(true, Ordering::Relaxed))
@@ -32,7 +33,7 @@ pub(super) fn run(request: Request) -> anyhow::Result<Event> {
     });
     bar.finish_and_clear();
     match outcome {
-        Err(EngineError::Cancelled) => anyhow::bail!("cancelled; nothing was written"),
+        Err(EngineError::Cancelled) => anyhow::bail!("cancelled; {if_cancelled}"),
         outcome => Ok(outcome?),
     }
 }

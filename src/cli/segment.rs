@@ -86,7 +86,7 @@ pub(super) fn segment(
         refine,
         device,
     };
-    match job::run(Request::Segment(request))? {
+    match job::run(Request::Segment(request), "nothing was written")? {
         Event::Segmented { result, .. } => Ok(*result),
         other => anyhow::bail!("the engine answered a segmentation with {other:?}"),
     }

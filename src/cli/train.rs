@@ -49,7 +49,9 @@ impl Train {
             resume: self.resume,
             device: self.device,
         };
-        let Event::Trained { bundle_dir, card, .. } = job::run(Request::Train(request))? else {
+        let Event::Trained { bundle_dir, card, .. } =
+            job::run(Request::Train(request), "the checkpoint is kept, and --resume goes on from it")?
+        else {
             anyhow::bail!("the engine answered a training with something else");
         };
         output::print(&format!(

@@ -56,7 +56,8 @@ impl Translate {
             first_world_mm: None,
             device: self.device,
         };
-        let Event::Translated { result, .. } = job::run(Request::Translate(request))? else {
+        let Event::Translated { result, .. } = job::run(Request::Translate(request), "nothing was written")?
+        else {
             anyhow::bail!("the engine answered a translation with something else");
         };
         io::write_values(&self.output, &result.synthetic.unpack()?, &scan)?;

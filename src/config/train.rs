@@ -144,8 +144,8 @@ impl TrainConfig {
                 halvings.to_string(),
             ),
             (
-                self.preprocessing.multiple % (1 << halvings.min(8)) == 0
-                    && self.preprocessing.size.iter().all(|s| s % self.preprocessing.multiple == 0),
+                self.preprocessing.multiple.is_multiple_of(1 << halvings.min(8))
+                    && self.preprocessing.size.iter().all(|s| s.is_multiple_of(self.preprocessing.multiple)),
                 "preprocessing.size",
                 format!("multiples of {}, itself a multiple of 2^{halvings}", self.preprocessing.multiple),
                 format!("{:?}", self.preprocessing.size),

@@ -24,6 +24,10 @@ pub type Wake = Arc<dyn Fn() + Send + Sync>;
 
 /// What happened at the other end.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every notice is an event; boxing each would gain nothing"
+)]
 pub enum Notice {
     Event(Event),
     /// Nothing more will come; every unfinished job is lost.

@@ -5,7 +5,10 @@ use super::launch::EngineError;
 use crate::config::Bundle;
 use crate::protocol::{Event, ModelPayload, Request};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// How long a cancelled job may take to say so. Dropping the engine ends it in any case.
+const CANCEL_GRACE: Duration = Duration::from_millis(700);
 
 /// The bundle as it goes to the engine.
 pub fn model_payload(bundle: &Bundle) -> ModelPayload {
@@ -14,19 +17,24 @@ pub fn model_payload(bundle: &Bundle) -> ModelPayload {
 
 /// Runs one job and returns the event that ends it; every other event of it goes to `observe`.
 ///
-/// Raising `cancel` stops the job; the engine keeps what must be kept, and [`EngineError::Cancelled`] is returned.
+/// Raising `cancel` stops the job, and [`EngineError::Cancelled`] is returned: at the latest after [`CANCEL_GRACE`], or,
+/// for a training, once its checkpoint is written.
 pub fn run_job(
     engine: &mut Engine,
     request: Request,
     cancel: &AtomicBool,
     mut observe: impl FnMut(&Event),
 ) -> Result<Event, EngineError> {
+    let keeps_checkpoint = matches!(request, Request::Train(_));
     let job = engine.submit(request);
-    let mut cancel_sent = false;
+    let mut cancelled_at: Option<Instant> = None;
     loop {
-        if cancel.load(Ordering::Relaxed) && !cancel_sent {
+        if cancel.load(Ordering::Relaxed) && cancelled_at.is_none() {
             engine.cancel(job);
-            cancel_sent = true;
+            cancelled_at = Some(Instant::now());
+        }
+        if !keeps_checkpoint && cancelled_at.is_some_and(|at| at.elapsed() > CANCEL_GRACE) {
+            return Err(EngineError::Cancelled);
         }
         match engine.next_within(Duration::from_millis(50)) {
             None => {}
