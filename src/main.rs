@@ -21,7 +21,8 @@ fn main() -> ExitCode {
 /// `RUST_LOG` decides if it is set, else how often `-v` was given.
 fn log_to_stderr(verbose: u8) {
     let level = match verbose {
-        0 => "warn",
+        // Drivers and window systems warn of what no user can help; -v shows it.
+        0 => "mindgap=warn,error,wgpu_hal=off",
         1 => "mindgap=info,warn",
         _ => "mindgap=debug,info",
     };

@@ -113,9 +113,14 @@ fn close_on_signal(app: &App, context: egui::Context) {
 
 fn describe_failure(error: eframe::Error) -> UiError {
     match error {
-        eframe::Error::Winit(error) => UiError::NoDisplay(error.to_string()),
-        eframe::Error::WinitEventLoop(error) => UiError::NoDisplay(error.to_string()),
+        eframe::Error::Winit(error) => UiError::NoDisplay(last_words(&error.to_string())),
+        eframe::Error::WinitEventLoop(error) => UiError::NoDisplay(last_words(&error.to_string())),
         eframe::Error::Wgpu(error) => UiError::NoAdapter(error.to_string()),
         eframe::Error::AppCreation(error) => UiError::Window(error.to_string()),
     }
+}
+
+/// What went wrong, without the source line winit puts before it.
+fn last_words(error: &str) -> String {
+    error.rsplit(": ").next().unwrap_or(error).trim_end_matches('.').to_owned()
 }

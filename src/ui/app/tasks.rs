@@ -87,6 +87,10 @@ impl App {
 
     pub(super) fn open_demo(&mut self, role: Role, modality: Modality) {
         match loader::demo_request(self.state.task, modality) {
+            // The target is the unlabelled one; showing its answers would spoil what is to be seen.
+            Ok(request) if role == Role::Target => {
+                self.open_scan(OpenRequest { labels: None, ..request }, Some(role));
+            }
             Ok(request) => self.open_scan(request, Some(role)),
             Err(error) => self.fail(error.to_string()),
         }

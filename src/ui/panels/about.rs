@@ -4,8 +4,9 @@ use crate::ui::state::{EngineStatus, State};
 use crate::ui::{theme, widgets};
 use egui::{Grid, RichText, Ui};
 
-const KEYS: [(&str, &str); 21] = [
+const KEYS: [(&str, &str); 22] = [
     ("Left click or drag", "place the crosshair"),
+    ("Shift+move", "the crosshair follows"),
     ("Middle drag", "pan"),
     ("Right drag", "window: right widens, up raises the level"),
     ("Wheel", "slice"),

@@ -9,6 +9,7 @@ use egui::{Align, Layout, RichText, Slider, Ui};
 
 /// Draws the panel.
 pub fn show(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
+    ui.spacing_mut().item_spacing.y = 4.0;
     let prediction = state.study.prediction(state.view.inspected).filter(|prediction| prediction.whole);
     widgets::section(ui, "Structures");
     structures(ui, state, prediction.map(|p| p.as_ref()), actions);

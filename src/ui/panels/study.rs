@@ -91,11 +91,17 @@ fn grid_in_words(geometry: &Geometry) -> String {
     let even = spacing.iter().all(|mm| (mm - spacing[0]).abs() < 0.005);
     let size = match (geometry.spacing_known(), even) {
         (false, _) => "voxel size unknown".to_owned(),
-        (true, true) => format!("{:.1} mm", spacing[0]),
-        (true, false) => format!("{:.2}×{:.2}×{:.2} mm", spacing[0], spacing[1], spacing[2]),
+        (true, true) => format!("{} mm", millimetres(spacing[0])),
+        (true, false) => format!("{} mm", spacing.map(millimetres).join("×")),
     };
     let codes = geometry.axcodes().unwrap_or_else(|| "orientation unknown".to_owned());
     format!("{i}×{j}×{k} · {size} · {codes}")
+}
+
+/// Two decimals at most, and none that say nothing: "0.78", "1.5", "3".
+fn millimetres(length_mm: f64) -> String {
+    let fixed = format!("{length_mm:.2}");
+    fixed.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 fn model_picker(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
@@ -135,10 +141,34 @@ fn card_facts(ui: &mut Ui, card: &crate::config::Card) {
     ui.label(theme::title(model_title(card), 13.0));
     widgets::weak(ui, structures.join(", ").to_lowercase());
     widgets::weak(ui, format!("{:.1} MB · target labels used: none", card.weights_bytes as f64 / 1e6));
-    for score in card.scores.iter().take(3) {
-        widgets::weak(ui, format!("{}: {:.2}", score.what, score.value));
+    if !card.scores.is_empty() {
+        ui.collapsing("Measured", |ui| {
+            for score in &card.scores {
+                widgets::weak(ui, format!("{:.2}  {}", score.value, score.what));
+            }
+        });
     }
     if !card.limits.is_empty() {
-        widgets::weak(ui, "limits (hover)").on_hover_text(card.limits.join("\n"));
+        ui.collapsing("Limits", |ui| {
+            for limit in &card.limits {
+                widgets::weak(ui, limit);
+            }
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_grid_is_told_in_one_short_line() {
+        let grid = Geometry::axis_aligned([125, 88, 43], [3.0, 3.0, 5.0], [0.0; 3]).unwrap();
+        assert_eq!(grid_in_words(&grid), "125×88×43 · 3×3×5 mm · RAS");
+        let even = Geometry::axis_aligned([4, 4, 4], [1.5; 3], [0.0; 3]).unwrap();
+        assert_eq!(grid_in_words(&even), "4×4×4 · 1.5 mm · RAS");
+        let bare = even.with_unknown_orientation().with_unknown_spacing();
+        assert_eq!(grid_in_words(&bare), "4×4×4 · voxel size unknown · orientation unknown");
     }
 }

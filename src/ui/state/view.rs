@@ -3,7 +3,7 @@
 use crate::render::{Colormap, HeatStyle, LabelStyle};
 use crate::session::{IntensityStats, Role};
 use crate::ui::views::frame::{Convention, SlicePlane};
-use crate::volume::Modality;
+use crate::volume::{Modality, Task};
 use glam::{DVec3, Vec2};
 
 /// The five roles a pane can show.
@@ -143,11 +143,12 @@ impl Preset {
 }
 
 impl Window {
-    /// Where to start: the abdomen preset in CT, the bulk of the intensities in MR.
-    pub fn suited_to(modality: Modality, intensity: &IntensityStats) -> Self {
-        match modality {
-            Modality::Ct => CT_PRESETS[0].window,
-            Modality::Mr => {
+    /// Where to start: the task's preset in CT, the bulk of the intensities in MR.
+    pub fn suited_to(task: Task, modality: Modality, intensity: &IntensityStats) -> Self {
+        match (modality, task) {
+            (Modality::Ct, Task::Abdomen) => CT_PRESETS[0].window,
+            (Modality::Ct, Task::Cardiac) => CT_PRESETS[4].window,
+            (Modality::Mr, _) => {
                 let [low, high] = intensity.bulk;
                 Self { width: (high - low).max(1.0), level: 0.5 * (low + high) }
             }

@@ -39,7 +39,7 @@ pub fn content(state: &State, pane: Pane) -> Option<Content<'_>> {
             let labels = scan.labels.clone().map(Voxels::Labels);
             let given = if labels.is_some() { "labels given" } else { "unlabelled" };
             let subtitle = match scan.is_phantom() {
-                true => format!("{} · bundled phantom · {given}", scan.modality.name()),
+                true => format!("{} · phantom · {given}", scan.modality.name()),
                 false => format!("{} · {given}", scan.modality.name()),
             };
             Content { labels, subtitle, ..base }
@@ -59,7 +59,7 @@ fn plain<'a>(state: &'a State, pane: Pane, role: Role, scan: &'a Arc<OpenScan>) 
         image: Some(Voxels::Scan(scan.scan.clone())),
         labels: None,
         heat: None,
-        window: state.view.window(pane, Window::suited_to(scan.modality, &scan.intensity)),
+        window: state.view.window(pane, Window::suited_to(state.task, scan.modality, &scan.intensity)),
         range: scan.intensity.range,
         title: pane.name(),
         subtitle: String::new(),
@@ -72,7 +72,7 @@ fn plain<'a>(state: &'a State, pane: Pane, role: Role, scan: &'a Arc<OpenScan>) 
 fn synthetic<'a>(state: &'a State, base: Content<'a>) -> Content<'a> {
     if state.view.source_in_place {
         let window = state.view.windows[Pane::Source as usize]
-            .unwrap_or_else(|| Window::suited_to(base.scan.modality, &base.scan.intensity));
+            .unwrap_or_else(|| Window::suited_to(state.task, base.scan.modality, &base.scan.intensity));
         return Content { subtitle: "the source, while H is held".to_owned(), window, ..base };
     }
     let Some(synthesis) = state.study.synthesis() else {
@@ -80,7 +80,7 @@ fn synthetic<'a>(state: &'a State, base: Content<'a>) -> Content<'a> {
         let subtitle = format!("source content, {} style", base.scan.modality.other().name());
         return Content { image: None, subtitle, hint: Some(hint), ..base };
     };
-    let suited = Window::suited_to(synthesis.imitates, &synthesis.intensity);
+    let suited = Window::suited_to(state.task, synthesis.imitates, &synthesis.intensity);
     let note = if synthesis.whole { "" } else { " · first slices" };
     Content {
         image: Some(Voxels::Values(synthesis.image.clone())),

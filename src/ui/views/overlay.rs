@@ -121,8 +121,8 @@ fn slice_position(content: &Content<'_>, at: &Placement<'_>) -> String {
     format!(" · {letter} {:.1} mm", along_mm.abs())
 }
 
-/// One line about the position under the pointer, above the slice number.
-pub fn pointer_readout(painter: &Painter, rect: Rect, state: &State, content: &Content<'_>, world_mm: DVec3) {
+/// One line about a position, above the slice number.
+pub fn readout(painter: &Painter, rect: Rect, state: &State, content: &Content<'_>, world_mm: DVec3) {
     if let Some(line) = probe::line(content, world_mm, state.table()) {
         let at = rect.shrink(MARGIN).left_bottom() - vec2(0.0, 18.0);
         text(painter, at, Align2::LEFT_BOTTOM, &line, 12.0, theme::STRONG);

@@ -2,7 +2,7 @@
 
 use super::content::{Content, content};
 use super::cut::{Cut, CutCache, Layer, Voxels};
-use super::frame::SliceFrame;
+use super::frame::{SliceFrame, SlicePlane};
 use super::link::crosshair_in;
 use super::overlay::{self, Placement};
 use super::pointer::{self, Pointer};
@@ -70,9 +70,12 @@ pub fn show(
     let plane = state.view.planes[pane as usize];
     let at = Placement { frame: &frame, transform: &transform, plane, slice, world_mm, image_px };
     overlay::paint(&painter, rect, state, &content, &at);
-    if let Some(under) = pointer::react(ui, &response, &content, &at, &mut memory.pointer, actions) {
-        overlay::pointer_readout(&painter, rect, state, &content, under);
+    let under = pointer::react(ui, &response, &content, &at, &mut memory.pointer, actions);
+    // The prediction always says what it found at the crosshair.
+    if let Some(position) = under.or((pane == Pane::Prediction).then_some(world_mm)) {
+        overlay::readout(&painter, rect, state, &content, position);
     }
+    response.context_menu(|ui| context_menu(ui, state, pane, actions));
     if state.view.active == pane {
         painter.rect_stroke(
             rect,
@@ -80,6 +83,27 @@ pub fn show(
             egui::Stroke::new(1.0, theme::CONTROL_HOVERED),
             egui::StrokeKind::Inside,
         );
+    }
+}
+
+/// What a right click offers; a right drag changes the window instead.
+fn context_menu(ui: &mut Ui, state: &State, pane: Pane, actions: &mut Vec<Action>) {
+    for plane in SlicePlane::ALL {
+        if ui.radio(state.view.planes[pane as usize] == plane, plane.name()).clicked() {
+            actions.push(Action::SetPlane { pane: Some(pane), plane });
+            ui.close();
+        }
+    }
+    ui.separator();
+    if ui.button("Suited window").clicked() {
+        actions.push(Action::SetWindow { pane, window: None });
+    }
+    let text = if state.view.maximised.is_some() { "All panes" } else { "This pane alone" };
+    if ui.button(text).clicked() {
+        actions.push(Action::ToggleMaximised(pane));
+    }
+    if ui.button("Reset view").clicked() {
+        actions.push(Action::ResetView);
     }
 }
 

@@ -1,4 +1,4 @@
-//! The mouse in a pane: left places the crosshair, middle pans, right drags the window, the wheel changes the slice,
+//! The mouse in a pane: left (or Shift and moving) places the crosshair, middle pans, right drags the window, the wheel changes the slice,
 //! Ctrl and the wheel zoom, a double click maximises.
 
 use super::content::Content;
@@ -46,7 +46,9 @@ fn drag(response: &Response, content: &Content<'_>, at: &Placement<'_>, actions:
     let moved = response.drag_delta();
     let by = Vec2::new(moved.x, moved.y);
     let placing = response.dragged_by(PointerButton::Primary) || response.clicked_by(PointerButton::Primary);
-    if let Some(position) = response.interact_pointer_pos().filter(|_| placing) {
+    // With Shift the crosshair follows the pointer without a button.
+    let following = response.hover_pos().filter(|_| response.ctx.input(|input| input.modifiers.shift_only()));
+    if let Some(position) = response.interact_pointer_pos().filter(|_| placing).or(following) {
         let world = world_at(content, at, position - response.rect.min);
         let scan = content.scan;
         let voxel = scan.geometry().voxel_from_world().transform_point3(world);
