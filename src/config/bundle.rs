@@ -29,11 +29,24 @@ pub enum Plane {
     Acquired,
 }
 
+/// Which part of a slice the networks see.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Window {
+    /// The whole body, and at least the configured size.
+    #[default]
+    Body,
+    /// Exactly the configured size around the centre of the scan, where short-axis protocols put the heart.
+    Centre,
+}
+
 /// From a scan to what the networks are fed; its inverse takes results back to the scan's grid.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Preprocessing {
     pub plane: Plane,
+    #[serde(default)]
+    pub window: Window,
     /// In-plane and through-plane voxel size in mm; a through-plane 0 keeps the scan's own.
     pub spacing_mm: [f64; 3],
     /// Smallest network input, columns x rows; larger bodies are padded to the next multiple of `multiple`.

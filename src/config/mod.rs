@@ -8,6 +8,6 @@ pub mod train;
 
 pub use assets::{AssetError, assets_dir, demo_dir};
 pub use bundle::{
-    Bundle, BundleError, Card, GapMode, NetworkConfig, Plane, Preprocessing, Score, TrainingRecord,
+    Bundle, BundleError, Card, GapMode, NetworkConfig, Plane, Preprocessing, Score, TrainingRecord, Window,
     bundled_models, load_bundle, model_for, sha256_hex,
 };

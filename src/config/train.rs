@@ -52,7 +52,20 @@ pub enum DataSource {
         licence: String,
     },
     /// Volumes of the program's own generator, seeds `first_seed .. first_seed + count`.
-    Phantoms { count: u64, first_seed: u64 },
+    Phantoms {
+        count: u64,
+        first_seed: u64,
+        /// Hearts only; left out, the generator's usual view of the modality.
+        view: Option<PhantomView>,
+    },
+}
+
+/// How phantom hearts are sliced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PhantomView {
+    Axial,
+    ShortAxis,
 }
 
 /// Stage 1: the style transfer.

@@ -5,7 +5,7 @@
 //! guessed. Network volumes have columns along i, rows along j, slices along k; in the axial plane i runs to the
 //! patient's right, j to anterior, k to superior.
 
-use mindgap::config::{Plane, Preprocessing};
+use mindgap::config::{Plane, Preprocessing, Window};
 use mindgap::volume::{
     Geometry, GeometryError, LabelMap, Modality, Reorientation, Resampler, Scan, Volume, reorient,
 };
@@ -79,7 +79,10 @@ pub fn prepare_volume(
         Modality::Ct => -300.0,
         Modality::Mr => 0.03 * high,
     };
-    let window = body_window(&coarse, body_threshold, settings)?;
+    let window = match settings.window {
+        Window::Body => body_window(&coarse, body_threshold, settings)?,
+        Window::Centre => centre_window(&grid, settings)?,
+    };
     let cropped = Resampler::new(&grid, &window).nearest(&coarse, outside);
     let top = match modality {
         Modality::Ct => 1.0,
@@ -208,6 +211,14 @@ fn body_window(
     values.geometry().window([start_i, start_j, 0], [size_i, size_j, nk])
 }
 
+/// The configured size around the centre of the grid.
+fn centre_window(grid: &Geometry, settings: &Preprocessing) -> Result<Geometry, GeometryError> {
+    let [ni, nj, nk] = grid.dims();
+    let start = |length: usize, size: usize| (length as i64 - size as i64).div_euclid(2);
+    let [columns, rows] = settings.size;
+    grid.window([start(ni, columns), start(nj, rows), 0], [columns, rows, nk])
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -217,6 +228,7 @@ mod tests {
     fn settings() -> Preprocessing {
         Preprocessing {
             plane: Plane::Axial,
+            window: Window::Body,
             spacing_mm: [3.0; 3],
             size: [64, 48],
             multiple: 16,

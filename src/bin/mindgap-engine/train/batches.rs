@@ -67,8 +67,8 @@ fn draw(phase: Phase, config: &TrainConfig, data: &TrainData, step: u64, pseudo:
     match phase {
         Phase::Translate => {
             for _ in 0..config.translation.batch {
-                artist.add_source(&GeometryRange::TARGET);
-                artist.add_target(&GeometryRange::TARGET, false);
+                artist.add_source(&GeometryRange::target(config.task));
+                artist.add_target(&GeometryRange::target(config.task), false);
             }
         }
         Phase::Warm => {
@@ -78,14 +78,15 @@ fn draw(phase: Phase, config: &TrainConfig, data: &TrainData, step: u64, pseudo:
         }
         Phase::Adapt | Phase::SelfTrain(_) => {
             let s = &config.segmentation;
-            (0..s.translated).for_each(|_| artist.add_source(&GeometryRange::SOURCE));
+            (0..s.translated).for_each(|_| artist.add_source(&GeometryRange::source(config.task)));
             (0..s.restyled).for_each(|_| artist.add_restyled());
             (s.translated + s.restyled..s.batch).for_each(|_| artist.add_painted());
             match phase {
                 Phase::SelfTrain(_) => {
                     (0..config.self_training.target_batch).for_each(|_| artist.add_pseudo(pseudo))
                 }
-                _ => (0..s.target_batch).for_each(|_| artist.add_target(&GeometryRange::TARGET, true)),
+                _ => (0..s.target_batch)
+                    .for_each(|_| artist.add_target(&GeometryRange::target(config.task), true)),
             }
         }
     }
@@ -108,16 +109,17 @@ impl<'a> Artist<'a> {
     }
 
     fn add_real(&mut self) {
-        let mut sample = self.source_sample(&GeometryRange::SOURCE);
+        let mut sample = self.source_sample(&GeometryRange::source(self.config.task));
         degrade::perturb(&mut self.rng, &mut sample.image);
         self.batch.labelled.push(sample.image);
         self.batch.labels.push(sample.labels);
     }
 
     fn add_restyled(&mut self) {
-        let sample = self.source_sample(&GeometryRange::SOURCE);
+        let sample = self.source_sample(&GeometryRange::source(self.config.task));
         let size = self.batch.size;
-        let references: Vec<Vec<f32>> = (0..2).map(|_| self.target_plane(&GeometryRange::TARGET).1).collect();
+        let references: Vec<Vec<f32>> =
+            (0..2).map(|_| self.target_plane(&GeometryRange::target(self.config.task)).1).collect();
         let mut image = contrast::restyle(&mut self.rng, &sample, &references);
         degrade::degrade(&mut self.rng, &mut image, size);
         self.batch.labelled.push(image);
@@ -125,7 +127,7 @@ impl<'a> Artist<'a> {
     }
 
     fn add_painted(&mut self) {
-        let mut sample = self.source_sample(&GeometryRange::SOURCE);
+        let mut sample = self.source_sample(&GeometryRange::source(self.config.task));
         let size = self.batch.size;
         contrast::vary_anatomy(&mut self.rng, &mut sample, size);
         let mut image = contrast::paint(&mut self.rng, &sample.tissues, size);
@@ -146,7 +148,7 @@ impl<'a> Artist<'a> {
     fn add_pseudo(&mut self, pseudo: &PseudoLabels) {
         let index = self.rng.random_range(0..pseudo.len());
         let case = &self.data.target[index];
-        let plane = self.plane_through(case, &GeometryRange::TARGET, None);
+        let plane = self.plane_through(case, &GeometryRange::target(self.config.task), None);
         let mut image = plane.linear(&case.image);
         if self.rng.random_bool(0.5) {
             image = contrast::recolour(&mut self.rng, &image);

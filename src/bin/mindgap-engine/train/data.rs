@@ -3,10 +3,10 @@
 use super::TrainError;
 use crate::model::preprocess::{self, Prepared};
 use mindgap::config::sha256_hex;
-use mindgap::config::train::{DataSource, TrainConfig};
+use mindgap::config::train::{DataSource, PhantomView, TrainConfig};
 use mindgap::dataset::anatomy::{self, TissueTable};
 use mindgap::dataset::case::{Annotation, Case};
-use mindgap::dataset::phantom::{self, PhantomSpec};
+use mindgap::dataset::phantom::{self, CardiacView, PhantomSpec};
 use mindgap::volume::{LabelMap, LabelTable, Modality, Volume, io};
 use std::path::Path;
 
@@ -61,9 +61,9 @@ fn load_source(
     data_dir: &Path,
 ) -> Result<(Vec<Case>, String), TrainError> {
     match source {
-        DataSource::Phantoms { count, first_seed } => {
+        DataSource::Phantoms { count, first_seed, view } => {
             let cases = (*first_seed..first_seed + count)
-                .map(|seed| phantom_case(config, modality, seed, labelled))
+                .map(|seed| phantom_case(config, modality, seed, *view, labelled))
                 .collect::<Result<_, _>>()?;
             let description = format!(
                 "{count} phantom {} volumes, seeds {first_seed}-{}",
@@ -99,9 +99,16 @@ fn phantom_case(
     config: &TrainConfig,
     modality: Modality,
     seed: u64,
+    view: Option<PhantomView>,
     labelled: bool,
 ) -> Result<Case, TrainError> {
-    let phantom = phantom::generate(&PhantomSpec::new(config.task, modality, seed)).map_err(in_data)?;
+    let usual = PhantomSpec::new(config.task, modality, seed);
+    let spec = match view {
+        None => usual,
+        Some(PhantomView::Axial) => usual.with_view(CardiacView::Axial),
+        Some(PhantomView::ShortAxis) => usual.with_view(CardiacView::ShortAxis),
+    };
+    let phantom = phantom::generate(&spec).map_err(in_data)?;
     let prepared = preprocess::prepare(&phantom.scan, modality, &config.preprocessing).map_err(in_data)?;
     let annotation = labelled.then(|| {
         let tissues = preprocess::prepare_labels(&phantom.tissues, &prepared);
