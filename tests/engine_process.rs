@@ -47,6 +47,16 @@ fn segment_request(slices: usize) -> Request {
     })
 }
 
+fn translate_request(slices: usize, first_world_mm: Option<[f64; 3]>) -> Request {
+    Request::Translate(TranslateRequest {
+        model: model(),
+        scan: WireScan::pack(&scan(slices)),
+        modality: Modality::Ct,
+        first_world_mm,
+        device: DeviceChoice::Cpu,
+    })
+}
+
 fn wait_for(engine: &mut Engine, mut wanted: impl FnMut(&Notice) -> bool) -> Notice {
     let deadline = Instant::now() + PATIENCE;
     while Instant::now() < deadline {
@@ -76,17 +86,31 @@ fn results_lie_on_the_scans_own_grid_and_the_slice_on_screen_comes_first() {
     assert_eq!(result.gap.unpack().unwrap().geometry(), scan(5).geometry());
     assert_eq!(result.slices, 5);
 
-    let request = Request::Translate(TranslateRequest {
-        model: model(),
-        scan: WireScan::pack(&scan(3)),
-        modality: Modality::Ct,
-        first_world_mm: None,
-        device: DeviceChoice::Cpu,
-    });
+    let request = translate_request(3, None);
     let event = run_job(&mut engine, request, &AtomicBool::new(false), |_| ()).unwrap();
     let Event::Translated { result, .. } = event else { panic!("{event:?}") };
     assert_eq!(result.synthetic.unpack().unwrap().geometry(), scan(3).geometry());
     assert!((0.0..=1.0).contains(&result.edge_agreement));
+}
+
+#[test]
+fn both_slices_on_screen_come_before_either_volume() {
+    let mut engine = start();
+    engine.submit(translate_request(60, Some([0.0, 0.0, 90.0])));
+    let segment = engine.submit(segment_request(60));
+    let mut order = Vec::new();
+    wait_for(&mut engine, |notice| {
+        order.push(match notice {
+            Notice::Event(Event::TranslatedSlab { .. }) => "translated slice",
+            Notice::Event(Event::SegmentedSlab { .. }) => "segmented slice",
+            Notice::Event(Event::Progress { .. }) => "progress",
+            _ => "",
+        });
+        matches!(notice, Notice::Event(event) if event.ends_job() && event.job() == Some(segment))
+    });
+    order.retain(|kind| !kind.is_empty());
+    order.dedup();
+    assert_eq!(order, ["translated slice", "segmented slice", "progress"]);
 }
 
 #[test]

@@ -68,6 +68,7 @@ fn write_model(folder: &Path) {
             gap_mode: GapMode::Feature,
         },
         preprocessing: Preprocessing {
+            window: mindgap::config::Window::Body,
             plane: Plane::Axial,
             spacing_mm: [3.0, 3.0, 0.0],
             size: [32, 32],

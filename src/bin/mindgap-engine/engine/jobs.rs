@@ -7,7 +7,7 @@ use crate::model::preprocess::{self, Prepared};
 use crate::model::{Domain, Networks, checkpoint};
 use mindgap::config::{Card, sha256_hex};
 use mindgap::protocol::{
-    DeviceChoice, Event, JobError, JobId, ModelPayload, Refine, SegmentRequest, Segmentation,
+    DeviceChoice, Event, JobError, JobId, ModelPayload, Refine, Request, SegmentRequest, Segmentation,
     TranslateRequest, Translation, WireLabels, WireScan, WireVolume,
 };
 use mindgap::volume::{Modality, Volume};
@@ -40,11 +40,16 @@ impl JobContext<'_> {
         self.post(Event::Progress { job: self.job, phase, done, total, note });
     }
 
+    /// Settles the device.
+    fn choose(&self, choice: DeviceChoice) -> Result<Device, JobFailure> {
+        self.devices.choose(choice).map_err(|reason| {
+            failed("CUDA was asked for and is not available", "Choose the device auto or cpu", reason)
+        })
+    }
+
     /// Settles the device and says so.
     pub fn start(&self, choice: DeviceChoice) -> Result<Device, JobFailure> {
-        let device = self.devices.choose(choice).map_err(|reason| {
-            failed("CUDA was asked for and is not available", "Choose the device auto or cpu", reason)
-        })?;
+        let device = self.choose(choice)?;
         self.post(Event::Started { job: self.job, device: self.devices.describe(device) });
         Ok(device)
     }
@@ -121,26 +126,78 @@ fn prepare(scan: &WireScan, modality: Modality, card: &Card) -> Result<Prepared,
     preprocess::prepare(&scan, modality, &card.preprocessing).map_err(|error| refused(error.to_string()))
 }
 
-/// Labels, gap and uncertainty; the slice asked for goes out first.
-pub fn segment(
+/// The slice that a job wants first, as a slab event; the job's own turn comes later.
+pub fn first_slice(
     context: &JobContext,
-    request: SegmentRequest,
+    request: &Request,
     cache: &mut ModelCache,
-) -> Result<Event, JobFailure> {
-    let started = Instant::now();
-    let device = context.start(request.device)?;
+) -> Result<(), JobFailure> {
+    match request {
+        Request::Segment(request) => {
+            let Some(world_mm) = request.first_world_mm else { return Ok(()) };
+            let device = context.choose(request.device)?;
+            let prepared = prepare(&request.scan, request.modality, &request.model.card)?;
+            let slice = prepared.slice_of(world_mm);
+            let networks = cache.networks(&request.model, device)?;
+            let options = segment_options(request);
+            let (labels, gap) = infer::segment_slice(networks, &prepared, slice, options)?;
+            let (labels, gap) = (slab(&prepared, slice, labels)?, slab(&prepared, slice, gap)?);
+            let (labels, gap) = (WireLabels::pack(&labels), WireVolume::pack(&gap));
+            context.post(Event::SegmentedSlab { job: context.job, labels, gap });
+        }
+        Request::Translate(request) => {
+            let Some(world_mm) = request.first_world_mm else { return Ok(()) };
+            let device = context.choose(request.device)?;
+            let card = &request.model.card;
+            let prepared = prepare(&request.scan, request.modality, card)?;
+            let slice = prepared.slice_of(world_mm);
+            let networks = cache.networks(&request.model, device)?;
+            let values =
+                infer::translate_slice(networks, &prepared.slices, slice, domain(request.modality, card))?;
+            let unit = IntensityUnit::of(request.modality.other(), card);
+            let synthetic = slab(&prepared, slice, values)?.map(|&v| unit.measured(v));
+            let synthetic = WireVolume::pack(&synthetic);
+            context.post(Event::TranslatedSlab { job: context.job, synthetic });
+        }
+        Request::Train(_) => {}
+    }
+    Ok(())
+}
+
+/// The values of one network slice on its grid in the world.
+fn slab<T>(prepared: &Prepared, slice: usize, values: Vec<T>) -> Result<Volume<T>, JobFailure> {
+    let no_grid = |cause: String| failed("The slice has no grid", "Try again", cause);
+    let geometry = prepared.slab_geometry(slice).map_err(|error| no_grid(error.to_string()))?;
+    Volume::new(values, geometry).ok_or_else(|| no_grid("wrong number of values".to_owned()))
+}
+
+/// Refined by default where the scan is of the model's target modality: in its source modality the net needs no help.
+fn segment_options(request: &SegmentRequest) -> SegmentOptions {
     let card = &request.model.card;
-    let networks = cache.networks(&request.model, device)?;
-    let prepared = prepare(&request.scan, request.modality, card)?;
     let refine = match request.refine {
         Refine::On => true,
         Refine::Off => false,
         Refine::Auto => request.modality == card.target,
     };
-    let options = SegmentOptions { gap_mode: card.network.gap_mode, views: refine, refine };
-    if let Some(world_mm) = request.first_world_mm {
-        post_segmented_slab(context, networks, &prepared, prepared.slice_of(world_mm), options)?;
-    }
+    SegmentOptions { gap_mode: card.network.gap_mode, views: refine, refine }
+}
+
+/// Which of the bundle's two domains a modality is.
+fn domain(modality: Modality, card: &Card) -> Domain {
+    if modality == card.source { Domain::Source } else { Domain::Target }
+}
+
+/// Labels, gap and uncertainty of the whole scan.
+pub fn segment(
+    context: &JobContext,
+    request: &SegmentRequest,
+    cache: &mut ModelCache,
+) -> Result<Event, JobFailure> {
+    let started = Instant::now();
+    let device = context.start(request.device)?;
+    let networks = cache.networks(&request.model, device)?;
+    let prepared = prepare(&request.scan, request.modality, &request.model.card)?;
+    let options = segment_options(request);
     let mut on_slice = |done: usize, total: usize| {
         context.progress("segmenting", done as u64, total as u64, "");
         !context.cancelled()
@@ -159,33 +216,16 @@ pub fn segment(
             seconds: started.elapsed().as_secs_f64(),
             slices,
             device: context.devices.describe(device),
-            refined: refine,
+            refined: options.refine,
             warnings: prepared.warnings,
         }),
     })
 }
 
-fn post_segmented_slab(
-    context: &JobContext,
-    networks: &Networks,
-    prepared: &Prepared,
-    slice: usize,
-    options: SegmentOptions,
-) -> Result<(), JobFailure> {
-    let (labels, gap) = infer::segment_slice(networks, prepared, slice, options)?;
-    let geometry =
-        prepared.slab_geometry(slice).map_err(|error| failed("No slice grid", "Try again", error))?;
-    if let (Some(labels), Some(gap)) = (Volume::new(labels, geometry.clone()), Volume::new(gap, geometry)) {
-        let (labels, gap) = (WireLabels::pack(&labels), WireVolume::pack(&gap));
-        context.post(Event::SegmentedSlab { job: context.job, labels, gap });
-    }
-    Ok(())
-}
-
-/// The scan in the style of the other modality; the slice asked for goes out first.
+/// The whole scan in the style of the other modality.
 pub fn translate(
     context: &JobContext,
-    request: TranslateRequest,
+    request: &TranslateRequest,
     cache: &mut ModelCache,
 ) -> Result<Event, JobFailure> {
     let started = Instant::now();
@@ -193,23 +233,13 @@ pub fn translate(
     let card = &request.model.card;
     let networks = cache.networks(&request.model, device)?;
     let prepared = prepare(&request.scan, request.modality, card)?;
-    let from = if request.modality == card.source { Domain::Source } else { Domain::Target };
     let imitates = request.modality.other();
     let unit = IntensityUnit::of(imitates, card);
-    if let Some(world_mm) = request.first_world_mm {
-        let slice = prepared.slice_of(world_mm);
-        let values = infer::translate_slice(networks, &prepared.slices, slice, from)?;
-        let geometry =
-            prepared.slab_geometry(slice).map_err(|error| failed("No slice grid", "Try again", error))?;
-        if let Some(slab) = Volume::new(values, geometry) {
-            let synthetic = WireVolume::pack(&slab.map(|&v| unit.measured(v)));
-            context.post(Event::TranslatedSlab { job: context.job, synthetic });
-        }
-    }
     let mut on_slice = |done: usize, total: usize| {
         context.progress("translating", done as u64, total as u64, "");
         !context.cancelled()
     };
+    let from = domain(request.modality, card);
     let translated = infer::translate(networks, &prepared.slices, from, &mut on_slice)?;
     let edge_agreement = mindgap::eval::edge_agreement(&prepared.slices, &translated);
     let synthetic = prepared.values_to_scan(&translated.map(|&v| unit.measured(v)), unit.measured(0.0));

@@ -1,4 +1,7 @@
 //! What passes between the reading thread and the working thread: jobs in order, cancels at once.
+//!
+//! A job that wants one slice first is done in two turns, and first slices go before whole volumes: a user who asked for
+//! a translation and a segmentation sees both slices before either volume is worked on.
 
 use mindgap::protocol::{JobId, Request};
 use std::collections::{HashSet, VecDeque};
@@ -8,17 +11,33 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 #[derive(Debug, Clone, Default)]
 pub struct Mailbox(Arc<(Mutex<State>, Condvar)>);
 
+/// One turn of the working thread.
+#[derive(Debug)]
+pub struct Turn {
+    pub job: JobId,
+    pub request: Arc<Request>,
+    /// Only the slice that is wanted first; the job goes on in a later turn.
+    pub first_slice_only: bool,
+}
+
 #[derive(Debug, Default)]
 struct State {
-    queue: VecDeque<(JobId, Box<Request>)>,
+    first_slices: VecDeque<Turn>,
+    queue: VecDeque<Turn>,
     cancelled: HashSet<JobId>,
     closed: bool,
 }
 
 impl Mailbox {
     /// Puts a job at the end of the queue.
-    pub fn post(&self, job: JobId, request: Box<Request>) {
-        self.state().queue.push_back((job, request));
+    pub fn post(&self, job: JobId, request: Request) {
+        let request = Arc::new(request);
+        let mut state = self.state();
+        if wants_first_slice(&request) {
+            state.first_slices.push_back(Turn { job, request: request.clone(), first_slice_only: true });
+        }
+        state.queue.push_back(Turn { job, request, first_slice_only: false });
+        drop(state);
         self.0.1.notify_one();
     }
 
@@ -32,6 +51,7 @@ impl Mailbox {
         let mut state = self.state();
         state.closed = true;
         state.queue.clear();
+        state.first_slices.clear();
         drop(state);
         self.0.1.notify_one();
     }
@@ -47,15 +67,16 @@ impl Mailbox {
         self.state().cancelled.remove(&job);
     }
 
-    /// The next job, waiting for one; `None` once closed.
-    pub fn next(&self) -> Option<(JobId, Box<Request>)> {
+    /// The next turn, waiting for one; `None` once closed.
+    pub fn next(&self) -> Option<Turn> {
         let mut state = self.state();
         loop {
             if state.closed {
                 return None;
             }
-            if let Some(next) = state.queue.pop_front() {
-                return Some(next);
+            let next = state.first_slices.pop_front().or_else(|| state.queue.pop_front());
+            if next.is_some() {
+                return next;
             }
             state = self.0.1.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
@@ -64,5 +85,44 @@ impl Mailbox {
     /// The state stays usable whatever happened to another thread: it is a queue and a set.
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn wants_first_slice(request: &Request) -> bool {
+    match request {
+        Request::Segment(request) => request.first_world_mm.is_some(),
+        Request::Translate(request) => request.first_world_mm.is_some(),
+        Request::Train(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use mindgap::protocol::{DeviceChoice, TrainRequest};
+    use std::path::PathBuf;
+
+    fn training() -> Request {
+        Request::Train(TrainRequest {
+            config: String::new(),
+            base_dir: PathBuf::new(),
+            out_dir: PathBuf::new(),
+            resume: false,
+            device: DeviceChoice::Cpu,
+        })
+    }
+
+    #[test]
+    fn jobs_keep_their_order_and_a_closed_mailbox_cancels_what_is_running() {
+        let mailbox = Mailbox::default();
+        mailbox.post(JobId(1), training());
+        mailbox.post(JobId(2), training());
+        mailbox.cancel(JobId(2));
+        assert_eq!(mailbox.next().unwrap().job, JobId(1));
+        assert!(!mailbox.is_cancelled(JobId(1)) && mailbox.is_cancelled(JobId(2)));
+        mailbox.close();
+        assert!(mailbox.is_cancelled(JobId(1)));
+        assert!(mailbox.next().is_none());
     }
 }

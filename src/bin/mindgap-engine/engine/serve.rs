@@ -3,7 +3,7 @@
 use super::device::Devices;
 use super::jobs::{self, JobContext, ModelCache};
 use super::libtorch::CudaLibrary;
-use super::mailbox::Mailbox;
+use super::mailbox::{Mailbox, Turn};
 use super::{LIBTORCH_VERSION, training};
 use mindgap::protocol::{
     Command, EngineInfo, Event, FrameError, JobError, JobId, PROTOCOL_VERSION, Request, read_frame,
@@ -45,10 +45,12 @@ pub fn serve(
         })
     };
     let mut cache = ModelCache::default();
-    while let Some((job, request)) = mailbox.next() {
-        let context = JobContext { job, mailbox: &mailbox, events: &events, devices: &devices };
-        run(&context, *request, &mut cache);
-        mailbox.forget(job);
+    while let Some(turn) = mailbox.next() {
+        let context = JobContext { job: turn.job, mailbox: &mailbox, events: &events, devices: &devices };
+        run(&context, &turn, &mut cache);
+        if !turn.first_slice_only {
+            mailbox.forget(turn.job);
+        }
     }
     drop(events);
     // The window may have gone first; there is nobody left to tell.
@@ -56,13 +58,22 @@ pub fn serve(
     reader.join().unwrap_or(Ok(()))
 }
 
-/// Runs one job to the event that ends it.
-fn run(context: &JobContext, request: Request, cache: &mut ModelCache) {
+/// Takes one turn: a first slice, or a job to the event that ends it.
+fn run(context: &JobContext, turn: &Turn, cache: &mut ModelCache) {
     let job = context.job;
+    if turn.first_slice_only {
+        // Whatever fails here fails again, and is told, when the whole volume's turn comes.
+        if !context.cancelled()
+            && catch_unwind(AssertUnwindSafe(|| jobs::first_slice(context, &turn.request, cache))).is_err()
+        {
+            *cache = ModelCache::default();
+        }
+        return;
+    }
     if context.cancelled() {
         return context.post(Event::Cancelled { job });
     }
-    let outcome = catch_unwind(AssertUnwindSafe(|| match request {
+    let outcome = catch_unwind(AssertUnwindSafe(|| match &*turn.request {
         Request::Segment(request) => jobs::segment(context, request, cache),
         Request::Translate(request) => jobs::translate(context, request, cache),
         Request::Train(request) => training::train(context, request),
@@ -101,7 +112,7 @@ fn receive(input: impl Read, mailbox: &Mailbox) -> Result<(), FrameError> {
             Command::Hello { protocol, program } => {
                 tracing::debug!("client {program}, protocol {protocol}");
             }
-            Command::Run { job, request } => mailbox.post(job, request),
+            Command::Run { job, request } => mailbox.post(job, *request),
             Command::Cancel { job } => mailbox.cancel(job),
         }
     }

@@ -5,12 +5,12 @@ use crate::train::{self, Observer, TrainError, TrainJob};
 use mindgap::protocol::{Event, TrainRequest};
 
 /// Trains to the end, or to a cancel, which keeps the checkpoint.
-pub fn train(context: &JobContext, request: TrainRequest) -> Result<Event, JobFailure> {
+pub fn train(context: &JobContext, request: &TrainRequest) -> Result<Event, JobFailure> {
     let device = context.start(request.device)?;
     let job = TrainJob {
-        config_text: request.config,
-        data_dir: request.base_dir,
-        out_dir: request.out_dir,
+        config_text: request.config.clone(),
+        data_dir: request.base_dir.clone(),
+        out_dir: request.out_dir.clone(),
         resume: request.resume,
         device,
     };
