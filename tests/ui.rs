@@ -198,6 +198,69 @@ fn a_truncated_file_is_told_by_name_and_the_study_stays() {
 }
 
 #[test]
+fn enter_opens_the_typed_path_and_escape_closes_a_menu_before_it_cancels_a_run() {
+    let files = StudyFiles::new();
+    let mut window = window(&files, &[Script::WorkUntilCancelled]);
+    window.key_press_modifiers(egui::Modifiers::COMMAND, egui::Key::O);
+    window.run();
+    type_path(&mut window, &files.path().join("absent.nii").display().to_string());
+    window.key_press(egui::Key::Enter);
+    window.run();
+    settle(&mut window);
+    assert!(notices(&window)[0].contains("absent.nii"), "{:?}", notices(&window));
+    click(&mut window, RUN);
+    wait_until(&mut window, "the job", |app| {
+        app.state().run.as_ref().is_some_and(|run| !run.jobs.is_empty())
+    });
+    click(&mut window, "View");
+    window.key_press(egui::Key::Escape);
+    window.run();
+    assert!(window.state().state().run.as_ref().is_some_and(|run| !run.cancelling));
+    assert!(window.query_by_label("Swap source and target").is_none(), "the menu is closed");
+}
+
+#[test]
+fn files_dropped_on_the_window_take_the_role_of_their_modality() {
+    let files = StudyFiles::new();
+    let mut window = window(&files, &[Script::Answer]);
+    let dropped = files.path().join("dropped.nii.gz");
+    std::fs::copy(files.mr(), &dropped).unwrap();
+    window.input_mut().dropped_files.push(Arc::new(Dropped(dropped)));
+    window.step();
+    settle(&mut window);
+    assert_eq!(window.state().state().study.scan(Role::Target).unwrap().name, "dropped.nii.gz");
+    assert_eq!(window.state().state().study.scan(Role::Source).unwrap().name, "patient_ct.nii.gz");
+}
+
+/// A file as the window system hands it over.
+#[derive(Debug)]
+struct Dropped(PathBuf);
+
+impl egui::DroppedFile for Dropped {
+    fn path(&self) -> &std::path::Path {
+        &self.0
+    }
+
+    fn bytes(&self) -> Result<Vec<u8>, String> {
+        std::fs::read(&self.0).map_err(|error| error.to_string())
+    }
+}
+
+#[test]
+fn a_scan_opened_alone_is_joined_by_the_bundled_phantom_of_the_other_modality() {
+    let files = StudyFiles::new();
+    let window = window_with(StartUp {
+        scan: Some(files.mr()),
+        model: Some(files.model().display().to_string()),
+        launcher: Arc::new(|| Ok(scripted_engine::launch(Script::Answer))),
+        ..StartUp::default()
+    });
+    assert!(pane(&window, "Target pane").contains("MR"));
+    assert!(pane(&window, "Source pane").contains("CT · phantom"), "{}", pane(&window, "Source pane"));
+    assert_eq!(notices(&window), Vec::<String>::new());
+}
+
+#[test]
 fn typing_a_path_presses_no_keys_of_the_viewer() {
     let files = StudyFiles::new();
     let mut window = window(&files, &[Script::Answer]);

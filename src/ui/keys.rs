@@ -11,9 +11,11 @@ const TO_THE_END: i64 = 1 << 40;
 /// What the keys of this frame ask for.
 pub fn actions(context: &Context, state: &State) -> Vec<Action> {
     let typing = context.text_edit_focused();
+    // An open menu has the first right to Esc.
+    let menu_open = egui::Popup::is_any_open(context);
     context.input_mut(|input| {
         let mut actions = Vec::new();
-        if input.consume_key(Modifiers::NONE, Key::Escape) {
+        if !menu_open && input.consume_key(Modifiers::NONE, Key::Escape) {
             actions.push(Action::Cancel);
         }
         if state.view.source_in_place && !input.key_down(Key::H) {

@@ -144,11 +144,11 @@ fn path_field(ui: &mut Ui, path: &mut String, actions: &mut Vec<Action>) -> bool
         let field = ui
             .add(TextEdit::singleline(path).desired_width(width).hint_text("path of a .nii or .nii.gz file"));
         let field = field.accessible_name("Path");
+        let entered = field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
         // The dialog opens ready to be typed into.
-        if ui.memory(|memory| memory.focused().is_none()) {
+        if !entered && ui.memory(|memory| memory.focused().is_none()) {
             field.request_focus();
         }
-        let entered = field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
         if ui.button("Browse…").clicked() {
             actions.push(Action::Browse);
         }
