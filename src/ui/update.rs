@@ -6,6 +6,7 @@ use super::state::{
     CT_PRESETS, Crosshair, Dialog, ExportDialog, MR_PRESETS, NoticeKind, OpenDialog, OpenTarget, Pane, Run,
     RunId, State, Switch, Window,
 };
+use super::views::content::{content, model_title};
 use super::views::frame::SliceFrame;
 use super::views::link::{body_centre_mm, clamp_to_grid, crosshair_in};
 use crate::render::transform::ZOOM_RANGE;
@@ -71,9 +72,10 @@ pub fn scan_opened(state: &mut State, scan: OpenScan, role: Option<Role>) -> Vec
     }
     // Labels say where there is something to see; the body's middle is only a guess.
     let labelled = |role: Role| state.study.scan(role).is_some_and(|scan| scan.labels.is_some());
-    if labelled(role) || !labelled(other) {
-        centre(state, role);
-    }
+    // Not the scan read last, so that the view does not depend on which file is read faster.
+    let source_decides = labelled(Role::Source) || !labelled(Role::Target);
+    let from = if source_decides { Role::Source } else { Role::Target };
+    centre(state, if state.study.scan(from).is_some() { from } else { role });
     effects
 }
 
@@ -164,6 +166,13 @@ fn swap_roles(state: &mut State) {
 }
 
 fn select_model(state: &mut State, index: usize) -> Vec<Effect> {
+    if state.run.is_some() {
+        state.notify(
+            NoticeKind::Warning,
+            "Another model can be chosen once this run has ended or is cancelled.",
+        );
+        return Vec::new();
+    }
     let Some(entry) = state.models.get(index) else { return Vec::new() };
     let task_changed = entry.card.task != state.task;
     state.task = entry.card.task;
@@ -193,7 +202,7 @@ fn run(state: &mut State, on_source: bool) -> Vec<Effect> {
         return Vec::new();
     }
     let Some(model) = state.model.and_then(|index| state.models.get(index)) else { return Vec::new() };
-    let model = model.locator.clone();
+    let (model, title) = (model.locator.clone(), model_title(&model.card));
     let wanted: &[Work] = if on_source {
         &[Work::Segment(Role::Source)]
     } else {
@@ -211,7 +220,7 @@ fn run(state: &mut State, on_source: bool) -> Vec<Effect> {
     if on_source {
         state.view.inspected = Role::Source;
     }
-    state.run = Some(Run::new(id));
+    state.run = Some(Run::new(id, title));
     state.last_run.clear();
     vec![Effect::Pack { run: id, model, orders }]
 }
@@ -311,7 +320,7 @@ fn zoom(state: &mut State, factor: f32, at: Vec2) {
 }
 
 fn drag_window(state: &mut State, pane: Pane, by_points: Vec2) {
-    let Some(content) = super::views::content::content(state, pane) else { return };
+    let Some(content) = content(state, pane) else { return };
     let dragged = content.window.dragged(by_points, content.range);
     state.view.windows[pane as usize] = Some(dragged);
 }
@@ -319,7 +328,7 @@ fn drag_window(state: &mut State, pane: Pane, by_points: Vec2) {
 /// Applies a preset to the active pane; MR has the image's own range first, then its three.
 fn preset(state: &mut State, number: usize) {
     let pane = state.view.active;
-    let Some(content) = super::views::content::content(state, pane) else { return };
+    let Some(content) = content(state, pane) else { return };
     let of_ct = content.unit.ends_with("HU");
     let window: Option<Window> = match (of_ct, number) {
         (true, number) => CT_PRESETS.get(number).map(|preset| preset.window),

@@ -9,7 +9,6 @@ use crate::session::loader::{self, LoadError, PackedWork, Work};
 use crate::session::{Engine, EngineError, Notice, Prediction, Synthesis};
 use crate::ui::state::{EngineStatus, Job, NoticeKind, RunId};
 use crate::ui::update::work_role;
-use crate::ui::views::content::model_title;
 
 impl App {
     /// Starts an engine unless there is one or one is on its way.
@@ -75,6 +74,13 @@ impl App {
         }
     }
 
+    /// Stops jobs whose scan has been replaced: nobody would see their result.
+    pub(super) fn cancel_orphaned_jobs(&mut self) {
+        let (Some(engine), Some(run)) = (&self.engine, &self.state.run) else { return };
+        let open = |job: &&Job| self.state.study.is_open(work_role(job.work), job.scan);
+        run.jobs.iter().filter(|job| !job.finished && !open(job)).for_each(|job| engine.cancel(job.id));
+    }
+
     pub(super) fn restart_engine(&mut self) {
         if let Some(old) = self.engine.take() {
             // Ending an engine may take a second, which the window does not have.
@@ -116,7 +122,7 @@ impl App {
 
     fn on_event(&mut self, event: Event) {
         let Some(run) = &mut self.state.run else { return };
-        let run_id = run.id;
+        let (run_id, model) = (run.id, run.model.clone());
         let Some(job) = event.job().and_then(|id| run.job_mut(id)) else { return };
         let (id, work) = (job.id, job.work);
         match event {
@@ -131,14 +137,13 @@ impl App {
                 self.fail(format!("{}. {}", error.message.trim_end_matches('.'), error.remedy));
                 self.finish_run_if_over();
             }
-            event => self.unpack(run_id, id, work, event),
+            event => self.unpack(run_id, model, id, work, event),
         }
     }
 
     /// Volumes are unpacked on a thread: a large one takes longer than a frame.
-    fn unpack(&mut self, run: RunId, job: JobId, work: Work, event: Event) {
+    fn unpack(&mut self, run: RunId, model: String, job: JobId, work: Work, event: Event) {
         let role = work_role(work);
-        let model = self.state.card().map(model_title).unwrap_or_default();
         let task = self.state.task;
         let imitates = self.state.study.scan(role).map(|scan| scan.modality.other());
         self.spawn(move || match event {

@@ -128,6 +128,10 @@ impl App {
         let mut actions = keys::actions(ui.ctx(), &self.state);
         actions.extend(dropped_files(ui.ctx()));
         draw_frame(ui, &self.state, &mut self.panes, &mut actions);
+        // egui may draw a frame twice to settle its layout, and hands both passes the same events.
+        if ui.ctx().current_pass_index() > 0 {
+            actions.clear();
+        }
         let any = actions.iter().any(|action| !matches!(action, Action::Activate(_)));
         for action in actions {
             for effect in update::apply(&mut self.state, action) {

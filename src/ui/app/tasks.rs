@@ -157,6 +157,7 @@ impl App {
                 for effect in update::scan_opened(&mut self.state, scan, role) {
                     self.perform_without_context(effect);
                 }
+                self.cancel_orphaned_jobs();
             }
             Err(error) => self.fail(in_full(&error)),
         }

@@ -9,6 +9,15 @@ use egui::{Align, Layout, RichText, Slider, Ui};
 
 /// Draws the panel.
 pub fn show(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
+    egui::Panel::bottom("export").frame(egui::Frame::NONE).show_separator_line(false).show(ui, |ui| {
+        ui.add_space(6.0);
+        export(ui, state, actions);
+        ui.add_space(8.0);
+    });
+    egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| measured(ui, state, actions));
+}
+
+fn measured(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
     ui.spacing_mut().item_spacing.y = 4.0;
     let prediction = state.study.prediction(state.view.inspected).filter(|prediction| prediction.whole);
     widgets::section(ui, "Structures");
@@ -20,10 +29,6 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
         mean_gaps(ui, prediction);
     }
     inspected(ui, state, actions);
-    ui.with_layout(Layout::bottom_up(Align::Center), |ui| {
-        ui.add_space(10.0);
-        export(ui, state, actions);
-    });
 }
 
 fn structures(ui: &mut Ui, state: &State, prediction: Option<&Prediction>, actions: &mut Vec<Action>) {

@@ -23,6 +23,8 @@ pub struct RunId(pub u64);
 #[derive(Debug, Clone)]
 pub struct Run {
     pub id: RunId,
+    /// The model that was chosen then, for titles.
+    pub model: String,
     pub started: Instant,
     /// Empty while the requests are being packed.
     pub jobs: Vec<Job>,
@@ -45,8 +47,8 @@ pub struct Job {
 
 impl Run {
     /// Nothing is packed yet.
-    pub fn new(id: RunId) -> Self {
-        Self { id, started: Instant::now(), jobs: Vec::new(), cancelling: false }
+    pub fn new(id: RunId, model: String) -> Self {
+        Self { id, model, started: Instant::now(), jobs: Vec::new(), cancelling: false }
     }
 
     pub fn job(&self, id: JobId) -> Option<&Job> {
@@ -140,7 +142,7 @@ mod tests {
 
     #[test]
     fn progress_names_the_phase_and_counts_slices() {
-        let mut run = Run::new(RunId(1));
+        let mut run = Run::new(RunId(1), String::new());
         assert_eq!(run.describe(), "preparing");
         run.jobs.push(Job::new(JobId(1), Work::Translate, ScanId::next()));
         assert_eq!(run.describe(), "waiting for the engine");

@@ -69,8 +69,30 @@ fn corners(painter: &Painter, rect: Rect, state: &State, content: &Content<'_>, 
     let inner = rect.shrink(MARGIN);
     text_in(painter, inner.left_top(), Align2::LEFT_TOP, content.title, theme::semibold(13.0), theme::STRONG);
     let below = inner.left_top() + vec2(0.0, 19.0);
-    text(painter, below, Align2::LEFT_TOP, &content.subtitle, 11.0, theme::WEAK);
+    // A narrow pane keeps what tells slices apart and lets go of the rest.
+    let roomy = rect.width() > 250.0;
+    if roomy {
+        text(painter, below, Align2::LEFT_TOP, &content.subtitle, 11.0, theme::WEAK);
+        notes(painter, inner, state, content);
+    }
+    let where_mm = if roomy { slice_position(content, at) } else { String::new() };
+    let slice = format!("{}/{}{where_mm}", at.slice + 1, at.frame.slice_count());
+    text(painter, inner.left_bottom(), Align2::LEFT_BOTTOM, &slice, 12.0, theme::TEXT);
+    if content.image.is_some() {
+        let window = content.window;
+        let mut shown = format!("W {:.0} L {:.0}", window.width, window.level);
+        if roomy {
+            shown += &format!(" · {:.0} %", 100.0 * state.view.zoom);
+        }
+        text(painter, inner.right_bottom(), Align2::RIGHT_BOTTOM, &shown, 12.0, theme::TEXT);
+    }
+    if roomy {
+        edge_agreement(painter, inner, state, content);
+    }
+}
 
+/// Top right: what holds for the whole pane.
+fn notes(painter: &Painter, inner: Rect, state: &State, content: &Content<'_>) {
     let convention = if state.view.convention.radiological { "radiological" } else { "neurological" };
     text(painter, inner.right_top(), Align2::RIGHT_TOP, convention, 11.0, theme::WEAK);
     let mut note_at = inner.right_top() + vec2(0.0, 17.0);
@@ -87,16 +109,6 @@ fn corners(painter: &Painter, rect: Rect, state: &State, content: &Content<'_>, 
     if !content.scan.geometry().spacing_known() {
         note("voxel size unknown", theme::WARNING);
     }
-
-    let where_mm = slice_position(content, at);
-    let slice = format!("{}/{}{where_mm}", at.slice + 1, at.frame.slice_count());
-    text(painter, inner.left_bottom(), Align2::LEFT_BOTTOM, &slice, 12.0, theme::TEXT);
-    if content.image.is_some() {
-        let window = content.window;
-        let shown = format!("W {:.0} L {:.0} · {:.0} %", window.width, window.level, 100.0 * state.view.zoom);
-        text(painter, inner.right_bottom(), Align2::RIGHT_BOTTOM, &shown, 12.0, theme::TEXT);
-    }
-    edge_agreement(painter, inner, state, content);
 }
 
 fn edge_agreement(painter: &Painter, inner: Rect, state: &State, content: &Content<'_>) {

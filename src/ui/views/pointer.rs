@@ -74,6 +74,10 @@ fn wheel(
     pointer: &mut Pointer,
     actions: &mut Vec<Action>,
 ) {
+    if ui.ctx().current_pass_index() > 0 {
+        // The second pass of a frame sees the same events, which have been counted.
+        return;
+    }
     let scrolls: Vec<(f32, bool)> = ui.input(|input| {
         let scroll = |event: &Event| match event {
             Event::MouseWheel { unit, delta, modifiers, .. } => {
