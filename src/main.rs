@@ -22,7 +22,7 @@ fn main() -> ExitCode {
 fn log_to_stderr(verbose: u8) {
     let level = match verbose {
         // Drivers and window systems warn of what no user can help; -v shows it.
-        0 => "mindgap=warn,error,wgpu_hal=off",
+        0 => "mindgap=warn,error,eframe=off,wgpu_hal=off",
         1 => "mindgap=info,warn",
         _ => "mindgap=debug,info",
     };

@@ -11,7 +11,7 @@ use egui::{Align, Layout, RichText, Slider, Ui};
 pub fn show(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
     egui::Panel::bottom("export").frame(egui::Frame::NONE).show_separator_line(false).show(ui, |ui| {
         ui.add_space(6.0);
-        export(ui, state, actions);
+        ui.vertical_centered(|ui| export(ui, state, actions));
         ui.add_space(8.0);
     });
     egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| measured(ui, state, actions));
@@ -107,7 +107,8 @@ fn mean_gaps(ui: &mut Ui, prediction: &Prediction) {
         ui.horizontal(|ui| {
             ui.label(RichText::new(&summary.name).size(14.0));
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                ui.label(RichText::new(format!("{gap:.2}")).size(14.0));
+                // One width for every number, so that the bars start and end together.
+                ui.add_sized([34.0, 18.0], egui::Label::new(RichText::new(format!("{gap:.2}")).size(14.0)));
                 let part = gap as f32 / GAP_RANGE[1];
                 widgets::bar(ui, part, 96.0, theme::DATA, &format!("Mean gap of {}", summary.name));
             });

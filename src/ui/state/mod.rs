@@ -124,7 +124,9 @@ impl State {
         }
         if self.card().is_none() {
             let trouble = self.model_trouble.clone();
-            return Some(trouble.unwrap_or_else(|| "No model is chosen".to_owned()));
+            return Some(
+                trouble.unwrap_or_else(|| format!("No model is bundled for the task {}", self.task.name())),
+            );
         }
         None
     }
