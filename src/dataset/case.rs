@@ -50,6 +50,9 @@ pub struct Sample {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct GeometryRange {
     pub rotation: f32,
+    /// Logarithm of the size of the whole, both axes alike.
+    pub log_zoom: f32,
+    /// Logarithm of each axis' size on its own.
     pub log_scale: f32,
     pub shear: f32,
     pub shift: [f32; 2],
@@ -64,11 +67,13 @@ impl GeometryRange {
     /// For labelled source volumes.
     ///
     /// Abdomens lie alike in every scan, and left and right are labels, so they are turned little. Hearts are turned all
-    /// the way round: short-axis slices have no common up. Their slices are thick, so planes stay nearly flat.
+    /// the way round, since short-axis slices have no common up, and vary more in size. Their slices are thick, so planes
+    /// stay nearly flat.
     pub fn source(task: Task) -> Self {
         match task {
             Task::Abdomen => Self {
                 rotation: 0.26,
+                log_zoom: 0.0,
                 log_scale: 0.25,
                 shear: 0.15,
                 shift: [10.0, 8.0],
@@ -79,7 +84,8 @@ impl GeometryRange {
             },
             Task::Cardiac => Self {
                 rotation: PI,
-                log_scale: 0.25,
+                log_zoom: 0.45,
+                log_scale: 0.12,
                 shear: 0.1,
                 shift: [12.0, 12.0],
                 tilt: 0.01,
@@ -93,6 +99,7 @@ impl GeometryRange {
     /// For target volumes, whose own shapes are to be learned.
     pub fn target(task: Task) -> Self {
         let milder = Self {
+            log_zoom: 0.0,
             log_scale: 0.2,
             shear: 0.05,
             shift: [6.0, 5.0],
@@ -128,7 +135,9 @@ impl CurvedPlane {
     ) -> Self {
         let mut spread = |limit: f32| if limit > 0.0 { rng.random_range(-limit..limit) } else { 0.0 };
         let (sin, cos) = spread(range.rotation).sin_cos();
-        let (scale_x, scale_y) = (spread(range.log_scale).exp(), spread(range.log_scale).exp());
+        let zoom = spread(range.log_zoom);
+        let (scale_x, scale_y) =
+            ((zoom + spread(range.log_scale)).exp(), (zoom + spread(range.log_scale)).exp());
         let shear = spread(range.shear);
         let shift = [spread(range.shift[0]), spread(range.shift[1])];
         let tilt = [spread(range.tilt), spread(range.tilt)];

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 pub const CUDA_FOLDER_VARIABLE: &str = "MINDGAP_TORCH_CUDA";
 
 /// The version of libtorch that this engine is built for.
-const VERSION: &str = "2.11.0";
+pub const VERSION: &str = "2.11.0";
 
 #[cfg(windows)]
 const CUDA_LIBRARY: &str = "torch_cuda.dll";

@@ -12,6 +12,3 @@ mod serve;
 mod training;
 
 pub use serve::serve;
-
-/// The libtorch version this program is built for.
-pub const LIBTORCH_VERSION: &str = "2.11.0";

@@ -2,9 +2,8 @@
 
 use super::device::Devices;
 use super::jobs::{self, JobContext, ModelCache};
-use super::libtorch::CudaLibrary;
 use super::mailbox::{Mailbox, Turn};
-use super::{LIBTORCH_VERSION, training};
+use super::{libtorch, training};
 use mindgap::protocol::{
     Command, EngineInfo, Event, FrameError, JobError, JobId, PROTOCOL_VERSION, Request, read_frame,
     write_frame,
@@ -19,7 +18,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 pub fn serve(
     input: impl Read + Send + 'static,
     output: impl Write + Send + 'static,
-    cuda_library: &CudaLibrary,
+    cuda_library: &libtorch::CudaLibrary,
 ) -> Result<(), FrameError> {
     let (events, outbox) = channel::<Event>();
     let sender = std::thread::spawn(move || send(output, &outbox));
@@ -30,7 +29,7 @@ pub fn serve(
         Event::Hello(EngineInfo {
             protocol: PROTOCOL_VERSION,
             program: env!("CARGO_PKG_VERSION").to_owned(),
-            libtorch: LIBTORCH_VERSION.to_owned(),
+            libtorch: libtorch::VERSION.to_owned(),
             device: devices.describe(automatic),
             cuda: devices.describe_cuda(),
         }),
