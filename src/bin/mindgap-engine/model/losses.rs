@@ -2,7 +2,8 @@
 
 use tch::{Kind, Reduction, Tensor};
 
-/// L_seg: cross-entropy + soft Dice over the foreground classes, summed over the batch.
+/// L_seg: cross-entropy + soft Dice over the foreground classes that the batch holds, each summed over the batch. A class
+/// that is absent has no Dice: cross-entropy alone keeps it away.
 ///
 /// `logits` (n, c, h, w); `labels` (n, h, w) int64.
 pub fn segmentation(logits: &Tensor, labels: &Tensor) -> Tensor {
@@ -13,8 +14,9 @@ pub fn segmentation(logits: &Tensor, labels: &Tensor) -> Tensor {
     let over: &[i64] = &[0, 2, 3];
     let overlap = (&probabilities * &truth).sum_dim_intlist(over, false, Kind::Float);
     let total = (&probabilities + &truth).sum_dim_intlist(over, false, Kind::Float);
-    let dice = (overlap * 2.0 + 1.0) / (total + 1.0);
-    cross_entropy + (1.0 - dice.mean(Kind::Float))
+    let present = truth.sum_dim_intlist(over, false, Kind::Float).gt(0.0).to_kind(Kind::Float);
+    let missed: Tensor = (1.0 - (overlap * 2.0 + 1.0) / (total + 1.0)) * &present;
+    cross_entropy + missed.sum(Kind::Float) / present.sum(Kind::Float).clamp_min(1.0)
 }
 
 /// L_Df: least squares, +1 for target-like source features, -1 for real target features.
