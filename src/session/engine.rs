@@ -17,7 +17,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// How long an engine may take to end once its stream is closed.
-const GRACE: Duration = Duration::from_millis(1200);
+const GRACE: Duration = Duration::from_millis(900);
 
 /// Called from another thread when there is something to drain.
 pub type Wake = Arc<dyn Fn() + Send + Sync>;

@@ -1,0 +1,67 @@
+//! The window drawn without a display, as `mindgap view --screenshot` does it. Skips where nothing can draw.
+
+#![cfg(feature = "gui")]
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn view(arguments: &[&str], picture: &Path) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mindgap"));
+    command.arg("view").args(arguments).arg("--screenshot").arg(picture);
+    command.env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY");
+    command.output().unwrap()
+}
+
+/// Whether this machine cannot draw at all; said loudly.
+fn nothing_draws(output: &Output) -> bool {
+    let said = String::from_utf8_lossy(&output.stderr);
+    let none = said.contains("no graphics adapter");
+    if none {
+        eprintln!("SKIPPED: {said}");
+    }
+    none
+}
+
+#[test]
+fn the_demo_is_drawn_without_a_display() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("demo.png");
+    let output = view(&["--demo", "--size", "1200x800"], &path);
+    if nothing_draws(&output) {
+        return;
+    }
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let picture = image::open(&path).unwrap().to_rgb8();
+    assert_eq!(picture.dimensions(), (1200, 800));
+    // Tissue is grey and neither frame nor text: the panes hold a good part of a megapixel of it.
+    let grey =
+        picture.pixels().filter(|p| p.0[0] == p.0[1] && p.0[1] == p.0[2] && (60..250).contains(&p.0[0]));
+    assert!(grey.count() > 60_000, "the panes are empty");
+}
+
+#[test]
+fn a_file_that_cannot_be_read_ends_the_command_with_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let scan = folder.path().join("notes.nii");
+    std::fs::write(&scan, "no scan at all").unwrap();
+    let output = view(&["--source", scan.to_str().unwrap()], &folder.path().join("never.png"));
+    if nothing_draws(&output) {
+        return;
+    }
+    assert!(!output.status.success());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("notes.nii"));
+    assert!(!folder.path().join("never.png").exists());
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_window_without_a_display_says_what_to_do() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mindgap"));
+    let output =
+        command.env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY").env_remove("WAYLAND_SOCKET").output();
+    let output = output.unwrap();
+    assert!(!output.status.success());
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("--screenshot"), "{said}");
+}
