@@ -14,9 +14,9 @@ pub(super) struct Gap {
     /// Where the map goes: .nii or .nii.gz.
     #[arg(short, long)]
     output: PathBuf,
-    /// Which structures the model is for.
-    #[arg(long, default_value = "abdomen")]
-    task: Task,
+    /// Which structures the model is for; abdomen, if neither this nor a model says otherwise.
+    #[arg(long)]
+    task: Option<Task>,
     /// What made the scan; guessed if left out.
     #[arg(long)]
     modality: Option<Modality>,
@@ -29,7 +29,7 @@ pub(super) struct Gap {
 
 impl Gap {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        let scan = io::open(&self.input)?;
+        let scan = job::open_input(&self.input, &[&self.output])?;
         let modality = job::settle_modality(self.modality, &scan);
         let bundle = job::settle_model(self.model.as_deref(), self.task, modality)?;
         let result = segment::segment(&scan, modality, &bundle, Refine::Off, self.device)?;

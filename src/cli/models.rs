@@ -69,6 +69,9 @@ impl Models {
             for score in &model.scores {
                 text.push_str(&format!("    {:.3}  {}\n", score.value, score.what));
             }
+            for limit in &model.limits {
+                text.push_str(&format!("    limit: {limit}\n"));
+            }
         }
         output::print(text.trim_end())
     }

@@ -6,7 +6,7 @@ use crate::session::model_payload;
 use crate::volume::{LabelMap, LabelTable, Modality, Scan, Task, Volume, io};
 use clap::Args;
 use serde::Serialize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Segment a scan with the model whose target is its modality.
 #[derive(Debug, Args)]
@@ -16,9 +16,9 @@ pub(super) struct Segment {
     /// Where the labels go: .nii or .nii.gz.
     #[arg(short, long)]
     output: PathBuf,
-    /// Which structures.
-    #[arg(long, default_value = "abdomen")]
-    task: Task,
+    /// Which structures; abdomen, if neither this nor a model says otherwise.
+    #[arg(long)]
+    task: Option<Task>,
     /// What made the scan; guessed if left out.
     #[arg(long)]
     modality: Option<Modality>,
@@ -31,7 +31,8 @@ pub(super) struct Segment {
     /// Also write the uncertainty, 0..1.
     #[arg(long)]
     uncertainty: Option<PathBuf>,
-    /// Refine labels by each organ's own intensity; auto: where the scan is of the model's target modality.
+    /// Refine labels by averaging five views and by each organ's own intensity; auto: where the scan is of the model's
+    /// target modality.
     #[arg(long, default_value = "auto")]
     refine: Refine,
     #[arg(long, default_value = "auto")]
@@ -43,7 +44,12 @@ pub(super) struct Segment {
 
 impl Segment {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        let scan = io::open(&self.input)?;
+        let outputs: Vec<&Path> = [Some(&self.output), self.gap.as_ref(), self.uncertainty.as_ref()]
+            .into_iter()
+            .flatten()
+            .map(PathBuf::as_path)
+            .collect();
+        let scan = job::open_input(&self.input, &outputs)?;
         let modality = job::settle_modality(self.modality, &scan);
         let bundle = job::settle_model(self.model.as_deref(), self.task, modality)?;
         let result = segment(&scan, modality, &bundle, self.refine, self.device)?;
@@ -56,7 +62,7 @@ impl Segment {
         if let Some(path) = &self.uncertainty {
             io::write_values(path, &result.uncertainty.unpack()?, &scan)?;
         }
-        for warning in scan.warnings.iter().chain(&result.warnings) {
+        for warning in &result.warnings {
             eprintln!("warning: {warning}");
         }
         let summary = Summary {

@@ -33,7 +33,7 @@ pub enum Plane {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Window {
-    /// The whole body, and at least the configured size.
+    /// The body, and at least the configured size; up to half of `multiple` of its skin may be cut off.
     #[default]
     Body,
     /// Exactly the configured size around the centre of the scan, where short-axis protocols put the heart.

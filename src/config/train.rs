@@ -60,6 +60,12 @@ pub enum DataSource {
     },
 }
 
+impl DataSource {
+    fn is_empty(&self) -> bool {
+        matches!(self, DataSource::Phantoms { count: 0, .. })
+    }
+}
+
 /// How phantom hearts are sliced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -168,6 +174,38 @@ impl TrainConfig {
                 "segmentation.batch",
                 "translated (at least 1) + restyled at most batch, and target_batch at least 1".to_owned(),
                 format!("{} + {} of {}, {}", s.translated, s.restyled, s.batch, s.target_batch),
+            ),
+            (
+                s.warm_batch > 0 && self.translation.batch > 0 && self.self_training.target_batch > 0,
+                "warm_batch, translation.batch, self_training.target_batch",
+                "at least 1 each".to_owned(),
+                "0".to_owned(),
+            ),
+            (
+                (0.0..=1.0).contains(&s.scan_share),
+                "segmentation.scan_share",
+                "0 to 1".to_owned(),
+                s.scan_share.to_string(),
+            ),
+            (
+                (0.0..=100.0).contains(&self.preprocessing.mr_percentile),
+                "preprocessing.mr_percentile",
+                "0 to 100".to_owned(),
+                self.preprocessing.mr_percentile.to_string(),
+            ),
+            (
+                self.network.base_channels > 0
+                    && self.network.generator_channels > 0
+                    && self.network.critic_channels > 0,
+                "network",
+                "at least one channel everywhere".to_owned(),
+                "0 or fewer".to_owned(),
+            ),
+            (
+                !self.source_data.iter().chain(&self.target_data).any(DataSource::is_empty),
+                "count",
+                "at least one phantom".to_owned(),
+                "0".to_owned(),
             ),
             (self.checkpoint_every > 0, "checkpoint_every", "at least 1".to_owned(), "0".to_owned()),
             (

@@ -60,12 +60,13 @@ const CORTEX_DEPTH: usize = 2;
 
 /// The tissue map of a scan on the network grid: `scaled` intensities (see the preprocessing) and the dataset's labels.
 ///
-/// `hu_of_unit` gives the HU that scaled 0 and 1 stand for; it is used for CT only.
+/// `ct_window_hu` gives the HU that scaled 0 and 1 stand for; it is used for CT only.
 pub fn tissue_map(
     scaled: &Volume<f32>,
     labels: &Volume<u16>,
     table: &TissueTable,
     modality: Modality,
+    ct_window_hu: [f32; 2],
     body: &[bool],
 ) -> Volume<u8> {
     let dims = scaled.dims();
@@ -73,7 +74,7 @@ pub fn tissue_map(
     let mut tissues = labels.map(|label| table.tissue_of_label.get(label).copied());
     for (offset, tissue) in tissues.voxels_mut().iter_mut().enumerate() {
         let value = scaled.voxels()[offset];
-        let rest = || rest_of_body(value, modality, depth[offset]);
+        let rest = || rest_of_body(value, modality, ct_window_hu, depth[offset]);
         *tissue = Some(match *tissue {
             _ if !body[offset] => Tissue::Air,
             None => rest(),
@@ -104,16 +105,16 @@ pub fn tissue_map(
 }
 
 /// What an unlabelled voxel of the body is, by its intensity.
-fn rest_of_body(scaled: f32, modality: Modality, depth: usize) -> Tissue {
+fn rest_of_body(scaled: f32, modality: Modality, [low, high]: [f32; 2], depth: usize) -> Tissue {
     let fat = if depth <= SUBCUTANEOUS_DEPTH { Tissue::SubcutaneousFat } else { Tissue::VisceralFat };
     if depth <= 1 {
         return Tissue::Skin;
     }
     match modality {
-        // The CT window starts at -160 HU, so gas and lung are 0, -30 HU is 0.325 and 150 HU is 0.775.
+        // Gas and lung lie below the window's lower end; fat ends at -30 HU, and bone begins at 150 HU.
         Modality::Ct if scaled <= 0.0 => Tissue::Gas,
-        Modality::Ct if scaled < 0.325 => fat,
-        Modality::Ct if scaled > 0.775 => Tissue::CorticalBone,
+        Modality::Ct if low + scaled * (high - low) < -30.0 => fat,
+        Modality::Ct if low + scaled * (high - low) > 150.0 => Tissue::CorticalBone,
         Modality::Ct => Tissue::Muscle,
         Modality::Mr if scaled > 0.3 => fat,
         Modality::Mr if scaled < 0.02 => Tissue::Gas,
@@ -121,7 +122,7 @@ fn rest_of_body(scaled: f32, modality: Modality, depth: usize) -> Tissue {
     }
 }
 
-/// The body: the largest connected region above a threshold, holes filled slice by slice.
+/// The body: in every slice the largest connected region above a threshold, its holes filled.
 pub fn body_mask(scaled: &Volume<f32>, threshold: f32) -> Vec<bool> {
     let [ni, nj, nk] = scaled.dims();
     let mut body = vec![false; ni * nj * nk];

@@ -2,7 +2,7 @@
 //!
 //! One connection is one byte stream each way (the engine's stdin and stdout, or the same through ssh). A frame is a
 //! little-endian u32 length and that many bytes of postcard. The first frame each way is a hello with
-//! [`PROTOCOL_VERSION`]; a peer of another version is refused with both numbers. Facts ([`Event`]) are never dropped;
+//! [`PROTOCOL_VERSION`]; the client refuses an engine of another version with both numbers. Facts ([`Event`]) are never dropped;
 //! every one but the hello names its job.
 
 mod frame;
@@ -33,7 +33,7 @@ pub enum Command {
         job: JobId,
         request: Box<Request>,
     },
-    /// Stops the job within one slice, or takes it out of the queue; answered by [`Event::Cancelled`].
+    /// Stops the job within one slice, or when its turn comes; answered by [`Event::Cancelled`].
     Cancel {
         job: JobId,
     },
@@ -66,7 +66,8 @@ pub enum DeviceChoice {
     Cuda,
 }
 
-/// Whether labels are refined by each organ's intensity in the scan at hand.
+/// Whether labels are refined: five slightly changed views are averaged, then each organ's own intensity in the scan pulls
+/// its labels back from their surroundings.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Refine {

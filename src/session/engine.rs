@@ -64,13 +64,14 @@ impl Engine {
             let last_words = last_words.clone();
             spawn("engine-stderr", move || keep_last_words(complaints, &last_words))?;
         }
+        let writer_notify = notify.clone();
         spawn("engine-events", move || receive(from_engine, &notify, &wake, &last_words))?;
         let mut to_engine = to_engine;
         let writer = spawn("engine-commands", move || {
             while let Ok(command) = queue.recv() {
                 if let Err(error) = write_frame(&mut to_engine, &command) {
-                    // The reader sees the same end of the stream and reports it.
-                    tracing::debug!("engine stream: {error}");
+                    // Told first: the engine's end, which follows, says less.
+                    let _ = writer_notify.send(Notice::Gone(error.to_string()));
                     return;
                 }
             }

@@ -41,7 +41,12 @@ pub fn run_job(
             Some(Notice::Gone(reason)) => return Err(EngineError::Gone(reason)),
             Some(Notice::Event(event)) if event.job() == Some(job) => match event {
                 Event::Failed { error, .. } => {
-                    return Err(EngineError::Job(format!("{}. {}", error.message, error.remedy)));
+                    let details = if error.message.contains(&error.details) {
+                        String::new()
+                    } else {
+                        format!(" (details: {})", error.details)
+                    };
+                    return Err(EngineError::Job(format!("{}. {}{details}", error.message, error.remedy)));
                 }
                 Event::Cancelled { .. } => return Err(EngineError::Cancelled),
                 event if event.ends_job() => return Ok(event),

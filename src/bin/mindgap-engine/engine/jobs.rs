@@ -241,6 +241,9 @@ pub fn translate(
     };
     let from = domain(request.modality, card);
     let translated = infer::translate(networks, &prepared.slices, from, &mut on_slice)?;
+    if context.cancelled() {
+        return Err(JobFailure::Cancelled);
+    }
     let edge_agreement = mindgap::eval::edge_agreement(&prepared.slices, &translated);
     let synthetic = prepared.values_to_scan(&translated.map(|&v| unit.measured(v)), unit.measured(0.0));
     Ok(Event::Translated {

@@ -121,10 +121,26 @@ fn receive(input: impl Read, mailbox: &Mailbox) -> Result<(), FrameError> {
 fn send(output: impl Write, outbox: &Receiver<Event>) {
     let mut output = std::io::BufWriter::with_capacity(1 << 16, output);
     for event in outbox {
-        if let Err(error) = write_frame(&mut output, &event) {
+        let outcome = match write_frame(&mut output, &event) {
+            // Nothing of it was sent, so the stream is sound and the client must be told.
+            Err(error @ (FrameError::TooLarge { .. } | FrameError::Codec(_))) => match event.job() {
+                Some(job) => write_frame(&mut output, &Event::Failed { job, error: too_large(&error) }),
+                None => Err(error),
+            },
+            outcome => outcome,
+        };
+        if let Err(error) = outcome {
             tracing::debug!("client stream: {error}");
             return;
         }
+    }
+}
+
+fn too_large(error: &FrameError) -> JobError {
+    JobError {
+        message: format!("The result cannot be sent: {error}"),
+        remedy: "Crop the scan or resample it to larger voxels".to_owned(),
+        details: error.to_string(),
     }
 }
 

@@ -19,7 +19,12 @@ pub fn train(context: &JobContext, request: &TrainRequest) -> Result<Event, JobF
         Ok(card) => Ok(Event::Trained { job: context.job, bundle_dir: job.out_dir, card: Box::new(card) }),
         Err(TrainError::Cancelled) => Err(JobFailure::Cancelled),
         Err(error) => {
-            Err(failed("Training stopped", "The last checkpoint is kept; `--resume` goes on from it", error))
+            let remedy = if job.out_dir.join("checkpoint.safetensors").is_file() {
+                "The last checkpoint is kept; `--resume` goes on from it"
+            } else {
+                "Nothing was kept; mend what is named and start again"
+            };
+            Err(failed("Training stopped", remedy, error))
         }
     }
 }

@@ -51,7 +51,7 @@ impl Adam {
         self.parameters.iter().map(|parameter| &parameter.value).collect()
     }
 
-    /// Whether the i-th parameter's name satisfies a condition.
+    /// The parameters' names, in the same order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.parameters.iter().map(|parameter| parameter.name.as_str())
     }
@@ -65,6 +65,11 @@ impl Adam {
             let mut squared_norm = 0.0;
             for gradient in gradients.iter().filter(|g| g.defined()) {
                 squared_norm += gradient.f_square()?.f_sum(tch::Kind::Float)?.f_double_value(&[])?;
+            }
+            if !squared_norm.is_finite() {
+                return Err(TchError::Torch(
+                    "the gradient is not finite; a smaller learning rate may help".to_owned(),
+                ));
             }
             let clip = (MAX_GRADIENT_NORM / squared_norm.sqrt().max(1e-12)).min(1.0);
             for (parameter, gradient) in self.parameters.iter_mut().zip(gradients) {
@@ -93,7 +98,7 @@ impl Adam {
         state
     }
 
-    /// Takes the state back; `None` names the first missing entry.
+    /// Takes the state back; an error names the first missing entry.
     pub fn restore(&mut self, prefix: &str, saved: &BTreeMap<String, Tensor>) -> Result<(), TchError> {
         let missing = |name: &str| TchError::FileFormat(format!("checkpoint: {name} is missing"));
         let entry = |name: String| saved.get(&name).ok_or_else(|| missing(&name));

@@ -1,6 +1,6 @@
 //! Reading what a configuration names, onto the network grid.
 
-use super::TrainError;
+use super::{Observer, TrainError};
 use crate::model::preprocess::{self, Prepared};
 use mindgap::config::sha256_hex;
 use mindgap::config::train::{DataSource, PhantomView, TrainConfig};
@@ -23,7 +23,11 @@ pub struct TrainData {
 }
 
 /// Reads and prepares everything.
-pub fn load(config: &TrainConfig, data_dir: &Path) -> Result<TrainData, TrainError> {
+pub fn load(
+    config: &TrainConfig,
+    data_dir: &Path,
+    observer: &mut dyn Observer,
+) -> Result<TrainData, TrainError> {
     let mut data = TrainData {
         source: Vec::new(),
         target: Vec::new(),
@@ -37,7 +41,7 @@ pub fn load(config: &TrainConfig, data_dir: &Path) -> Result<TrainData, TrainErr
             sources.iter().partition(|source| matches!(source, DataSource::Scan { .. }));
         let mut cases = Vec::new();
         for source in scans.iter().chain(&phantoms) {
-            let (read, description) = load_source(source, modality, labelled, config, data_dir)?;
+            let (read, description) = load_source(source, modality, labelled, config, data_dir, observer)?;
             cases.extend(read);
             let role = if labelled { "source, labels used" } else { "target, no labels" };
             data.description.push(format!("{description} ({role})"));
@@ -59,12 +63,18 @@ fn load_source(
     labelled: bool,
     config: &TrainConfig,
     data_dir: &Path,
+    observer: &mut dyn Observer,
 ) -> Result<(Vec<Case>, String), TrainError> {
     match source {
         DataSource::Phantoms { count, first_seed, view } => {
-            let cases = (*first_seed..first_seed + count)
-                .map(|seed| phantom_case(config, modality, seed, *view, labelled))
-                .collect::<Result<_, _>>()?;
+            let mut cases = Vec::new();
+            for seed in *first_seed..first_seed + count {
+                if observer.cancelled() {
+                    return Err(TrainError::Cancelled);
+                }
+                cases.push(phantom_case(config, modality, seed, *view, labelled)?);
+                observer.progress("making phantoms", seed - first_seed + 1, *count, modality.name());
+            }
             let description = format!(
                 "{count} phantom {} volumes, seeds {first_seed}-{}",
                 modality.name(),
@@ -83,6 +93,7 @@ fn load_source(
                     LabelTable::named(label_table).map_err(in_data)?,
                     &TissueTable::named(tissue_table).map_err(in_data)?,
                     modality,
+                    config.preprocessing.ct_window_hu,
                 )?),
                 _ => None,
             };
@@ -124,6 +135,7 @@ fn annotate(
     table: &LabelTable,
     tissues: &TissueTable,
     modality: Modality,
+    ct_window_hu: [f32; 2],
 ) -> Result<Annotation, TrainError> {
     let labels = io::open_labels(path).map_err(in_data)?;
     let on_grid: LabelMap = preprocess::prepare_labels(&labels, prepared);
@@ -133,7 +145,8 @@ fn annotate(
         Modality::Mr => 0.03,
     };
     let body = anatomy::body_mask(&prepared.slices, threshold);
-    let tissue_map: Volume<u8> = anatomy::tissue_map(&prepared.slices, &on_grid, tissues, modality, &body);
+    let tissue_map: Volume<u8> =
+        anatomy::tissue_map(&prepared.slices, &on_grid, tissues, modality, ct_window_hu, &body);
     let structures = table.to_structures(&on_grid).map(|&label| label as u8);
     Ok(Annotation::new(tissue_map, structures))
 }

@@ -38,12 +38,14 @@ pub enum TrainError {
     Io(#[from] IoError),
     #[error("{}: {source}", path.display())]
     Folder { path: PathBuf, source: std::io::Error },
+    #[error("{}: is of an earlier run; go on from it with --resume, or choose another folder", .0.display())]
+    Occupied(PathBuf),
     #[error("checkpoint: {0}")]
     Checkpoint(String),
     #[error(transparent)]
     Weights(#[from] WeightsError),
     #[error(transparent)]
-    Infer(#[from] InferError),
+    Infer(InferError),
     #[error(transparent)]
     Torch(#[from] TchError),
     #[error(transparent)]
@@ -52,6 +54,15 @@ pub enum TrainError {
     Diverged { phase: &'static str, step: u64 },
     #[error("cancelled; the checkpoint is kept and `--resume` goes on from it")]
     Cancelled,
+}
+
+impl From<InferError> for TrainError {
+    fn from(error: InferError) -> Self {
+        match error {
+            InferError::Cancelled => TrainError::Cancelled,
+            error => TrainError::Infer(error),
+        }
+    }
 }
 
 /// Who watches a training.
@@ -83,11 +94,15 @@ pub fn train(job: &TrainJob, observer: &mut dyn Observer) -> Result<Card, TrainE
     let config = TrainConfig::parse(&job.config_text)?;
     std::fs::create_dir_all(&job.out_dir)
         .map_err(|source| TrainError::Folder { path: job.out_dir.clone(), source })?;
-    tch::manual_seed(config.seed as i64);
-    observer.progress("reading data", 0, 1, "");
-    let data = data::load(&config, &job.data_dir)?;
-    let mut state = TrainState::new(&config, job.device);
     let checkpoint = job.out_dir.join("checkpoint.safetensors");
+    for earlier in [&checkpoint, &job.out_dir.join("card.json")] {
+        if earlier.exists() && !job.resume {
+            return Err(TrainError::Occupied(earlier.clone()));
+        }
+    }
+    tch::manual_seed(config.seed as i64);
+    let data = data::load(&config, &job.data_dir, observer)?;
+    let mut state = TrainState::new(&config, job.device);
     if job.resume {
         state.restore(&checkpoint, &job.config_text)?;
     }

@@ -4,6 +4,7 @@ use super::data::TrainData;
 use super::schedule::Phase;
 use super::state::TrainState;
 use super::{TrainError, TrainJob};
+use crate::model::Networks;
 use crate::model::checkpoint::{self, Precision};
 use mindgap::config::train::TrainConfig;
 use mindgap::config::{Card, TrainingRecord, sha256_hex};
@@ -20,6 +21,9 @@ pub fn write_bundle(
     let variables = state.averaged.store.variables();
     let weights =
         checkpoint::to_bytes(variables.iter().map(|(name, tensor)| (name.clone(), tensor)), Precision::Half)?;
+    // Read back as a user's engine will: values that half precision cannot hold are found now, not then.
+    let proof = Networks::new(&config.network, tch::Device::Cpu);
+    checkpoint::load_into(&proof.store, &checkpoint::from_bytes(&weights)?)?;
     let steps = Phase::all(config).into_iter().map(|phase| (phase.label(), phase.steps(config))).collect();
     let card = Card {
         id: config.id.clone(),
