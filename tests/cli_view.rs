@@ -18,7 +18,8 @@ fn nothing_draws(output: &Output) -> bool {
     let said = String::from_utf8_lossy(&output.stderr);
     let none = said.contains("no graphics adapter");
     if none {
-        eprintln!("SKIPPED: {said}");
+        // Past the test harness, which keeps what a passing test prints to itself.
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("SKIPPED: {said}\n").as_bytes());
     }
     none
 }
