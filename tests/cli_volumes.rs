@@ -50,7 +50,7 @@ impl Case {
 
     fn labels(&self, name: &str, label: impl Fn(usize) -> u16) -> String {
         let labels: LabelMap = Volume::from_fn(self.scan.geometry().clone(), |i, _, _| label(i));
-        io::write_labels(&self.path(name), &labels, &self.scan).unwrap();
+        io::write_labels(&self.path(name), &labels, None, &self.scan).unwrap();
         text(&self.path(name))
     }
 
@@ -152,7 +152,7 @@ fn evaluate_refuses_what_would_be_a_wrong_number() {
         Volume::from_fn(case.scan.geometry().window([0, 1, 0], [8, 6, 5]).unwrap(), |_, _, _| 1.0),
         "phantom",
     );
-    io::write_labels(&case.path("moved.nii.gz"), &moved.to_labels().unwrap(), &moved).unwrap();
+    io::write_labels(&case.path("moved.nii.gz"), &moved.to_labels().unwrap(), None, &moved).unwrap();
     let error = complaint(&["evaluate", "--task", "abdomen", &labels, &text(&case.path("moved.nii.gz"))]);
     assert!(error.contains("differ in geometry"), "{error}");
 }

@@ -135,7 +135,7 @@ fn labels_lie_on_the_grid_of_an_lps_and_of_an_oblique_scan_bit_for_bit() {
         let scan = io::open(&data.join(file)).unwrap();
         let path = folder.path().join("labels.nii.gz");
         let labels = Volume::from_fn(scan.geometry().clone(), |i, j, k| ((i * 7 + j * 3 + k) % 5) as u16);
-        io::write_labels(&path, &labels, &scan).unwrap();
+        io::write_labels(&path, &labels, None, &scan).unwrap();
         let read = io::open(&path).unwrap();
         assert_eq!((&read.nifti, read.geometry()), (&scan.nifti, scan.geometry()), "{file}");
         assert_eq!(read.to_labels().unwrap(), labels, "{file}");

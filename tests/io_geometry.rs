@@ -143,7 +143,7 @@ fn labels_carry_the_forms_of_their_scan_bit_for_bit() {
         let mut scan = Scan::from_volume(Volume::from_fn(oblique(), |i, _, _| i as f32), "phantom");
         scan.nifti = Some(unusual_header(version));
         let labels = Volume::from_fn(oblique(), |i, j, k| ((i + j + k) % 3) as u16);
-        io::write_labels(&path, &labels, &scan).unwrap();
+        io::write_labels(&path, &labels, None, &scan).unwrap();
         let read = io::open(&path).unwrap();
         assert_eq!(read.nifti, scan.nifti);
         assert_eq!(read.format, version.name());

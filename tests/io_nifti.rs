@@ -77,7 +77,7 @@ fn a_dimension_too_long_for_nifti_1_is_written_as_nifti_2() {
     let read = io::open(&path).unwrap();
     assert_eq!((read.format.as_str(), read.geometry()), ("NIfTI-2", &geometry));
     // What belongs to a NIfTI-2 scan is NIfTI-2 as well, with its float64 affine.
-    io::write_labels(&path, &read.to_labels().unwrap(), &read).unwrap();
+    io::write_labels(&path, &read.to_labels().unwrap(), None, &read).unwrap();
     assert_eq!(io::open(&path).unwrap().nifti, read.nifti);
 }
 
@@ -88,7 +88,7 @@ fn labels_above_255_are_not_wrapped() {
     let reference = Scan::from_volume(Volume::from_fn(oblique(), |_, _, _| 0.0), "phantom");
     for (largest, dtype) in [(255, DType::U8), (256, DType::U16)] {
         let labels = Volume::from_fn(oblique(), |i, _, _| if i == 0 { largest } else { 0 });
-        io::write_labels(&path, &labels, &reference).unwrap();
+        io::write_labels(&path, &labels, None, &reference).unwrap();
         assert_eq!(io::open(&path).unwrap().voxels().dtype(), dtype);
         assert_eq!(io::open_labels(&path).unwrap().voxels(), labels.voxels());
     }
@@ -100,7 +100,7 @@ fn labels_on_another_grid_than_their_scan_are_not_saved() {
     let path = folder.path().join("labels.nii.gz");
     let reference = Scan::from_volume(Volume::from_fn(oblique(), |_, _, _| 0.0), "phantom");
     let moved = oblique().window([1, 0, 0], DIMS).unwrap();
-    let error = io::write_labels(&path, &Volume::from_fn(moved, |_, _, _| 1), &reference).unwrap_err();
+    let error = io::write_labels(&path, &Volume::from_fn(moved, |_, _, _| 1), None, &reference).unwrap_err();
     assert!(matches!(error, IoError::GridDiffers { .. }), "{error}");
     assert!(!path.exists());
 }
@@ -276,12 +276,16 @@ fn the_chosen_volume_of_a_series_is_read() {
     let plain = patched(&[(40, &[4i16, 5, 4, 1, 3].map(i16::to_le_bytes).concat())]);
     for (name, bytes) in [("x.nii", plain.clone()), ("x.nii.gz", gzip(&plain))] {
         let file = saved(name, &bytes);
+        let open_volume = |volume| {
+            let options = io::OpenOptions { volume: Some(volume), ..Default::default() };
+            io::open_with(&file.path, &options)
+        };
         for volume in 0..3 {
-            let scan = io::open_volume(&file.path, volume).unwrap();
+            let scan = open_volume(volume).unwrap();
             assert_eq!(values(&scan), ramp()[volume * 20..(volume + 1) * 20]);
             assert_eq!(scan.warnings, [format!("Volume {} of 3 is shown.", volume + 1)]);
         }
-        let error = io::open_volume(&file.path, 3).unwrap_err().to_string();
+        let error = open_volume(3).unwrap_err().to_string();
         assert!(error.contains("volume 4 was asked for, but it has 3"), "{error}");
     }
 }

@@ -23,7 +23,7 @@ pub(super) struct Info {
 impl Info {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let description = if self.header {
-            Description::of_header(io::read_header(&self.file)?)
+            Description::of_header(io::read_header(&self.file, &io::OpenOptions::default())?)
         } else {
             Description::of_scan(&io::open(&self.file)?)
         };

@@ -84,10 +84,10 @@ impl Phantom {
         let files = self.files(seed);
         io::write_scan(&files.scan, &phantom.scan)?;
         if let Some(path) = &files.labels {
-            io::write_labels(path, &phantom.labels, &phantom.scan)?;
+            io::write_labels(path, &phantom.labels, Some(self.task.table()), &phantom.scan)?;
         }
         if let Some(path) = &files.tissues {
-            io::write_labels(path, &phantom.tissues.map(|tissue| u16::from(*tissue)), &phantom.scan)?;
+            io::write_labels(path, &phantom.tissues.map(|tissue| u16::from(*tissue)), None, &phantom.scan)?;
         }
         let geometry = phantom.scan.geometry();
         let structures = self.task.table().entries.iter().map(|entry| {

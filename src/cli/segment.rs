@@ -55,7 +55,7 @@ impl Segment {
         let result = segment(&scan, modality, &bundle, self.refine, self.device)?;
         let labels = result.labels.unpack()?;
         let gap = result.gap.unpack()?;
-        io::write_labels(&self.output, &labels, &scan)?;
+        io::write_labels(&self.output, &labels, Some(bundle.card.task.table()), &scan)?;
         if let Some(path) = &self.gap {
             io::write_values(path, &gap, &scan)?;
         }

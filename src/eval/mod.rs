@@ -47,7 +47,7 @@ pub fn evaluate(
         return Err(GridsDiffer { expected: describe(grid), got: describe(prediction.geometry()) });
     }
     let mut warnings = Vec::new();
-    if !grid.spacing_known() {
+    if !grid.is_measurable() {
         warnings.push("The voxel size is unknown: distances in mm are undefined.".to_owned());
     } else if is_sheared(grid) {
         warnings.push("The grid is sheared: distances in mm are undefined.".to_owned());

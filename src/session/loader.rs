@@ -270,7 +270,7 @@ pub fn unpack_segmented_slab(
 
 /// Writes a label map on the grid of the scan it belongs to, verified by reading it back.
 pub fn export_labels(path: &Path, labels: &LabelMap, scan: &OpenScan) -> Result<Receipt, LoadError> {
-    Ok(io::write_labels(path, labels, &scan.scan)?)
+    Ok(io::write_labels(path, labels, None, &scan.scan)?)
 }
 
 fn file_name(path: &Path) -> String {

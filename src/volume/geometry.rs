@@ -26,6 +26,7 @@ pub struct Geometry {
     world_from_voxel: DMat4,
     orientation_known: bool,
     spacing_known: bool,
+    slices_missing: bool,
 }
 
 /// How voxel axes must be permuted and flipped to run along R, A, S most closely.
@@ -50,7 +51,13 @@ impl Geometry {
         if !is_usable_affine(&world_from_voxel) {
             return Err(GeometryError::Singular(Box::new(world_from_voxel)));
         }
-        Ok(Self { dims, world_from_voxel, orientation_known: true, spacing_known: true })
+        Ok(Self {
+            dims,
+            world_from_voxel,
+            orientation_known: true,
+            spacing_known: true,
+            slices_missing: false,
+        })
     }
 
     /// An axis-aligned RAS grid whose voxel (0, 0, 0) has its centre at `origin_mm`.
@@ -76,6 +83,13 @@ impl Geometry {
     #[must_use]
     pub fn with_unknown_spacing(mut self) -> Self {
         self.spacing_known = false;
+        self
+    }
+
+    /// The same grid with some of its slices declared missing or misplaced: no volume or distance may be reported for it.
+    #[must_use]
+    pub fn with_missing_slices(mut self) -> Self {
+        self.slices_missing = true;
         self
     }
 
@@ -120,9 +134,14 @@ impl Geometry {
         self.spacing_known
     }
 
-    /// Volume of one voxel in millilitres, `None` where the spacing is unknown.
+    /// Whether volumes and distances measured on this grid mean anything: the voxel size is known and no slice is missing.
+    pub fn is_measurable(&self) -> bool {
+        self.spacing_known && !self.slices_missing
+    }
+
+    /// Volume of one voxel in millilitres, `None` where the grid is not measurable.
     pub fn voxel_ml(&self) -> Option<f64> {
-        self.spacing_known.then(|| DMat3::from_mat4(self.world_from_voxel).determinant().abs() / 1000.0)
+        self.is_measurable().then(|| DMat3::from_mat4(self.world_from_voxel).determinant().abs() / 1000.0)
     }
 
     /// World position in mm of a (fractional) voxel index.
@@ -203,22 +222,20 @@ impl Geometry {
             *affine.col_mut(axis) *= ratio;
         }
         affine.w_axis = self.world_of(first_centre).extend(1.0);
-        Ok(Geometry {
-            orientation_known: self.orientation_known,
-            spacing_known: self.spacing_known,
-            ..Geometry::new(dims, affine)?
-        })
+        self.moved_to(dims, affine)
     }
 
     /// A grid of `dims` voxels along the same axes that starts at (possibly negative) voxel index `start`.
     pub fn window(&self, start: [i64; 3], dims: [usize; 3]) -> Result<Geometry, GeometryError> {
         let mut affine = self.world_from_voxel;
         affine.w_axis = self.world_of(DVec3::from_array(start.map(|v| v as f64))).extend(1.0);
-        Ok(Geometry {
-            orientation_known: self.orientation_known,
-            spacing_known: self.spacing_known,
-            ..Geometry::new(dims, affine)?
-        })
+        self.moved_to(dims, affine)
+    }
+
+    /// Another grid of which as much is known as of this one.
+    fn moved_to(&self, dims: [usize; 3], world_from_voxel: DMat4) -> Result<Geometry, GeometryError> {
+        let placed = Geometry::new(dims, world_from_voxel)?;
+        Ok(Geometry { dims: placed.dims, world_from_voxel: placed.world_from_voxel, ..self.clone() })
     }
 }
 

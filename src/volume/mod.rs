@@ -13,7 +13,7 @@ pub use geometry::{Geometry, GeometryError, Reorientation, geometry_equal, is_us
 pub use labels::{LabelEntry, LabelMap, LabelTable, LabelTableError, LabelValueError, Task};
 pub use resample::{Resampler, reorient};
 pub(crate) use scan::with_voxels;
-pub use scan::{DType, Modality, Scaling, Scan, Voxels};
+pub use scan::{DType, Flag, Modality, Scaling, Scan, Voxels};
 
 /// One value a voxel on a grid.
 #[derive(Debug, Clone, PartialEq)]

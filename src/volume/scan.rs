@@ -168,6 +168,35 @@ impl Modality {
     }
 }
 
+/// What must stay in view for as long as a scan is shown, because it changes what may be read from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Flag {
+    /// DICOM's MONOCHROME1: drawn with black and white exchanged; the values are as stored.
+    DrawnInverted,
+    /// The file holds colours; the voxels are their luminance, which no model may be run on.
+    Colour,
+    /// The file's checksum is wrong and it was opened all the same.
+    Damaged,
+    /// Slices are missing or unevenly spaced and the series was opened all the same.
+    Gaps,
+    /// A CT that does not say how its values become Hounsfield units.
+    NotHounsfield,
+}
+
+impl Flag {
+    /// A few words for a badge.
+    pub fn badge(self) -> &'static str {
+        match self {
+            Flag::DrawnInverted => "drawn inverted",
+            Flag::Colour => "colour as luminance",
+            Flag::Damaged => "damaged file",
+            Flag::Gaps => "slices missing",
+            Flag::NotHounsfield => "not HU",
+        }
+    }
+}
+
 /// One 3-D image with everything its file said about it.
 #[derive(Debug, Clone)]
 pub struct Scan {
@@ -178,6 +207,18 @@ pub struct Scan {
     pub format: String,
     /// What to write back bit for bit when something is saved on this scan's grid; `None` if it came from no NIfTI file.
     pub nifti: Option<super::io::nifti::SpatialHeader>,
+    /// NIfTI header extensions, kept when this very scan is written again and never put into what is derived from it:
+    /// they may name the patient.
+    pub extensions: Vec<super::io::nifti::Extension>,
+    /// Which of the file's 3-D volumes this is, 0 being the first, ...
+    pub volume: usize,
+    /// ... and how many there are.
+    pub volumes: usize,
+    /// What made the image, where the file says so.
+    pub modality: Option<Modality>,
+    /// Stored values, first and last, that mean "nothing was measured here" (DICOM's pixel padding).
+    pub padding: Option<[f64; 2]>,
+    pub flags: Vec<Flag>,
     /// What a reader of this scan must know, in full sentences.
     pub warnings: Vec<String>,
 }
@@ -185,25 +226,29 @@ pub struct Scan {
 impl Scan {
     /// Pairs stored voxels with their grid. `None` where the counts differ.
     pub fn new(voxels: Voxels, scaling: Scaling, geometry: Geometry, format: &str) -> Option<Self> {
-        (voxels.len() == geometry.len()).then(|| Self {
-            voxels,
-            scaling,
-            geometry,
-            format: format.to_owned(),
-            nifti: None,
-            warnings: Vec::new(),
-        })
+        (voxels.len() == geometry.len()).then(|| Self::bare(voxels, scaling, geometry, format))
     }
 
     /// A scan of computed values, stored as float32.
     pub fn from_volume(volume: Volume<f32>, format: &str) -> Self {
         let geometry = volume.geometry().clone();
+        Self::bare(Voxels::F32(volume.into_voxels()), Scaling::IDENTITY, geometry, format)
+    }
+
+    /// Nothing known but the numbers and their place.
+    fn bare(voxels: Voxels, scaling: Scaling, geometry: Geometry, format: &str) -> Self {
         Self {
-            voxels: Voxels::F32(volume.into_voxels()),
-            scaling: Scaling::IDENTITY,
+            voxels,
+            scaling,
             geometry,
             format: format.to_owned(),
             nifti: None,
+            extensions: Vec::new(),
+            volume: 0,
+            volumes: 1,
+            modality: None,
+            padding: None,
+            flags: Vec::new(),
             warnings: Vec::new(),
         }
     }
@@ -267,11 +312,28 @@ impl Scan {
         }
     }
 
-    /// The modality its intensities suggest: CT reaches well below zero (air is -1000 HU), MR does not.
+    /// The modality its file names, else the one its intensities suggest: CT reaches well below zero (air is -1000 HU),
+    /// MR does not.
     pub fn guess_modality(&self) -> Modality {
-        match self.intensity_range() {
+        self.modality.unwrap_or_else(|| match self.intensity_range() {
             Some([low, _]) if low < -200.0 => Modality::Ct,
             _ => Modality::Mr,
+        })
+    }
+
+    /// A few words for each thing that must stay in view while this scan is shown.
+    pub fn badges(&self) -> Vec<String> {
+        let mut badges = Vec::new();
+        if self.volumes > 1 {
+            badges.push(format!("t={}/{}", self.volume + 1, self.volumes));
         }
+        if !self.geometry.orientation_known() {
+            badges.push("orientation unknown".to_owned());
+        }
+        if !self.geometry.spacing_known() {
+            badges.push("voxel size unknown".to_owned());
+        }
+        badges.extend(self.flags.iter().map(|flag| flag.badge().to_owned()));
+        badges
     }
 }

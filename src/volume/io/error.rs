@@ -61,7 +61,7 @@ pub enum IoError {
         #[source]
         source: crate::volume::LabelValueError,
     },
-    #[error("{path}: expected a name that ends in .nii.gz or .nii", path = .path.display())]
+    #[error("{path}: expected a name that ends in {names}", path = .path.display(), names = super::OutputFormat::NAMES)]
     Extension { path: PathBuf },
     #[error(
         "{path}: not written: its grid is not that of the scan it belongs to (expected {expected}, got {got})",

@@ -4,40 +4,89 @@
 //! allocated for it; what is written replaces a file whole or not at all, after it was read back and compared.
 
 mod atomic;
+pub mod dicom;
 mod error;
+mod format;
 mod memory;
+mod meta;
 pub mod nifti;
+mod nrrd;
+mod options;
 mod source;
 
 pub use atomic::Receipt;
+pub use dicom::{SeriesInfo, SeriesKind};
 pub use error::IoError;
-pub use nifti::HeaderInfo;
+pub use format::OutputFormat;
+pub use options::OpenOptions;
 
-use super::{LabelMap, Scaling, Scan, Volume, Voxels, geometry_equal};
+use super::{DType, Flag, Geometry, LabelMap, LabelTable, Scaling, Scan, Volume, Voxels, geometry_equal};
+use format::Format;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Two grids closer than this, in mm at every corner, are one grid: float32 headers round by less.
 const SAME_GRID_MM: f64 = 1e-3;
+
+/// What a file's header says; the voxels were not looked at.
+#[derive(Debug, Clone)]
+pub struct HeaderInfo {
+    /// "NIfTI-1", "NRRD", "DICOM", ...
+    pub format: String,
+    pub dtype: DType,
+    pub scaling: Scaling,
+    pub geometry: Geometry,
+    /// How many 3-D volumes follow each other in the file.
+    pub volumes: usize,
+    /// The fields that place a NIfTI file's grid; `None` for other formats.
+    pub nifti: Option<nifti::SpatialHeader>,
+    pub flags: Vec<Flag>,
+    /// What a reader of this file must know, in full sentences.
+    pub warnings: Vec<String>,
+}
 
 /// Writes some bytes as a file, whole or not at all: checkpoints, cards, reports.
 pub fn write_file(path: &Path, bytes: &[u8]) -> Result<Receipt, IoError> {
     atomic::replace(path, |writer| writer.write_all(bytes), |_| Ok(()))
 }
 
-/// Reads the scan in `path`, or the first volume of it if there are several (a warning says so).
+/// Reads the scan in `path`, a file of any format or a folder of DICOM files, as [`OpenOptions::default`] says.
 pub fn open(path: &Path) -> Result<Scan, IoError> {
-    open_volume(path, 0)
+    open_with(path, &OpenOptions::default())
 }
 
-/// Reads volume `volume` of `path`, 0 being the first.
-pub fn open_volume(path: &Path, volume: usize) -> Result<Scan, IoError> {
-    nifti::read_volume(&nifti::header_of(path)?, volume)
+/// Reads the scan in `path`: a file of any format, or a folder of DICOM files. A DICOM file given by name is that one
+/// slice, never its siblings.
+pub fn open_with(path: &Path, options: &OpenOptions) -> Result<Scan, IoError> {
+    match format_of(path)? {
+        Format::Nifti => nifti::read(&nifti::header_of(path)?, options),
+        Format::Nrrd => nrrd::read(path, options),
+        Format::Meta => meta::read(path, options),
+        Format::Dicom => dicom::read(path, options),
+    }
+}
+
+/// Reads the DICOM files that were named, and no others, as one scan.
+pub fn open_files(files: &[PathBuf], options: &OpenOptions) -> Result<Scan, IoError> {
+    match files {
+        [file] => open_with(file, options),
+        files => dicom::read_files(files, options),
+    }
 }
 
 /// Reads the header of `path` only: nothing is said about whether its voxels are whole.
-pub fn read_header(path: &Path) -> Result<HeaderInfo, IoError> {
-    nifti::read_header(&nifti::header_of(path)?)
+pub fn read_header(path: &Path, options: &OpenOptions) -> Result<HeaderInfo, IoError> {
+    match format_of(path)? {
+        Format::Nifti => nifti::read_header(&nifti::header_of(path)?, options),
+        Format::Nrrd => nrrd::read_header(path, options),
+        Format::Meta => meta::read_header(path, options),
+        Format::Dicom => dicom::read_header(path, options),
+    }
+}
+
+/// The DICOM series of a folder and of the folders in it, the largest image first.
+pub fn list_series(folder: &Path) -> Result<Vec<SeriesInfo>, IoError> {
+    dicom::list(folder)
 }
 
 /// Reads a label map: whole numbers from 0 to 65535 in any stored type.
@@ -48,23 +97,65 @@ pub fn open_labels(path: &Path) -> Result<LabelMap, IoError> {
 
 /// Writes `labels` on the very grid of `reference`: its sform, qform and units come back bit for bit.
 ///
-/// Stored as uint8 where all values fit, else uint16; compressed if the name ends in `.gz`.
-pub fn write_labels(path: &Path, labels: &LabelMap, reference: &Scan) -> Result<Receipt, IoError> {
+/// The name decides the format ([`OutputFormat::by_name`]). Stored as uint8 where all values fit, else uint16. `table`
+/// names and colours the labels where the format has room for it.
+pub fn write_labels(
+    path: &Path,
+    labels: &LabelMap,
+    table: Option<&LabelTable>,
+    reference: &Scan,
+) -> Result<Receipt, IoError> {
     require_same_grid(path, labels, reference)?;
     let narrow: Option<Vec<u8>> = labels.voxels().iter().map(|value| u8::try_from(*value).ok()).collect();
     let voxels = narrow.map_or_else(|| Voxels::U16(labels.voxels().to_vec()), Voxels::U8);
-    nifti::write(path, &voxels, Scaling::IDENTITY, reference)
+    let content =
+        Content { voxels: &voxels, scaling: Scaling::IDENTITY, labels: Some(table), extensions: &[] };
+    write(path, &content, reference)
 }
 
 /// Writes computed values as float32 on the very grid of `reference`.
 pub fn write_values(path: &Path, values: &Volume<f32>, reference: &Scan) -> Result<Receipt, IoError> {
     require_same_grid(path, values, reference)?;
-    nifti::write(path, &Voxels::F32(values.voxels().to_vec()), Scaling::IDENTITY, reference)
+    let voxels = Voxels::F32(values.voxels().to_vec());
+    let content = Content { voxels: &voxels, scaling: Scaling::IDENTITY, labels: None, extensions: &[] };
+    write(path, &content, reference)
 }
 
-/// Writes a scan with its stored type, scaling and place.
+/// Writes a scan with its stored type, scaling, place and header extensions.
 pub fn write_scan(path: &Path, scan: &Scan) -> Result<Receipt, IoError> {
-    nifti::write(path, scan.voxels(), scan.scaling(), scan)
+    let content = Content {
+        voxels: scan.voxels(),
+        scaling: scan.scaling(),
+        labels: None,
+        extensions: &scan.extensions,
+    };
+    write(path, &content, scan)
+}
+
+/// What goes into a file beside the place of its reference scan.
+struct Content<'a> {
+    voxels: &'a Voxels,
+    scaling: Scaling,
+    /// Whether these are labels, and the table that names them.
+    labels: Option<Option<&'a LabelTable>>,
+    extensions: &'a [nifti::Extension],
+}
+
+fn write(path: &Path, content: &Content, reference: &Scan) -> Result<Receipt, IoError> {
+    match OutputFormat::by_name(path)? {
+        OutputFormat::Nifti { compressed } => nifti::write(path, compressed, content, reference),
+        OutputFormat::Nrrd { .. } | OutputFormat::Meta => Err(IoError::Extension { path: path.to_owned() }),
+    }
+}
+
+/// What `path` is: a folder can only be DICOM, a file says itself.
+fn format_of(path: &Path) -> Result<Format, IoError> {
+    if path.is_dir() {
+        return Ok(Format::Dicom);
+    }
+    let mut head = [0; format::HEAD_BYTES];
+    let filled = source::Source::open(path)?.read_up_to(&mut head).unwrap_or(0);
+    Ok(Format::of_bytes(&head[..filled]))
 }
 
 fn require_same_grid<T>(path: &Path, volume: &Volume<T>, reference: &Scan) -> Result<(), IoError> {

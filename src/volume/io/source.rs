@@ -165,8 +165,7 @@ pub(super) fn refuse_special(path: &Path) -> Result<(), IoError> {
     if kind.is_file() {
         return Ok(());
     }
-    let what =
-        if kind.is_dir() { "a folder (DICOM series are not read yet)" } else { "a pipe, socket or device" };
+    let what = if kind.is_dir() { "a folder" } else { "a pipe, socket or device" };
     Err(IoError::NotRegular { path: path.to_owned(), what })
 }
 

@@ -15,35 +15,28 @@ pub(super) use pair::header_of;
 pub use spatial::SpatialHeader;
 pub(super) use write::write;
 
-use super::{IoError, memory, source::Source};
+use super::{HeaderInfo, IoError, OpenOptions, memory, source::Source};
 use crate::volume::{DType, Geometry, Scaling, Scan};
 use header::Header;
 use std::path::Path;
 
-/// What a file's header says; the voxels were not looked at.
-#[derive(Debug, Clone)]
-pub struct HeaderInfo {
-    /// "NIfTI-1", "NIfTI-2".
-    pub format: String,
-    pub dtype: DType,
-    pub scaling: Scaling,
-    pub geometry: Geometry,
-    /// How many 3-D volumes follow each other in the file.
-    pub volumes: usize,
-    pub spatial: SpatialHeader,
-    /// What a reader of this file must know, in full sentences.
-    pub warnings: Vec<String>,
+/// A header extension, whole: nifti1.h calls the code `ecode` and keeps a list of those in use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Extension {
+    pub code: i32,
+    pub bytes: Vec<u8>,
 }
 
 /// Reads and judges the header of `path`.
-pub(super) fn read_header(path: &Path) -> Result<HeaderInfo, IoError> {
+pub(super) fn read_header(path: &Path, _options: &OpenOptions) -> Result<HeaderInfo, IoError> {
     let mut source = Source::open(path)?;
     let header = decode(&mut source)?;
     judge(path, &header)
 }
 
-/// Reads volume `volume` (0 is the first) of `path`.
-pub(super) fn read_volume(path: &Path, volume: usize) -> Result<Scan, IoError> {
+/// Reads one volume of `path`.
+pub(super) fn read(path: &Path, options: &OpenOptions) -> Result<Scan, IoError> {
+    let volume = options.volume.unwrap_or(0);
     let mut source = Source::open(path)?;
     let header = decode(&mut source)?;
     let mut info = judge(path, &header)?;
@@ -71,14 +64,17 @@ pub(super) fn read_volume(path: &Path, volume: usize) -> Result<Scan, IoError> {
     source.skip_to(offset + volume_bytes * volume as u64)?;
     let voxels = payload::read_voxels(&mut source, info.dtype, header.big_endian, count)?;
     info.warnings.extend(source.finish()?);
-    into_scan(path, info, voxels)
+    let volumes = info.volumes;
+    let mut scan = into_scan(path, info, voxels)?;
+    (scan.volume, scan.volumes) = (volume, volumes);
+    Ok(scan)
 }
 
 fn into_scan(path: &Path, info: HeaderInfo, voxels: crate::volume::Voxels) -> Result<Scan, IoError> {
     let count = voxels.len();
     let mut scan = Scan::new(voxels, info.scaling, info.geometry, &info.format)
         .ok_or_else(|| IoError::field(path, "dim", "as many voxels as the grid has", count))?;
-    scan.nifti = Some(info.spatial);
+    scan.nifti = info.nifti;
     scan.warnings = info.warnings;
     match scan.nonfinite_voxels() {
         0 => {}
@@ -127,7 +123,8 @@ fn judge(path: &Path, header: &Header) -> Result<HeaderInfo, IoError> {
     warnings.extend(placement.warnings);
     let scaling = scaling(header, &mut warnings);
     let format = header.version.name().to_owned();
-    Ok(HeaderInfo { format, dtype, scaling, geometry, volumes, spatial: header.spatial.clone(), warnings })
+    let (nifti, flags) = (Some(header.spatial.clone()), Vec::new());
+    Ok(HeaderInfo { format, dtype, scaling, geometry, volumes, nifti, flags, warnings })
 }
 
 /// The first three dimensions, and the product of the others.

@@ -1,6 +1,6 @@
 //! Writing single files, compressed or not, and reading them back before they get their name.
 
-use super::super::{IoError, Receipt, SAME_GRID_MM, atomic, source::Source};
+use super::super::{Content, IoError, Receipt, SAME_GRID_MM, atomic, source::Source};
 use super::header::Header;
 use super::{SpatialHeader, Version, payload};
 use crate::volume::{Scaling, Scan, Voxels, geometry_equal};
@@ -8,14 +8,14 @@ use flate2::{Compression, write::GzEncoder};
 use std::io::{self, Write};
 use std::path::Path;
 
-/// Writes `voxels` where `reference` lies.
+/// Writes `content` where `reference` lies.
 pub(in super::super) fn write(
     path: &Path,
-    voxels: &Voxels,
-    scaling: Scaling,
+    compressed: bool,
+    content: &Content,
     reference: &Scan,
 ) -> Result<Receipt, IoError> {
-    let compressed = compression_by_name(path)?;
+    let (voxels, scaling) = (content.voxels, content.scaling);
     let header = header_for(voxels, scaling, reference);
     let encoded = header.encode();
     atomic::replace(
@@ -39,18 +39,6 @@ pub(in super::super) fn write(
             })
         },
     )
-}
-
-/// Whether the name asks for gzip.
-fn compression_by_name(path: &Path) -> Result<bool, IoError> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-    if name.ends_with(".nii.gz") {
-        Ok(true)
-    } else if name.ends_with(".nii") {
-        Ok(false)
-    } else {
-        Err(IoError::Extension { path: path.to_owned() })
-    }
 }
 
 /// NIfTI-1 unless the scan came as NIfTI-2 or a dimension needs it.
