@@ -242,13 +242,16 @@ impl Geometry {
 /// Whether two grids have the same size and the same affine to within `eps_mm` at every voxel corner.
 pub fn geometry_equal(a: &Geometry, b: &Geometry, eps_mm: f64) -> bool {
     a.dims == b.dims
-        && (0..8).all(|corner| {
-            let voxel = DVec3::from_array(
-                [0, 1, 2].map(|axis| if corner >> axis & 1 == 1 { (a.dims[axis] - 1) as f64 } else { 0.0 }),
-            );
-            a.world_of(voxel).distance(b.world_of(voxel)) <= eps_mm
-        })
+        && corner_distance_mm(a, b) <= eps_mm
         && a.world_from_voxel.abs_diff_eq(b.world_from_voxel, eps_mm)
+}
+
+/// The largest distance in mm between the corner voxels of two grids, the corners of `a` being counted in both.
+pub fn corner_distance_mm(a: &Geometry, b: &Geometry) -> f64 {
+    let corners = (0..8).map(|corner: usize| {
+        DVec3::from_array([0, 1, 2].map(|axis| ((a.dims[axis] - 1) * (corner >> axis & 1)) as f64))
+    });
+    corners.map(|voxel| a.world_of(voxel).distance(b.world_of(voxel))).fold(0.0, f64::max)
 }
 
 /// Whether an affine is finite and far enough from singular to be inverted.

@@ -9,7 +9,9 @@ mod labels;
 mod resample;
 mod scan;
 
-pub use geometry::{Geometry, GeometryError, Reorientation, geometry_equal, is_usable_affine};
+pub use geometry::{
+    Geometry, GeometryError, Reorientation, corner_distance_mm, geometry_equal, is_usable_affine,
+};
 pub use labels::{LabelEntry, LabelMap, LabelTable, LabelTableError, LabelValueError, Task};
 pub use resample::{Resampler, reorient};
 pub(crate) use scan::with_voxels;

@@ -3,28 +3,60 @@
 //! Invariant: at every moment, power cuts included, the name holds the old bytes or the new ones; new bytes get the name
 //! only after they were written, synced, and accepted by the caller's check.
 
-use super::IoError;
+use super::{IoError, memory};
+use crate::volume::{Geometry, corner_distance_mm};
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 /// What was written where.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Receipt {
     pub path: PathBuf,
     /// Size on disk.
     pub bytes: u64,
+    /// What became of the grid; `None` for a file that holds no volume.
+    pub grid: Option<GridReceipt>,
 }
 
-/// Writes `path` by way of a temporary file beside it, which `check` may read before it gets the name.
+/// The grid of a file that was written and opened again, beside the grid of the scan it belongs to.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct GridReceipt {
+    pub dims: [usize; 3],
+    /// The largest distance between the two grids' corners, in mm.
+    pub corner_distance_mm: f64,
+    /// Whether sform, qform, their codes, voxel sizes and units came back bit for bit; `None` where the scan came from
+    /// no NIfTI file or the file is none.
+    pub header_kept: Option<bool>,
+}
+
+impl GridReceipt {
+    /// Measures a reopened grid against its scan's.
+    pub(super) fn of(reopened: &Geometry, scan: &Geometry, header_kept: Option<bool>) -> Self {
+        let corner_distance_mm = corner_distance_mm(reopened, scan);
+        Self { dims: reopened.dims(), corner_distance_mm, header_kept }
+    }
+}
+
+/// Writes `path`, which takes at most `at_most_bytes`, by way of a temporary file beside it. `check` reads that file
+/// before it gets the name, and says what became of the grid if it holds one.
 pub(super) fn replace(
     path: &Path,
+    at_most_bytes: u64,
     write: impl FnOnce(&mut BufWriter<&File>) -> io::Result<()>,
-    check: impl FnOnce(&Path) -> Result<(), IoError>,
+    check: impl FnOnce(&Path) -> Result<Option<GridReceipt>, IoError>,
 ) -> Result<Receipt, IoError> {
-    let kept_old = path.exists();
-    let failed = |source| IoError::Write { path: path.to_owned(), kept_old, source };
+    let kept_old = name_is_taken(path)?;
+    let failed = |source: io::Error| match source.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => IoError::DiskFull {
+            path: path.to_owned(),
+            at_most_bytes,
+            free_bytes: memory::free_disk_bytes(path),
+            kept_old,
+        },
+        _ => IoError::Write { path: path.to_owned(), kept_old, source },
+    };
     // A link is followed, so that the file it names is replaced and not the link.
     let target = if kept_old { fs::canonicalize(path).map_err(failed)? } else { path.to_owned() };
     if target.is_dir() {
@@ -38,12 +70,20 @@ pub(super) fn replace(
     write(&mut writer).and_then(|()| writer.flush()).map_err(failed)?;
     drop(writer);
     temporary.as_file().sync_all().map_err(failed)?;
-    check(temporary.path())?;
+    let grid = check(temporary.path())?;
     let bytes = temporary.as_file().metadata().map_err(failed)?.len();
     // Any error up to here drops the temporary file, which removes it.
     temporary.persist(&target).map_err(|error| failed(error.error))?;
     sync_folder(folder);
-    Ok(Receipt { path: path.to_owned(), bytes })
+    Ok(Receipt { path: path.to_owned(), bytes, grid })
+}
+
+/// Whether there is a file of that name. A name that the file system cannot hold is refused before anything is computed.
+fn name_is_taken(path: &Path) -> Result<bool, IoError> {
+    match path.try_exists() {
+        Ok(taken) => Ok(taken),
+        Err(source) => Err(IoError::Write { path: path.to_owned(), kept_old: false, source }),
+    }
 }
 
 /// An empty file with the access rights that the target has, or would get if it were created plainly.
@@ -95,13 +135,14 @@ mod tests {
         fs::write(&path, b"old").unwrap();
         let full = replace(
             &path,
+            2_500_000,
             |writer| writer.write_all(b"half").and(Err(io::ErrorKind::StorageFull.into())),
-            |_| Ok(()),
+            |_| Ok(None),
         );
         let message = full.unwrap_err().to_string();
-        assert!(message.contains("free some space") && message.contains("unchanged"), "{message}");
+        assert!(message.contains("up to 2.5 MB") && message.contains("unchanged"), "{message}");
         let damaged = || IoError::ReadBack { path: path.clone(), field: "voxel", source: None };
-        replace(&path, |writer| writer.write_all(b"new"), |_| Err(damaged())).unwrap_err();
+        replace(&path, 3, |writer| writer.write_all(b"new"), |_| Err(damaged())).unwrap_err();
         assert_eq!(fs::read(&path).unwrap(), b"old");
         assert_eq!(names(folder.path()), ["labels.nii.gz"]);
     }
@@ -113,10 +154,10 @@ mod tests {
         let check = |temporary: &Path| {
             assert_eq!(fs::read(temporary).unwrap(), b"new");
             assert!(!path.exists() && temporary.parent() == path.parent());
-            Ok(())
+            Ok(None)
         };
-        let receipt = replace(&path, |writer| writer.write_all(b"new"), check).unwrap();
-        assert_eq!(receipt, Receipt { path: path.clone(), bytes: 3 });
+        let receipt = replace(&path, 3, |writer| writer.write_all(b"new"), check).unwrap();
+        assert_eq!(receipt, Receipt { path: path.clone(), bytes: 3, grid: None });
         assert_eq!(names(folder.path()), ["labels.nii"]);
     }
 
@@ -124,7 +165,7 @@ mod tests {
     fn a_missing_folder_is_said_before_anything_is_computed() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("nowhere").join("labels.nii");
-        let error = replace(&path, |_| panic!("must not write"), |_| Ok(())).unwrap_err();
+        let error = replace(&path, 3, |_| panic!("must not write"), |_| Ok(None)).unwrap_err();
         assert!(error.to_string().contains("create the folder first"), "{error}");
     }
 
@@ -137,17 +178,17 @@ mod tests {
         let (plain, written, link) =
             (folder.path().join("plain"), folder.path().join("written"), folder.path().join("link"));
         fs::write(&plain, b"").unwrap();
-        replace(&written, |writer| writer.write_all(b"new"), |_| Ok(())).unwrap();
+        replace(&written, 5, |writer| writer.write_all(b"new"), |_| Ok(None)).unwrap();
         assert_eq!(mode(&written), mode(&plain));
 
         fs::set_permissions(&written, fs::Permissions::from_mode(0o640)).unwrap();
         std::os::unix::fs::symlink(&written, &link).unwrap();
-        replace(&link, |writer| writer.write_all(b"newer"), |_| Ok(())).unwrap();
+        replace(&link, 5, |writer| writer.write_all(b"newer"), |_| Ok(None)).unwrap();
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
         assert_eq!((fs::read(&written).unwrap().as_slice(), mode(&written)), (&b"newer"[..], 0o640));
 
         fs::set_permissions(&written, fs::Permissions::from_mode(0o440)).unwrap();
-        let refused = replace(&written, |writer| writer.write_all(b"x"), |_| Ok(())).unwrap_err();
+        let refused = replace(&written, 5, |writer| writer.write_all(b"x"), |_| Ok(None)).unwrap_err();
         assert!(refused.to_string().contains("a folder you may write to"), "{refused}");
     }
 }

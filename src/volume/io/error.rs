@@ -70,8 +70,7 @@ pub enum IoError {
     GridDiffers { path: PathBuf, expected: String, got: String },
     #[error(
         "{path}: cannot be written{hint}; {existing}",
-        path = .path.display(), hint = write_hint(.source),
-        existing = if *.kept_old { "the file that was there is unchanged" } else { "nothing was left behind" }
+        path = .path.display(), hint = write_hint(.source), existing = existing(*.kept_old)
     )]
     Write {
         path: PathBuf,
@@ -79,6 +78,21 @@ pub enum IoError {
         kept_old: bool,
         #[source]
         source: io::Error,
+    },
+    #[error(
+        "{path}: cannot be written: the disk is full; the file takes up to {needed}{free}: free some space or choose \
+         another disk; {existing}",
+        path = .path.display(), needed = Bytes(*.at_most_bytes), existing = existing(*.kept_old),
+        free = .free_bytes.map(|free| format!(" and {} are free", Bytes(free))).unwrap_or_default()
+    )]
+    DiskFull {
+        path: PathBuf,
+        /// Without compression, if it is compressed.
+        at_most_bytes: u64,
+        /// `None` where the system does not say.
+        free_bytes: Option<u64>,
+        /// Whether a file of that name was there before.
+        kept_old: bool,
     },
     #[error(
         "{path}: reading back what was written gave another {field}; nothing was saved: check the disk and save elsewhere",
@@ -110,11 +124,14 @@ impl IoError {
     }
 }
 
+/// What became of the old file of that name.
+fn existing(kept_old: bool) -> &'static str {
+    if kept_old { "the file that was there is unchanged" } else { "nothing was left behind" }
+}
+
 fn write_hint(source: &io::Error) -> &'static str {
     match source.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            " (free some space or choose another disk)"
-        }
+        io::ErrorKind::InvalidFilename => " (choose a shorter name or folder)",
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
             " (choose a folder you may write to)"
         }

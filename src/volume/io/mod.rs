@@ -14,7 +14,7 @@ mod nrrd;
 mod options;
 mod source;
 
-pub use atomic::Receipt;
+pub use atomic::{GridReceipt, Receipt};
 pub use dicom::{SeriesInfo, SeriesKind};
 pub use error::IoError;
 pub use format::OutputFormat;
@@ -47,7 +47,7 @@ pub struct HeaderInfo {
 
 /// Writes some bytes as a file, whole or not at all: checkpoints, cards, reports.
 pub fn write_file(path: &Path, bytes: &[u8]) -> Result<Receipt, IoError> {
-    atomic::replace(path, |writer| writer.write_all(bytes), |_| Ok(()))
+    atomic::replace(path, bytes.len() as u64, |writer| writer.write_all(bytes), |_| Ok(None))
 }
 
 /// Reads the scan in `path`, a file of any format or a folder of DICOM files, as [`OpenOptions::default`] says.

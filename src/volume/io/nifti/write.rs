@@ -1,6 +1,6 @@
 //! Writing single files, compressed or not, and reading them back before they get their name.
 
-use super::super::{Content, IoError, Receipt, SAME_GRID_MM, atomic, source::Source};
+use super::super::{Content, GridReceipt, IoError, Receipt, SAME_GRID_MM, atomic, source::Source};
 use super::header::Header;
 use super::{SpatialHeader, Version, payload};
 use crate::volume::{Scaling, Scan, Voxels, geometry_equal};
@@ -18,8 +18,10 @@ pub(in super::super) fn write(
     let (voxels, scaling) = (content.voxels, content.scaling);
     let header = header_for(voxels, scaling, reference);
     let encoded = header.encode();
+    let at_most_bytes = (encoded.len() + voxels.len() * voxels.dtype().size()) as u64;
     atomic::replace(
         path,
+        at_most_bytes,
         |file| {
             if !compressed {
                 file.write_all(&encoded)?;
@@ -32,7 +34,7 @@ pub(in super::super) fn write(
         },
         |written| {
             let verified = verify(written, &header, voxels, reference);
-            verified.map_err(|(field, source)| IoError::ReadBack {
+            verified.map(Some).map_err(|(field, source)| IoError::ReadBack {
                 path: path.to_owned(),
                 field,
                 source: source.map(Box::new),
@@ -67,7 +69,12 @@ fn header_for(voxels: &Voxels, scaling: Scaling, reference: &Scan) -> Header {
 type Difference = (&'static str, Option<IoError>);
 
 /// Reads `written` as anyone would and compares grid, codes, type, scaling and every voxel with what was meant.
-fn verify(written: &Path, header: &Header, voxels: &Voxels, reference: &Scan) -> Result<(), Difference> {
+fn verify(
+    written: &Path,
+    header: &Header,
+    voxels: &Voxels,
+    reference: &Scan,
+) -> Result<GridReceipt, Difference> {
     let unreadable = |error| ("content", Some(error));
     let mut source = Source::open(written).map_err(unreadable)?;
     let mut encoded = vec![0; header.version.first_voxel_byte() as usize];
@@ -94,7 +101,10 @@ fn verify(written: &Path, header: &Header, voxels: &Voxels, reference: &Scan) ->
         return Err(("voxel", comparison.failure));
     }
     match source.finish().map_err(unreadable)? {
-        None => Ok(()),
+        None => {
+            let kept = reference.nifti.as_ref().map(|scan| scan.same_bits(&read.spatial));
+            Ok(GridReceipt::of(&info.geometry, reference.geometry(), kept))
+        }
         Some(_) => Err(("length", None)),
     }
 }
