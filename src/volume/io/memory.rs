@@ -1,5 +1,6 @@
 //! How much memory and disk a volume may take.
 
+use super::IoError;
 use std::path::Path;
 use sysinfo::System;
 
@@ -37,4 +38,24 @@ fn free_in(folder: &Path) -> Option<u64> {
     // Of nested mounts, the innermost holds the file.
     let innermost = holding.max_by_key(|disk| disk.mount_point().components().count());
     innermost.map(Disk::available_space)
+}
+
+/// Refuses a grid of `dims` voxels whose `needed_bytes` are not free, before they are allocated.
+pub(super) fn refuse_what_does_not_fit(
+    path: &Path,
+    dims: [usize; 3],
+    needed_bytes: u64,
+) -> Result<(), IoError> {
+    match free_bytes() {
+        Some(free_bytes) if needed_bytes > free_bytes => {
+            let dims = dims_text(&dims.map(|size| size as u64));
+            Err(IoError::TooLarge { path: path.to_owned(), dims, needed_bytes, free_bytes })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Sizes for people: "512 x 512 x 300".
+pub(super) fn dims_text(dims: &[u64]) -> String {
+    dims.iter().map(u64::to_string).collect::<Vec<_>>().join(" x ")
 }

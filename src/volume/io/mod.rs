@@ -12,6 +12,7 @@ mod meta;
 pub mod nifti;
 mod nrrd;
 mod options;
+mod payload;
 mod source;
 
 pub use atomic::{GridReceipt, Receipt};
@@ -43,6 +44,24 @@ pub struct HeaderInfo {
     pub flags: Vec<Flag>,
     /// What a reader of this file must know, in full sentences.
     pub warnings: Vec<String>,
+}
+
+impl HeaderInfo {
+    /// The scan of which this is the header, with a warning if some of its voxels are no numbers.
+    fn into_scan(self, path: &Path, voxels: Voxels) -> Result<Scan, IoError> {
+        let count = voxels.len();
+        let mut scan = Scan::new(voxels, self.scaling, self.geometry, &self.format)
+            .ok_or_else(|| IoError::field(path, "dim", "as many voxels as the grid has", count))?;
+        (scan.nifti, scan.flags, scan.warnings) = (self.nifti, self.flags, self.warnings);
+        match scan.nonfinite_voxels() {
+            0 => {}
+            n if n == count => {
+                scan.warnings.push("No voxel is a finite number: there is nothing to show.".into());
+            }
+            n => scan.warnings.push(format!("{n} of {count} voxels are NaN or infinite; they are left out.")),
+        }
+        Ok(scan)
+    }
 }
 
 /// Writes some bytes as a file, whole or not at all: checkpoints, cards, reports.

@@ -1,10 +1,10 @@
 //! Bytes out of files that may lie about themselves.
 //!
 //! Invariants: only regular files are opened, so that nothing here can hang; gzip is recognised by its first bytes,
-//! never by the file's name; reading a compressed file to its end verifies every member's CRC-32 and length.
+//! never by the file's name; reading compressed data to their end verifies every checksum and length in them.
 
 use super::IoError;
-use flate2::bufread::GzDecoder;
+use flate2::{Decompress, FlushDecompress, Status, bufread::GzDecoder};
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -21,6 +21,9 @@ const READ_BUFFER_BYTES: usize = 1 << 20;
 pub(super) struct Source {
     path: PathBuf,
     bytes: Bytes,
+    /// Where in the file the bytes start that are counted from here on.
+    start: u64,
+    /// What the file has from there.
     file_bytes: u64,
     position: u64,
     expected_bytes: u64,
@@ -30,6 +33,15 @@ pub(super) struct Source {
 enum Bytes {
     Plain(BufReader<File>),
     Gzip(GzipMembers),
+    Zlib(ZlibStream),
+}
+
+/// How a part of a file is compressed, as the header before it says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Compression {
+    None,
+    Gzip,
+    Zlib,
 }
 
 impl Source {
@@ -45,7 +57,26 @@ impl Source {
         };
         let (reader, file_bytes, gzip) = open().map_err(|source| IoError::system(path, "opened", source))?;
         let bytes = if gzip { Bytes::Gzip(GzipMembers::new(reader)) } else { Bytes::Plain(reader) };
-        Ok(Self { path: path.to_owned(), bytes, file_bytes, position: 0, expected_bytes: 0 })
+        Ok(Self { path: path.to_owned(), bytes, start: 0, file_bytes, position: 0, expected_bytes: 0 })
+    }
+
+    /// Opens a regular file from byte `start` on, where `compression` begins; positions are counted from there.
+    pub(super) fn open_part(path: &Path, start: u64, compression: Compression) -> Result<Self, IoError> {
+        refuse_special(path)?;
+        let open = || -> io::Result<(BufReader<File>, u64)> {
+            let mut file = File::open(path)?;
+            let file_bytes = file.metadata()?.len();
+            file.seek(SeekFrom::Start(start))?;
+            Ok((BufReader::with_capacity(READ_BUFFER_BYTES, file), file_bytes))
+        };
+        let (reader, file_bytes) = open().map_err(|source| IoError::system(path, "opened", source))?;
+        let bytes = match compression {
+            Compression::None => Bytes::Plain(reader),
+            Compression::Gzip => Bytes::Gzip(GzipMembers::new(reader)),
+            Compression::Zlib => Bytes::Zlib(ZlibStream::new(reader)),
+        };
+        let file_bytes = file_bytes.saturating_sub(start);
+        Ok(Self { path: path.to_owned(), bytes, start, file_bytes, position: 0, expected_bytes: 0 })
     }
 
     /// The file as it was named.
@@ -59,9 +90,13 @@ impl Source {
         let path = self.path.clone();
         match self.bytes {
             Bytes::Plain(_) if expected_bytes > self.file_bytes => {
-                Err(IoError::Truncated { path, expected_bytes, found_bytes: self.file_bytes })
+                let (expected_bytes, found_bytes) =
+                    (expected_bytes.saturating_add(self.start), self.start + self.file_bytes);
+                Err(IoError::Truncated { path, expected_bytes, found_bytes })
             }
-            Bytes::Gzip(_) if expected_bytes > self.file_bytes.saturating_mul(DEFLATE_MAX_RATIO) => {
+            Bytes::Gzip(_) | Bytes::Zlib(_)
+                if expected_bytes > self.file_bytes.saturating_mul(DEFLATE_MAX_RATIO) =>
+            {
                 Err(IoError::Impossible { path, claimed_bytes: expected_bytes, file_bytes: self.file_bytes })
             }
             _ => Ok(()),
@@ -89,7 +124,7 @@ impl Source {
     /// Moves forward to `position`, counted in decompressed bytes.
     pub(super) fn skip_to(&mut self, position: u64) -> Result<(), IoError> {
         if let Bytes::Plain(reader) = &mut self.bytes {
-            let moved = reader.seek(SeekFrom::Start(position));
+            let moved = reader.seek(SeekFrom::Start(self.start.saturating_add(position)));
             moved.map_err(|source| IoError::system(&self.path, "read", source))?;
             self.position = position;
             return Ok(());
@@ -117,10 +152,14 @@ impl Source {
             if self.read_some(&mut scratch)? > 0 {
                 continue;
             }
-            let junk = matches!(&self.bytes, Bytes::Gzip(members) if members.junk_follows);
+            let junk = match &mut self.bytes {
+                Bytes::Plain(_) => false,
+                Bytes::Gzip(members) => members.junk_follows,
+                Bytes::Zlib(stream) => stream.reader.fill_buf().is_ok_and(|rest| !rest.is_empty()),
+            };
             let note = (surplus > 0).then(|| surplus_note(surplus));
             return Ok(note.or_else(|| {
-                junk.then(|| "Bytes that are not gzip follow the compressed data; they were ignored.".into())
+                junk.then(|| "Other bytes follow the compressed data; they were ignored.".into())
             }));
         }
     }
@@ -130,6 +169,7 @@ impl Source {
             let result = match &mut self.bytes {
                 Bytes::Plain(reader) => reader.read(buffer),
                 Bytes::Gzip(members) => members.read(buffer),
+                Bytes::Zlib(stream) => stream.read(buffer),
             };
             match result {
                 Ok(count) => {
@@ -199,6 +239,39 @@ impl Read for GzipMembers {
             self.junk_follows = !rest.is_empty() && !another;
             let finished = self.decoder.take().filter(|_| another);
             self.decoder = finished.map(|decoder| GzDecoder::new(decoder.into_inner()));
+        }
+        Ok(0)
+    }
+}
+
+/// One zlib stream (RFC 1950). Unlike flate2's reader it tells a stream that ends from a file that does.
+struct ZlibStream {
+    reader: BufReader<File>,
+    inflate: Decompress,
+    ended: bool,
+}
+
+impl ZlibStream {
+    fn new(reader: BufReader<File>) -> Self {
+        Self { reader, inflate: Decompress::new(true), ended: false }
+    }
+}
+
+impl Read for ZlibStream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while !self.ended && !buffer.is_empty() {
+            let input = self.reader.fill_buf()?;
+            let at_end = input.is_empty();
+            let (taken, given) = (self.inflate.total_in(), self.inflate.total_out());
+            let status = self.inflate.decompress(input, buffer, FlushDecompress::None);
+            let status = status.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+            self.reader.consume((self.inflate.total_in() - taken) as usize);
+            self.ended = status == Status::StreamEnd;
+            match (self.inflate.total_out() - given) as usize {
+                0 if at_end && !self.ended => return Err(io::ErrorKind::UnexpectedEof.into()),
+                0 => {}
+                count => return Ok(count),
+            }
         }
         Ok(0)
     }

@@ -4,9 +4,9 @@
 //! memory, and no voxel is returned before the file was read, and its checksum verified, to the end.
 //! The `nifti` crate decodes the 348 bytes of a NIfTI-1 header; everything after that is guarded here.
 
+mod datatype;
 mod header;
 mod pair;
-mod payload;
 mod spatial;
 mod write;
 
@@ -15,7 +15,7 @@ pub(super) use pair::header_of;
 pub use spatial::SpatialHeader;
 pub(super) use write::write;
 
-use super::{HeaderInfo, IoError, OpenOptions, memory, source::Source};
+use super::{HeaderInfo, IoError, OpenOptions, memory, payload, source::Source};
 use crate::volume::{DType, Geometry, Scaling, Scan};
 use header::Header;
 use std::path::Path;
@@ -57,7 +57,7 @@ pub(super) fn read(path: &Path, options: &OpenOptions) -> Result<Scan, IoError> 
     let count = info.geometry.len();
     let volume_bytes = (count * info.dtype.size()) as u64;
     let offset = voxel_offset(path, &header, &mut info.warnings)?;
-    refuse_what_does_not_fit(path, &info, volume_bytes)?;
+    memory::refuse_what_does_not_fit(path, info.geometry.dims(), volume_bytes)?;
     // Both factors are at least 1 and their product with the offset may be any claim at all, so it is checked.
     let total = volume_bytes.checked_mul(info.volumes as u64).and_then(|bytes| bytes.checked_add(offset));
     source.expect_bytes(total.unwrap_or(u64::MAX))?;
@@ -65,24 +65,8 @@ pub(super) fn read(path: &Path, options: &OpenOptions) -> Result<Scan, IoError> 
     let voxels = payload::read_voxels(&mut source, info.dtype, header.big_endian, count)?;
     info.warnings.extend(source.finish()?);
     let volumes = info.volumes;
-    let mut scan = into_scan(path, info, voxels)?;
+    let mut scan = info.into_scan(path, voxels)?;
     (scan.volume, scan.volumes) = (volume, volumes);
-    Ok(scan)
-}
-
-fn into_scan(path: &Path, info: HeaderInfo, voxels: crate::volume::Voxels) -> Result<Scan, IoError> {
-    let count = voxels.len();
-    let mut scan = Scan::new(voxels, info.scaling, info.geometry, &info.format)
-        .ok_or_else(|| IoError::field(path, "dim", "as many voxels as the grid has", count))?;
-    scan.nifti = info.nifti;
-    scan.warnings = info.warnings;
-    match scan.nonfinite_voxels() {
-        0 => {}
-        n if n == count => {
-            scan.warnings.push("No voxel is a finite number: there is nothing to show.".into())
-        }
-        n => scan.warnings.push(format!("{n} of {count} voxels are NaN or infinite; they are left out.")),
-    }
     Ok(scan)
 }
 
@@ -102,7 +86,7 @@ fn judge(path: &Path, header: &Header) -> Result<HeaderInfo, IoError> {
         let what = String::from("this is a CIFTI file, which holds connectivity or surface data");
         return Err(IoError::Unsupported { path: path.to_owned(), what, advice: "open a volume instead" });
     }
-    let dtype = payload::dtype_of_code(path, header.datatype)?;
+    let dtype = datatype::dtype_of_code(path, header.datatype)?;
     let mut warnings = Vec::new();
     if header.bitpix != (dtype.size() * 8) as i16 {
         warnings.push(format!(
@@ -145,13 +129,9 @@ fn grid_dims(path: &Path, header: &Header, dtype: DType) -> Result<([usize; 3], 
             path,
             "dim",
             "fewer voxels than memory has addresses",
-            dims_text(&header.dims),
+            memory::dims_text(&header.dims),
         )),
     }
-}
-
-fn dims_text(dims: &[u64]) -> String {
-    dims.iter().map(u64::to_string).collect::<Vec<_>>().join(" x ")
 }
 
 /// A slope of 0 means "not scaled" (nifti1.h); one that is not finite cannot be meant.
@@ -183,14 +163,4 @@ fn voxel_offset(path: &Path, header: &Header, warnings: &mut Vec<String>) -> Res
     }
     warnings.push(format!("vox_offset is {claimed}; {smallest} was used instead."));
     Ok(smallest)
-}
-
-fn refuse_what_does_not_fit(path: &Path, info: &HeaderInfo, volume_bytes: u64) -> Result<(), IoError> {
-    match memory::free_bytes() {
-        Some(free_bytes) if volume_bytes > free_bytes => {
-            let dims = dims_text(&info.geometry.dims().map(|size| size as u64));
-            Err(IoError::TooLarge { path: path.to_owned(), dims, needed_bytes: volume_bytes, free_bytes })
-        }
-        _ => Ok(()),
-    }
 }

@@ -1,8 +1,8 @@
 //! Writing single files, compressed or not, and reading them back before they get their name.
 
-use super::super::{Content, GridReceipt, IoError, Receipt, SAME_GRID_MM, atomic, source::Source};
+use super::super::{Content, GridReceipt, IoError, Receipt, SAME_GRID_MM, atomic, payload, source::Source};
 use super::header::Header;
-use super::{SpatialHeader, Version, payload};
+use super::{SpatialHeader, Version, datatype};
 use crate::volume::{Scaling, Scan, Voxels, geometry_equal};
 use flate2::{Compression, write::GzEncoder};
 use std::io::{self, Write};
@@ -55,7 +55,7 @@ fn header_for(voxels: &Voxels, scaling: Scaling, reference: &Scan) -> Header {
         big_endian: false,
         single_file: true,
         dims: dims.map(|size| size as u64).to_vec(),
-        datatype: payload::code_of_dtype(dtype),
+        datatype: datatype::code_of_dtype(dtype),
         bitpix: (dtype.size() * 8) as i16,
         intent_code: 0,
         vox_offset: version.first_voxel_byte() as f64,
