@@ -1,38 +1,31 @@
 //! `mindgap gap`: the local feature mask of a scan.
 
-use super::{job, segment};
-use crate::protocol::{DeviceChoice, Refine};
-use crate::volume::{Modality, Task, io};
+use super::{input, job, segment};
+use crate::protocol::Refine;
+use crate::volume::io;
 use clap::Args;
 use std::path::PathBuf;
 
 /// Write the gap map a(p), 0..1: where the model can still tell the scan's features from the other modality's.
 #[derive(Debug, Args)]
 pub(super) struct Gap {
-    /// The scan.
+    /// The scan: a file, or a DICOM folder.
     input: PathBuf,
-    /// Where the map goes: .nii or .nii.gz.
+    /// Where the map goes: .nii.gz, .nii, .nrrd or .mha.
     #[arg(short, long)]
     output: PathBuf,
-    /// Which structures the model is for; abdomen, if neither this nor a model says otherwise.
-    #[arg(long)]
-    task: Option<Task>,
-    /// What made the scan; guessed if left out.
-    #[arg(long)]
-    modality: Option<Modality>,
-    /// A bundled model's id, or a bundle's folder.
-    #[arg(long)]
-    model: Option<String>,
-    #[arg(long, default_value = "auto")]
-    device: DeviceChoice,
+    #[command(flatten)]
+    choice: job::ModelChoice,
+    #[command(flatten)]
+    reading: input::InputOptions,
 }
 
 impl Gap {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        let scan = job::open_input(&self.input, &[&self.output])?;
-        let modality = job::settle_modality(self.modality, &scan);
-        let bundle = job::settle_model(self.model.as_deref(), self.task, modality)?;
-        let result = segment::segment(&scan, modality, &bundle, Refine::Off, self.device)?;
+        let scan = input::open_for_model(&self.input, &self.reading, &[&self.output])?;
+        let modality = self.choice.modality(&scan);
+        let bundle = self.choice.bundle(modality)?;
+        let result = segment::segment(&scan, modality, &bundle, Refine::Off, self.choice.device)?;
         io::write_values(&self.output, &result.gap.unpack()?, &scan)?;
         Ok(())
     }

@@ -1,12 +1,12 @@
-//! What the commands that need the engine share: starting it, progress on stderr, Ctrl+C, choosing model and modality.
+//! What the commands that need the engine share: starting it, progress on stderr, Ctrl+C, model and modality.
 
 use crate::config::{Bundle, load_bundle, model_for};
-use crate::protocol::{Event, Request};
+use crate::protocol::{DeviceChoice, Event, Request};
 use crate::session::{self, Engine, EngineError};
-use crate::volume::{Modality, Scan, Task, io};
+use crate::volume::{Modality, Scan, Task};
 use anyhow::Context;
+use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -44,61 +44,43 @@ pub(super) fn run(request: Request, if_cancelled: &'static str) -> anyhow::Resul
     }
 }
 
-/// Reads the scan, says what must be known of it, and refuses outputs that could not be written or would destroy it,
-/// before anything is computed.
-pub(super) fn open_input(input: &Path, outputs: &[&Path]) -> anyhow::Result<Scan> {
-    let scan = io::open(input)?;
-    for warning in &scan.warnings {
-        eprintln!("warning: {warning}");
-    }
-    let place = |path: &Path| path.canonicalize().or_else(|_| std::path::absolute(path));
-    let mut taken = vec![place(input)?];
-    for output in outputs {
-        let name = output.to_string_lossy().to_lowercase();
-        anyhow::ensure!(
-            name.ends_with(".nii") || name.ends_with(".nii.gz"),
-            "{}: expected a name that ends in .nii or .nii.gz",
-            output.display()
-        );
-        let folder = output.parent().filter(|folder| !folder.as_os_str().is_empty());
-        anyhow::ensure!(
-            folder.is_none_or(Path::is_dir),
-            "{}: its folder does not exist; make it first",
-            output.display()
-        );
-        let place = place(output)?;
-        anyhow::ensure!(
-            !taken.contains(&place),
-            "{}: is also the scan or another output; choose another name",
-            output.display()
-        );
-        taken.push(place);
-    }
-    Ok(scan)
-}
-
-/// The scan's modality: as told, else guessed from its intensities, which is said on stderr.
-pub(super) fn settle_modality(told: Option<Modality>, scan: &Scan) -> Modality {
-    told.unwrap_or_else(|| {
-        let guess = scan.guess_modality();
-        eprintln!("note: taken for {} by its intensities; --modality ct|mr overrides this", guess.name());
-        guess
-    })
-}
-
-/// The model asked for, else the bundled one of the task (abdomen if not told) whose target is `modality`.
-pub(super) fn settle_model(
-    asked: Option<&str>,
+/// Which model works on the scan, and where.
+#[derive(Debug, Args)]
+pub(super) struct ModelChoice {
+    /// Which structures the model is for; abdomen, if neither this nor a model says otherwise.
+    #[arg(long)]
     task: Option<Task>,
-    modality: Modality,
-) -> anyhow::Result<Bundle> {
-    let Some(asked) = asked else {
-        return Ok(load_bundle(&model_for(task.unwrap_or(Task::Abdomen), modality)?.id)?);
-    };
-    let bundle = load_bundle(asked)?;
-    if let Some(task) = task.filter(|task| *task != bundle.card.task) {
-        let (id, is_for) = (&bundle.card.id, bundle.card.task.name());
-        anyhow::bail!("--task {} was asked for, model {id} is for {is_for}", task.name());
+    /// What made the scan; as its file says, or guessed, if left out.
+    #[arg(long)]
+    modality: Option<Modality>,
+    /// A bundled model's id, or a bundle's folder.
+    #[arg(long)]
+    model: Option<String>,
+    #[arg(long, default_value = "auto")]
+    pub device: DeviceChoice,
+}
+
+impl ModelChoice {
+    /// The scan's modality: as told, else as its file says or its intensities suggest, which is said on stderr.
+    pub(super) fn modality(&self, scan: &Scan) -> Modality {
+        self.modality.unwrap_or_else(|| {
+            let modality = scan.guess_modality();
+            let by = if scan.modality.is_some() { "its file" } else { "its intensities" };
+            eprintln!("note: taken for {} by {by}; --modality ct|mr overrides this", modality.name());
+            modality
+        })
     }
-    Ok(bundle)
+
+    /// The model asked for, else the bundled one of the task (abdomen if not told) whose target is `target`.
+    pub(super) fn bundle(&self, target: Modality) -> anyhow::Result<Bundle> {
+        let Some(asked) = &self.model else {
+            return Ok(load_bundle(&model_for(self.task.unwrap_or(Task::Abdomen), target)?.id)?);
+        };
+        let bundle = load_bundle(asked)?;
+        if let Some(task) = self.task.filter(|task| *task != bundle.card.task) {
+            let (id, is_for) = (&bundle.card.id, bundle.card.task.name());
+            anyhow::bail!("--task {} was asked for, model {id} is for {is_for}", task.name());
+        }
+        Ok(bundle)
+    }
 }

@@ -3,9 +3,11 @@
 //! Invariants: with `--json` stdout is exactly one JSON object; everything else that is not the answer goes to stderr; a
 //! command either does what it says and returns `Ok`, or leaves no half-written file and returns an error.
 
+mod convert;
 mod evaluate;
 mod gap;
 mod info;
+mod input;
 mod job;
 mod models;
 mod output;
@@ -38,6 +40,7 @@ enum Command {
     #[cfg(feature = "gui")]
     View(view::View),
     Info(info::Info),
+    Convert(convert::Convert),
     Segment(segment::Segment),
     Translate(translate::Translate),
     Gap(gap::Gap),
@@ -54,6 +57,7 @@ impl Cli {
             #[cfg(feature = "gui")]
             Some(Command::View(command)) => command.run(),
             Some(Command::Info(command)) => command.run(),
+            Some(Command::Convert(command)) => command.run(),
             Some(Command::Segment(command)) => command.run(),
             Some(Command::Translate(command)) => command.run(),
             Some(Command::Gap(command)) => command.run(),

@@ -1,9 +1,9 @@
 //! `mindgap segment`: labels of a scan, on the scan's own grid.
 
-use super::{job, output};
+use super::{input, job, output};
 use crate::protocol::{DeviceChoice, Event, Refine, Request, SegmentRequest, Segmentation, WireScan};
 use crate::session::model_payload;
-use crate::volume::{LabelMap, LabelTable, Modality, Scan, Task, Volume, io};
+use crate::volume::{LabelMap, LabelTable, Modality, Scan, Volume, io};
 use clap::Args;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -11,20 +11,11 @@ use std::path::{Path, PathBuf};
 /// Segment a scan with the model whose target is its modality.
 #[derive(Debug, Args)]
 pub(super) struct Segment {
-    /// The scan.
+    /// The scan: a file, or a DICOM folder.
     input: PathBuf,
-    /// Where the labels go: .nii or .nii.gz.
+    /// Where the labels go: .nii.gz, .nii, .seg.nrrd, .nrrd or .mha.
     #[arg(short, long)]
     output: PathBuf,
-    /// Which structures; abdomen, if neither this nor a model says otherwise.
-    #[arg(long)]
-    task: Option<Task>,
-    /// What made the scan; guessed if left out.
-    #[arg(long)]
-    modality: Option<Modality>,
-    /// A bundled model's id, or a bundle's folder.
-    #[arg(long)]
-    model: Option<String>,
     /// Also write the gap map a(p), 0..1.
     #[arg(long)]
     gap: Option<PathBuf>,
@@ -35,8 +26,10 @@ pub(super) struct Segment {
     /// target modality.
     #[arg(long, default_value = "auto")]
     refine: Refine,
-    #[arg(long, default_value = "auto")]
-    device: DeviceChoice,
+    #[command(flatten)]
+    choice: job::ModelChoice,
+    #[command(flatten)]
+    reading: input::InputOptions,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -49,10 +42,10 @@ impl Segment {
             .flatten()
             .map(PathBuf::as_path)
             .collect();
-        let scan = job::open_input(&self.input, &outputs)?;
-        let modality = job::settle_modality(self.modality, &scan);
-        let bundle = job::settle_model(self.model.as_deref(), self.task, modality)?;
-        let result = segment(&scan, modality, &bundle, self.refine, self.device)?;
+        let scan = input::open_for_model(&self.input, &self.reading, &outputs)?;
+        let modality = self.choice.modality(&scan);
+        let bundle = self.choice.bundle(modality)?;
+        let result = segment(&scan, modality, &bundle, self.refine, self.choice.device)?;
         let labels = result.labels.unpack()?;
         let gap = result.gap.unpack()?;
         io::write_labels(&self.output, &labels, Some(bundle.card.task.table()), &scan)?;

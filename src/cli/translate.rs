@@ -1,9 +1,9 @@
 //! `mindgap translate`: a scan in the style of the other modality.
 
-use super::{job, output};
-use crate::protocol::{DeviceChoice, Event, Request, TranslateRequest, WireScan};
+use super::{input, job, output};
+use crate::protocol::{Event, Request, TranslateRequest, WireScan};
 use crate::session::model_payload;
-use crate::volume::{Modality, Task, io};
+use crate::volume::{Modality, io};
 use clap::Args;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -11,22 +11,15 @@ use std::path::PathBuf;
 /// Write a synthetic image: this scan's content in the other modality's style.
 #[derive(Debug, Args)]
 pub(super) struct Translate {
-    /// The scan.
+    /// The scan: a file, or a DICOM folder.
     input: PathBuf,
-    /// Where the synthetic volume goes: .nii or .nii.gz.
+    /// Where the synthetic volume goes: .nii.gz, .nii, .nrrd or .mha.
     #[arg(short, long)]
     output: PathBuf,
-    /// Which structures the model is for; abdomen, if neither this nor a model says otherwise.
-    #[arg(long)]
-    task: Option<Task>,
-    /// What made the scan; guessed if left out.
-    #[arg(long)]
-    modality: Option<Modality>,
-    /// A bundled model's id, or a bundle's folder; by default the one whose source is the scan's modality.
-    #[arg(long)]
-    model: Option<String>,
-    #[arg(long, default_value = "auto")]
-    device: DeviceChoice,
+    #[command(flatten)]
+    choice: job::ModelChoice,
+    #[command(flatten)]
+    reading: input::InputOptions,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -46,15 +39,16 @@ struct Summary {
 
 impl Translate {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        let scan = job::open_input(&self.input, &[&self.output])?;
-        let modality = job::settle_modality(self.modality, &scan);
-        let bundle = job::settle_model(self.model.as_deref(), self.task, modality.other())?;
+        let scan = input::open_for_model(&self.input, &self.reading, &[&self.output])?;
+        let modality = self.choice.modality(&scan);
+        // The model whose source is the scan's modality.
+        let bundle = self.choice.bundle(modality.other())?;
         let request = TranslateRequest {
             model: model_payload(&bundle),
             scan: WireScan::pack(&scan),
             modality,
             first_world_mm: None,
-            device: self.device,
+            device: self.choice.device,
         };
         let Event::Translated { result, .. } = job::run(Request::Translate(request), "nothing was written")?
         else {

@@ -6,6 +6,7 @@
 use super::scan::with_voxels;
 use super::{Scaling, Scan, Volume};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 use thiserror::Error;
 
@@ -135,6 +136,25 @@ impl LabelTable {
         self.entry(value).map_or_else(|| format!("class {value}"), |entry| entry.name.clone())
     }
 
+    /// Rewrites a map of this table's values into those of another table of the same task.
+    ///
+    /// Also returns the labels, ascending, that `to` has no value for, with how many voxels each had: they become
+    /// background. Values that this table does not know are among them, for they might mean something else in `to`.
+    pub fn rewrite(&self, labels: &LabelMap, to: &LabelTable) -> (LabelMap, Vec<(u16, usize)>) {
+        let value_in = |structure: u16| to.entries.iter().find(|entry| entry.structure == structure);
+        let new_value = |old: u16| Some(value_in(self.entry(old)?.structure)?.value);
+        let mut dropped = BTreeMap::<u16, usize>::new();
+        let rewritten = labels.map(|&old| match (old, new_value(old)) {
+            (0, _) => 0,
+            (_, Some(new)) => new,
+            (old, None) => {
+                *dropped.entry(old).or_default() += 1;
+                0
+            }
+        });
+        (rewritten, dropped.into_iter().collect())
+    }
+
     /// Rewrites a map of this table's values into the program's own values; everything else becomes background.
     pub fn to_structures(&self, labels: &LabelMap) -> LabelMap {
         labels.map(|&value| self.entry(value).map_or(0, |entry| entry.structure))
@@ -157,6 +177,7 @@ const EMBEDDED: [&str; 9] = [
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::volume::Geometry;
 
     #[test]
     fn every_table_that_ships_is_readable_and_maps_onto_its_tasks_structures() {
@@ -166,6 +187,17 @@ mod tests {
                 assert!(table.task.table().entry(entry.structure).is_some(), "{}: {entry:?}", table.name);
             }
         }
+    }
+
+    #[test]
+    fn rewriting_into_another_table_moves_every_structure_and_reports_what_has_no_place_there() {
+        let (own, btcv) = (Task::Abdomen.table(), LabelTable::named("btcv").unwrap());
+        let grid = Geometry::axis_aligned([6, 1, 1], [1.0; 3], [0.0; 3]).unwrap();
+        let labels = Volume::from_fn(grid, |i, _, _| [0, 1, 2, 3, 4, 37][i]);
+        let (there, dropped) = own.rewrite(&labels, btcv);
+        assert_eq!((there.voxels(), dropped.as_slice()), (&[0, 6, 2, 3, 1, 0][..], &[(37, 1)][..]));
+        let (back, dropped) = btcv.rewrite(&there, own);
+        assert_eq!((back.voxels(), dropped.as_slice()), (&[0, 1, 2, 3, 4, 0][..], &[][..]));
     }
 
     #[test]
