@@ -1,5 +1,6 @@
 //! `mindgap view`: the window, or a picture of it without a display.
 
+use super::input;
 use crate::ui::{StartUp, run_window, screenshot};
 use crate::volume::{LabelTable, Modality, Task};
 use anyhow::Context;
@@ -9,7 +10,7 @@ use std::path::PathBuf;
 /// Open the window (also without any command).
 #[derive(Debug, Default, Args)]
 pub(super) struct View {
-    /// A scan to open in the role of its modality; the other role is filled by a bundled phantom.
+    /// A scan, a file or a DICOM folder, to open in the role of its modality; the other role is filled by a bundled phantom.
     #[arg(conflicts_with_all = ["source", "target"])]
     scan: Option<PathBuf>,
     /// The scan whose modality the model has labels for.
@@ -45,6 +46,8 @@ pub(super) struct View {
     /// Size of that picture in pixels.
     #[arg(long, value_name = "WxH", default_value = "1600x1000", value_parser = parse_size)]
     size: Size,
+    #[command(flatten)]
+    reading: input::InputOptions,
 }
 
 /// Pixels across and down.
@@ -78,6 +81,7 @@ impl View {
             labels: self.labels,
             label_table: self.label_table,
             modality: self.modality,
+            options: self.reading.to_open_options(),
             model: self.model,
             task: self.task.unwrap_or(defaults.task),
             demo: self.demo,

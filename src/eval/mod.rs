@@ -25,8 +25,8 @@ const SHEAR_COSINE: f64 = 1e-3;
 /// Why two label maps cannot be compared.
 #[derive(Debug, Error, Clone, PartialEq)]
 #[error(
-    "prediction and reference differ in geometry: expected the reference's grid, {expected}, got {got}; resample one of \
-     them to the other's grid with nearest neighbour first"
+    "prediction and reference differ in geometry: expected the reference's grid, {expected}, got {got}; `mindgap \
+     convert PREDICTION --labels TABLE --like REFERENCE -o OUT` resamples a label map onto another grid"
 )]
 pub struct GridsDiffer {
     pub expected: String,

@@ -5,15 +5,17 @@
 
 use super::body::IntensityStats;
 use super::engine::Wake;
+use super::request::{OpenRequest, Opened};
 use super::run::model_payload;
-use super::study::{OpenScan, Origin, Prediction, Role, ScanId, Synthesis, summarise};
+use super::study::{OpenScan, Prediction, Role, ScanId, Synthesis, summarise};
 use crate::config::{AssetError, BundleError, demo_dir, load_bundle};
 use crate::protocol::{
     DeviceChoice, Refine, Request, SegmentRequest, Segmentation, TranslateRequest, Translation, WireError,
     WireLabels, WireScan, WireVolume,
 };
-use crate::volume::io::{self, IoError, Receipt};
+use crate::volume::io::{self, IoError, Receipt, SeriesInfo, SeriesKind};
 use crate::volume::{Geometry, LabelMap, LabelTable, Modality, Task, geometry_equal};
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -55,14 +57,13 @@ pub enum LoadError {
     ForeignLabels { path: PathBuf, found: u16, table: String, known: String },
 }
 
-/// A file to open as a scan.
-#[derive(Debug, Clone, PartialEq)]
-pub struct OpenRequest {
-    pub origin: Origin,
-    /// `None`: as the intensities suggest.
-    pub modality: Option<Modality>,
-    /// Labels that lie beside it.
-    pub labels: Option<PathBuf>,
+/// A label map in the program's own values, and the scan it belongs to.
+#[derive(Debug)]
+pub struct OpenLabels {
+    pub role: Role,
+    pub labels: LabelMap,
+    /// Values in the file that are no structure of the task: they stay in the file and are not drawn.
+    pub not_shown: Vec<u16>,
 }
 
 /// What the engine is asked to do for a study.
@@ -118,30 +119,49 @@ impl<T: Send + 'static> Background<T> {
     }
 }
 
-/// Reads and measures a scan, with its labels where they are known to lie beside it.
-pub fn open_scan(request: &OpenRequest) -> Result<OpenScan, LoadError> {
-    let (Origin::File(path) | Origin::Phantom(path)) = &request.origin;
-    let scan = io::open(path)?;
+/// Reads and measures a scan, with its labels where they are known to lie beside it. Of a DICOM folder with several
+/// series the user is to choose one, unless the request says otherwise.
+pub fn open_scan(request: &OpenRequest) -> Result<Opened, LoadError> {
+    if let Some(choice) = series_to_choose(request)? {
+        return Ok(Opened::Choice(choice));
+    }
+    let mut files = vec![request.path().to_owned()];
+    files.extend_from_slice(&request.with);
+    let scan = io::open_files(&files, &request.options)?;
     let modality = request.modality.unwrap_or_else(|| scan.guess_modality());
-    let mut open = OpenScan::new(scan, file_name(path), request.origin.clone(), modality);
+    let mut open = OpenScan::new(scan, request.clone(), modality);
     if let Some(path) = request.labels.as_ref().filter(|path| path.is_file()) {
         let labels = io::open_labels(path)?;
         if geometry_equal(labels.geometry(), open.geometry(), SAME_GRID_MM) {
             open.labels = Some(Arc::new(labels));
         }
     }
-    Ok(open)
+    Ok(Opened::Scan(open))
+}
+
+/// The series of the folder that was asked for, if more than one of them is a volume and none was chosen yet.
+fn series_to_choose(request: &OpenRequest) -> Result<Option<Vec<SeriesInfo>>, LoadError> {
+    if !request.ask_for_series || request.options.series.is_some() || !request.path().is_dir() {
+        return Ok(None);
+    }
+    let series = io::list_series(request.path())?;
+    let volumes = series.iter().filter(|one| one.kind == SeriesKind::Volume).count();
+    Ok((volumes > 1).then_some(series))
+}
+
+/// How the user may have a file opened that was refused for being only almost right: words for a button, and the request.
+pub fn remedy(error: &LoadError, refused: &OpenRequest) -> Option<(&'static str, OpenRequest)> {
+    let LoadError::Io(error) = error else { return None };
+    let (words, options) = error.acceptance(&refused.options)?;
+    Some((words, refused.with_options(options)))
 }
 
 /// The bundled phantom of a task and modality, with its labels.
 pub fn demo_request(task: Task, modality: Modality) -> Result<OpenRequest, AssetError> {
     let stem = format!("{}_{}", task.name(), modality.name().to_lowercase());
     let folder = demo_dir()?;
-    Ok(OpenRequest {
-        origin: Origin::Phantom(folder.join(format!("{stem}.nii.gz"))),
-        modality: Some(modality),
-        labels: Some(folder.join(format!("{stem}_labels.nii.gz"))),
-    })
+    let (scan, labels) = (format!("{stem}.nii.gz"), format!("{stem}_labels.nii.gz"));
+    Ok(OpenRequest::phantom(folder.join(scan), folder.join(labels), modality))
 }
 
 /// Reads a label map drawn with `table` into the program's own values, and finds the scan it belongs to among `open` by
@@ -153,7 +173,7 @@ pub fn open_labels(
     path: &Path,
     open: &[(Role, Geometry)],
     table: &LabelTable,
-) -> Result<(Role, LabelMap), LoadError> {
+) -> Result<OpenLabels, LoadError> {
     let labels = io::open_labels(path)?;
     let own = table.name == table.task.name();
     let foreign = |value: &&u16| **value != 0 && table.entry(**value).is_none();
@@ -165,13 +185,23 @@ pub fn open_labels(
     }
     let fits = |(_, grid): &&(Role, Geometry)| geometry_equal(labels.geometry(), grid, SAME_GRID_MM);
     match open.iter().find(fits) {
-        Some((role, _)) => Ok((*role, table.to_structures(&labels))),
+        Some((role, _)) => Ok(OpenLabels {
+            role: *role,
+            not_shown: values_without_structure(&labels, table),
+            labels: table.to_structures(&labels),
+        }),
         None => {
             let open = open.iter().map(|(role, grid)| format!("{} {:?}", role.name(), grid.dims()));
             let open = open.collect::<Vec<_>>().join(", ");
             Err(LoadError::LabelsFitNothing { path: path.to_owned(), found: labels.dims(), open })
         }
     }
+}
+
+/// Every value of the map, ascending, that `table` does not name.
+fn values_without_structure(labels: &LabelMap, table: &LabelTable) -> Vec<u16> {
+    let values: BTreeSet<u16> = labels.voxels().iter().copied().collect();
+    values.into_iter().filter(|&value| value != 0 && table.entry(value).is_none()).collect()
 }
 
 /// Reads and verifies the model and packs every order for the engine.
@@ -269,12 +299,13 @@ pub fn unpack_segmented_slab(
 }
 
 /// Writes a label map on the grid of the scan it belongs to, verified by reading it back.
-pub fn export_labels(path: &Path, labels: &LabelMap, scan: &OpenScan) -> Result<Receipt, LoadError> {
-    Ok(io::write_labels(path, labels, None, &scan.scan)?)
-}
-
-fn file_name(path: &Path) -> String {
-    path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
+pub fn export_labels(
+    path: &Path,
+    labels: &LabelMap,
+    table: &LabelTable,
+    scan: &OpenScan,
+) -> Result<Receipt, LoadError> {
+    Ok(io::write_labels(path, labels, Some(table), &scan.scan)?)
 }
 
 fn words_of(panic: &(dyn std::any::Any + Send)) -> String {

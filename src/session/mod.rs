@@ -7,11 +7,13 @@ mod body;
 mod engine;
 mod launch;
 pub mod loader;
+mod request;
 mod run;
 mod study;
 
 pub use body::{BodyBox, IntensityStats, label_focus};
 pub use engine::{Engine, EngineState, Notice, Wake};
 pub use launch::{EngineError, Launch, locate_engine};
+pub use request::{OpenRequest, Opened, Origin};
 pub use run::{model_payload, run_job};
-pub use study::{OpenScan, Origin, Prediction, Role, ScanId, StructureSummary, Study, Synthesis, summarise};
+pub use study::{OpenScan, Prediction, Role, ScanId, StructureSummary, Study, Synthesis, summarise};

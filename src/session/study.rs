@@ -4,8 +4,8 @@
 //! or a prediction always belongs to the scan that is in its role now; replacing a scan drops what was made of it.
 
 use super::body::{BodyBox, IntensityStats};
+use super::request::{OpenRequest, Origin};
 use crate::volume::{Geometry, LabelEntry, LabelMap, LabelTable, Modality, Scan, Volume};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -47,14 +47,6 @@ impl ScanId {
     }
 }
 
-/// Where a scan came from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
-    File(PathBuf),
-    /// A bundled phantom that fills a role nobody opened a scan for.
-    Phantom(PathBuf),
-}
-
 /// A scan with what the viewer needs to know of it.
 #[derive(Debug, Clone)]
 pub struct OpenScan {
@@ -62,8 +54,11 @@ pub struct OpenScan {
     pub scan: Arc<Scan>,
     /// The file's name, for titles.
     pub name: String,
-    pub origin: Origin,
+    /// What was asked for when it was opened.
+    pub request: OpenRequest,
     pub modality: Modality,
+    /// Why the intensities speak against that modality, if they do.
+    pub doubt: Option<&'static str>,
     pub body: BodyBox,
     pub intensity: IntensityStats,
     /// Labels given with it, on its grid.
@@ -72,18 +67,19 @@ pub struct OpenScan {
 
 impl OpenScan {
     /// Measures the scan; takes time in proportion to its voxels.
-    pub fn new(scan: Scan, name: String, origin: Origin, modality: Modality) -> Self {
+    pub fn new(scan: Scan, request: OpenRequest, modality: Modality) -> Self {
         let intensity = IntensityStats::of_scan(&scan);
         let body = BodyBox::of_scan(&scan, modality, &intensity);
         Self {
             id: ScanId::next(),
-            scan: Arc::new(scan),
-            name,
-            origin,
+            name: request.name(),
+            request,
             modality,
+            doubt: scan.doubt_of(modality),
             body,
             intensity,
             labels: None,
+            scan: Arc::new(scan),
         }
     }
 
@@ -92,14 +88,15 @@ impl OpenScan {
     }
 
     pub fn is_phantom(&self) -> bool {
-        matches!(self.origin, Origin::Phantom(_))
+        matches!(self.request.origin, Origin::Phantom(_))
     }
 
     /// The same scan declared to be of another modality.
     #[must_use]
     pub fn with_modality(&self, modality: Modality) -> Self {
         let body = BodyBox::of_scan(&self.scan, modality, &self.intensity);
-        Self { id: ScanId::next(), modality, body, ..self.clone() }
+        let doubt = self.scan.doubt_of(modality);
+        Self { id: ScanId::next(), modality, doubt, body, ..self.clone() }
     }
 }
 
@@ -290,12 +287,13 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::volume::Task;
+    use std::path::PathBuf;
 
     fn scan(modality: Modality) -> Arc<OpenScan> {
         let geometry = Geometry::axis_aligned([4, 4, 4], [1.0; 3], [0.0; 3]).unwrap();
         let volume = Volume::from_fn(geometry, |i, _, _| i as f32);
         let scan = Scan::from_volume(volume, "phantom");
-        Arc::new(OpenScan::new(scan, "a".to_owned(), Origin::Phantom(PathBuf::new()), modality))
+        Arc::new(OpenScan::new(scan, OpenRequest::file(PathBuf::from("a.nii")), modality))
     }
 
     fn prediction(labels: LabelMap) -> Prediction {

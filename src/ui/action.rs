@@ -1,9 +1,10 @@
 //! What the user asks for. Views and panels return these; [`super::update::apply`] carries them out after drawing.
 
-use super::state::{Dialog, GapOptions, LabelOptions, OpenDialog, Pane, Switch, Window};
+use super::state::{Dialog, GapOptions, LabelOptions, OpenDialog, Pane, SeriesDialog, Switch, Window};
 use super::views::frame::SlicePlane;
 use crate::session::Role;
 use crate::volume::Modality;
+use crate::volume::io::OpenOptions;
 use glam::{DVec3, Vec2};
 use std::path::PathBuf;
 
@@ -18,6 +19,11 @@ pub enum Action {
     Open(OpenDialog),
     Drop(Vec<PathBuf>),
     OpenDemo,
+    /// Reads the scan in a role again, in another way.
+    Reopen(Role, OpenOptions),
+    OpenSeries(SeriesDialog),
+    /// Does what a notice offers.
+    Remedy(u64),
     Export {
         role: Role,
         path: PathBuf,

@@ -4,17 +4,18 @@
 use super::action::Action;
 use super::state::{
     CT_PRESETS, Crosshair, Dialog, ExportDialog, MR_PRESETS, NoticeKind, OpenDialog, OpenTarget, Pane, Run,
-    RunId, State, Switch, Window,
+    RunId, SeriesDialog, State, Switch, Window,
 };
 use super::views::content::{content, model_title};
 use super::views::frame::SliceFrame;
 use super::views::link::{body_centre_mm, clamp_to_grid, crosshair_in};
 use crate::render::transform::ZOOM_RANGE;
-use crate::session::loader::{OpenRequest, Work, WorkOrder};
-use crate::session::{OpenScan, Origin, Role, label_focus};
+use crate::session::loader::{Work, WorkOrder};
+use crate::session::{OpenRequest, OpenScan, Origin, Role, label_focus};
+use crate::volume::io::OpenOptions;
 use crate::volume::{LabelTable, Modality};
 use glam::{DVec3, Vec2};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// What only the app can do.
@@ -39,7 +40,10 @@ pub fn apply(state: &mut State, action: Action) -> Vec<Effect> {
         Action::CloseDialog => state.dialog = None,
         Action::Browse => return browse(state),
         Action::Open(dialog) => return open(state, dialog),
-        Action::Drop(paths) => return paths.into_iter().map(open_by_modality).collect(),
+        Action::Drop(paths) => return open_dropped(paths),
+        Action::Reopen(role, options) => return reopen(state, role, options),
+        Action::OpenSeries(dialog) => return open_series(state, dialog),
+        Action::Remedy(id) => return remedy(state, id),
         Action::OpenDemo => return open_demo(state),
         Action::Export { role, path, overwrite } => return vec![Effect::Export { role, path, overwrite }],
         Action::SetModality(role, modality) => return set_modality(state, role, modality),
@@ -126,15 +130,53 @@ fn open(state: &mut State, dialog: OpenDialog) -> Vec<Effect> {
         OpenTarget::Labels => vec![Effect::OpenLabels { path, table: dialog.table }],
         target => {
             let role = if let OpenTarget::Role(role) = target { Some(role) } else { None };
-            let request = OpenRequest { origin: Origin::File(path), modality: dialog.modality, labels: None };
+            let request = OpenRequest { modality: dialog.modality, ..OpenRequest::file(path) };
             vec![Effect::OpenScan { request, role }]
         }
     }
 }
 
-fn open_by_modality(path: PathBuf) -> Effect {
-    let request = OpenRequest { origin: Origin::File(path), modality: None, labels: None };
-    Effect::OpenScan { request, role: None }
+/// Files that carry the name of a volume are scans of their own; others that come together are the slices of one series,
+/// whose bytes decide later whether they really are.
+fn open_dropped(paths: Vec<PathBuf>) -> Vec<Effect> {
+    let is_slice = |path: &PathBuf| !path.is_dir() && !has_volume_name(path);
+    let (mut slices, mut scans): (Vec<_>, Vec<_>) = paths.into_iter().partition(is_slice);
+    let first = (!slices.is_empty()).then(|| slices.remove(0));
+    scans.extend(first);
+    let last = scans.len().saturating_sub(1);
+    let request = |(n, path)| {
+        let with = if n == last { std::mem::take(&mut slices) } else { Vec::new() };
+        OpenRequest { with, ..OpenRequest::file(path) }
+    };
+    let requests = scans.into_iter().enumerate().map(request);
+    requests.map(|request| Effect::OpenScan { request, role: None }).collect()
+}
+
+fn has_volume_name(path: &Path) -> bool {
+    const ENDINGS: [&str; 9] = ["nii", "gz", "hdr", "img", "nrrd", "nhdr", "mha", "mhd", "mgz"];
+    let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+    ENDINGS.contains(&ending.as_str())
+}
+
+fn reopen(state: &State, role: Role, options: OpenOptions) -> Vec<Effect> {
+    let Some(scan) = state.study.scan(role) else { return Vec::new() };
+    let request = scan.request.with_options(options);
+    vec![Effect::OpenScan {
+        request: OpenRequest { modality: Some(scan.modality), ..request },
+        role: Some(role),
+    }]
+}
+
+fn open_series(state: &mut State, dialog: SeriesDialog) -> Vec<Effect> {
+    state.dialog = None;
+    let options = OpenOptions { series: Some(dialog.chosen), ..dialog.request.options.clone() };
+    vec![Effect::OpenScan { request: dialog.request.with_options(options), role: dialog.role }]
+}
+
+fn remedy(state: &mut State, id: u64) -> Vec<Effect> {
+    let Some(at) = state.notices.iter().position(|notice| notice.id == id) else { return Vec::new() };
+    let remedy = state.notices.remove(at).remedy;
+    remedy.map(|r| Effect::OpenScan { request: r.request, role: r.role }).into_iter().collect()
 }
 
 fn open_demo(state: &State) -> Vec<Effect> {
@@ -360,7 +402,7 @@ pub fn export_dialog(state: &State) -> Option<Dialog> {
     state.study.prediction(role).filter(|prediction| prediction.whole)?;
     let stem = scan.name.split('.').next().unwrap_or("scan");
     let name = format!("{stem}_labels.nii.gz");
-    let path = match &scan.origin {
+    let path = match &scan.request.origin {
         Origin::File(path) => path.with_file_name(name),
         // Beside the phantoms is the program's own folder, which is not the user's to fill.
         Origin::Phantom(_) => PathBuf::from(name),

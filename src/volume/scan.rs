@@ -197,6 +197,9 @@ impl Flag {
     }
 }
 
+/// A CT shows air, at -1000 HU, or at least fat and lung; its smallest value lies below this.
+const LEAST_CT_LOW: f64 = -200.0;
+
 /// One 3-D image with everything its file said about it.
 #[derive(Debug, Clone)]
 pub struct Scan {
@@ -316,9 +319,23 @@ impl Scan {
     /// MR does not.
     pub fn guess_modality(&self) -> Modality {
         self.modality.unwrap_or_else(|| match self.intensity_range() {
-            Some([low, _]) if low < -200.0 => Modality::Ct,
+            Some([low, _]) if low < LEAST_CT_LOW => Modality::Ct,
             _ => Modality::Mr,
         })
+    }
+
+    /// Why the intensities speak against `modality`, in a full sentence; `None` where they do not.
+    pub fn doubt_of(&self, modality: Modality) -> Option<&'static str> {
+        let [low, high] = self.intensity_range()?;
+        match modality {
+            Modality::Ct if low >= LEAST_CT_LOW && high > low => {
+                Some("No value lies below -200, where a CT has air: this may be no CT, or not in HU.")
+            }
+            Modality::Mr if low < LEAST_CT_LOW => {
+                Some("Values lie below -200, as in a CT, and an MR has none: this may be no MR.")
+            }
+            _ => None,
+        }
     }
 
     /// A few words for each thing that must stay in view while this scan is shown.

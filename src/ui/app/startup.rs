@@ -3,11 +3,11 @@
 use super::tasks::Done;
 use super::{App, update};
 use crate::config::{BundleError, bundled_models, load_bundle};
-use crate::session::loader::OpenRequest;
-use crate::session::{EngineError, Launch, Origin, Role, locate_engine};
+use crate::session::{EngineError, Launch, OpenRequest, Role, locate_engine};
 use crate::ui::action::Action;
 use crate::ui::state::{ModelEntry, NoticeKind};
 use crate::ui::update::Effect;
+use crate::volume::io::OpenOptions;
 use crate::volume::{LabelTable, Modality, Task};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -27,6 +27,8 @@ pub struct StartUp {
     pub label_table: Option<&'static LabelTable>,
     /// Modality of the scans given; `None`: as their intensities suggest.
     pub modality: Option<Modality>,
+    /// How they are read.
+    pub options: OpenOptions,
     /// Id or folder.
     pub model: Option<String>,
     pub task: Task,
@@ -44,6 +46,7 @@ impl Default for StartUp {
             labels: None,
             label_table: None,
             modality: None,
+            options: OpenOptions::default(),
             model: None,
             task: Task::Abdomen,
             demo: false,
@@ -94,11 +97,16 @@ impl App {
         for (path, role) in given {
             if let Some(path) = path.as_ref().filter(|_| !startup.demo) {
                 nothing = false;
-                let origin = Origin::File(path.clone());
                 // One --modality cannot be that of two unpaired scans: it is the one of the scan given alone.
                 let alone = startup.source.is_none() || startup.target.is_none();
                 let modality = startup.modality.filter(|_| alone);
-                let request = OpenRequest { origin, modality, labels: None };
+                let request = OpenRequest {
+                    options: startup.options.clone(),
+                    modality,
+                    // A run that was asked for does not wait for a choice.
+                    ask_for_series: !startup.run,
+                    ..OpenRequest::file(path.clone())
+                };
                 self.open_scan(request, role);
             }
         }

@@ -3,13 +3,13 @@
 use super::App;
 use crate::config::BundleError;
 use crate::protocol::JobId;
-use crate::session::loader::{self, LoadError, OpenRequest, PackedWork};
-use crate::session::{Engine, EngineError, OpenScan, Origin, Prediction, Role, Synthesis};
+use crate::session::loader::{self, LoadError, OpenLabels, PackedWork};
+use crate::session::{Engine, EngineError, OpenRequest, Opened, Prediction, Role, Synthesis};
 use crate::ui::action::Action;
-use crate::ui::state::{Dialog, ExportDialog, ModelEntry, NoticeKind, RunId};
+use crate::ui::state::{Dialog, ExportDialog, ModelEntry, NoticeKind, Remedy, RunId, SeriesDialog};
 use crate::ui::update::{self, Effect};
 use crate::volume::io::Receipt;
-use crate::volume::{LabelMap, LabelTable, Modality};
+use crate::volume::{LabelTable, Modality};
 use egui::ViewportCommand;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,11 +18,11 @@ use std::sync::Arc;
 pub(super) enum Done {
     Models(Result<(Vec<ModelEntry>, Option<usize>), BundleError>),
     Scan {
-        name: String,
+        request: OpenRequest,
         role: Option<Role>,
-        result: Box<Result<OpenScan, LoadError>>,
+        result: Box<Result<Opened, LoadError>>,
     },
-    Labels(Result<(Role, LabelMap), LoadError>),
+    Labels(Result<OpenLabels, LoadError>),
     Picked(Option<PathBuf>),
     Exported(Result<Receipt, LoadError>),
     /// The file is there already, and nobody has said that it may go.
@@ -79,10 +79,11 @@ impl App {
     }
 
     pub(super) fn open_scan(&mut self, request: OpenRequest, role: Option<Role>) {
-        let (Origin::File(path) | Origin::Phantom(path)) = &request.origin;
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        self.state.opening.push(name.clone());
-        self.spawn(move || Done::Scan { name, role, result: Box::new(loader::open_scan(&request)) });
+        self.state.opening.push(request.name());
+        self.spawn(move || {
+            let result = Box::new(loader::open_scan(&request));
+            Done::Scan { request, role, result }
+        });
     }
 
     pub(super) fn open_demo(&mut self, role: Role, modality: Modality) {
@@ -108,11 +109,12 @@ impl App {
         else {
             return;
         };
+        let table = self.state.table();
         self.spawn(move || {
             if !overwrite && Path::new(&path).exists() {
                 return Done::ExportExists;
             }
-            Done::Exported(loader::export_labels(&path, &prediction.labels, &scan))
+            Done::Exported(loader::export_labels(&path, &prediction.labels, table, &scan))
         });
     }
 
@@ -127,11 +129,8 @@ impl App {
     fn finished(&mut self, done: Done) {
         match done {
             Done::Models(listed) => self.models_listed(listed),
-            Done::Scan { name, role, result } => self.scan_read(&name, role, *result),
-            Done::Labels(Ok((role, labels))) => {
-                self.state.study.set_labels(role, Some(Arc::new(labels)));
-                update::centre(&mut self.state, role);
-            }
+            Done::Scan { request, role, result } => self.scan_read(request, role, *result),
+            Done::Labels(Ok(opened)) => self.labels_read(opened),
             Done::Labels(Err(error)) => self.fail(in_full(&error)),
             Done::Picked(path) => self.path_picked(path),
             Done::Exported(result) => self.exported(result),
@@ -148,18 +147,42 @@ impl App {
         }
     }
 
-    fn scan_read(&mut self, name: &str, role: Option<Role>, result: Result<OpenScan, LoadError>) {
-        if let Some(at) = self.state.opening.iter().position(|opening| opening == name) {
+    fn scan_read(&mut self, request: OpenRequest, role: Option<Role>, result: Result<Opened, LoadError>) {
+        let name = request.name();
+        if let Some(at) = self.state.opening.iter().position(|opening| *opening == name) {
             self.state.opening.remove(at);
         }
         match result {
-            Ok(scan) => {
+            Ok(Opened::Choice(series)) => {
+                let chosen = series.first().map(|one| one.id.clone()).unwrap_or_default();
+                self.state.dialog = Some(Dialog::Series(SeriesDialog { request, role, series, chosen }));
+            }
+            Ok(Opened::Scan(scan)) => {
                 for effect in update::scan_opened(&mut self.state, scan, role) {
                     self.perform_without_context(effect);
                 }
                 self.cancel_orphaned_jobs();
             }
-            Err(error) => self.fail(in_full(&error)),
+            Err(error) => {
+                let text = in_full(&error);
+                self.failure = Some(text.clone());
+                let remedy =
+                    loader::remedy(&error, &request).map(|(label, request)| Remedy { label, request, role });
+                self.state.notify_with_remedy(NoticeKind::Error, text, remedy);
+            }
+        }
+    }
+
+    fn labels_read(&mut self, opened: OpenLabels) {
+        let OpenLabels { role, labels, not_shown } = opened;
+        self.state.study.set_labels(role, Some(Arc::new(labels)));
+        update::centre(&mut self.state, role);
+        if !not_shown.is_empty() {
+            let classes: Vec<String> = not_shown.iter().map(u16::to_string).collect();
+            let task = self.state.task.name();
+            let text =
+                format!("Not drawn, for they are no structures of the {task}: class {}.", classes.join(", "));
+            self.state.notify(NoticeKind::Warning, text);
         }
     }
 
@@ -224,5 +247,7 @@ pub(super) fn in_full(error: &dyn std::error::Error) -> String {
 }
 
 fn file_dialog() -> rfd::FileDialog {
-    rfd::FileDialog::new().add_filter("NIfTI", &["nii", "gz"]).add_filter("All files", &["*"])
+    rfd::FileDialog::new()
+        .add_filter("Volumes", &["nii", "gz", "hdr", "img", "nrrd", "nhdr", "mha", "mhd", "dcm"])
+        .add_filter("All files", &["*"])
 }

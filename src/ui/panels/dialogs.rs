@@ -1,6 +1,6 @@
 //! The one dialog above the panes: opening, exporting, keys, about.
 
-use super::about;
+use super::{about, series};
 use crate::session::Role;
 use crate::ui::action::Action;
 use crate::ui::state::{Dialog, ExportDialog, OpenDialog, OpenTarget, State};
@@ -19,6 +19,7 @@ pub fn show(context: &egui::Context, state: &State, actions: &mut Vec<Action>) {
         match dialog {
             Dialog::Open(open) => open_file(ui, open, actions),
             Dialog::Export(export) => export_labels(ui, export, actions),
+            Dialog::Series(choice) => series::choose(ui, choice, actions),
             Dialog::Keys => about::keys(ui),
             Dialog::About => about::about(ui, state),
         }
@@ -41,7 +42,10 @@ fn open_file(ui: &mut Ui, open: &OpenDialog, actions: &mut Vec<Action>) {
     let entered = path_field(ui, &mut edited.path, actions);
     if edited.target == OpenTarget::Labels {
         table_choice(ui, &mut edited.table);
-        widgets::weak(ui, "A label map on the grid of one of the open scans: NIfTI, whole numbers.");
+        widgets::weak(
+            ui,
+            "A label map on the grid of one of the open scans: whole numbers, in any format that is read.",
+        );
     } else {
         choices(ui, &mut edited);
     }
@@ -108,8 +112,8 @@ fn export_labels(ui: &mut Ui, export: &ExportDialog, actions: &mut Vec<Action>) 
     }
     widgets::weak(
         ui,
-        "Written on the very grid of the scan, read back and compared before it is reported as saved. Ends in .nii.gz \
-         or .nii.",
+        "Written on the very grid of the scan, read back and compared before it is reported as saved. The ending decides \
+         the format: .nii.gz, .nii, .seg.nrrd (a segmentation), .nrrd or .mha.",
     );
     if let Some(trouble) = &edited.trouble {
         ui.add(egui::Label::new(RichText::new(trouble).color(theme::ERROR)).wrap());
@@ -141,8 +145,9 @@ fn export_labels(ui: &mut Ui, export: &ExportDialog, actions: &mut Vec<Action>) 
 fn path_field(ui: &mut Ui, path: &mut String, actions: &mut Vec<Action>) -> bool {
     ui.horizontal(|ui| {
         let width = ui.available_width() - 100.0;
-        let field = ui
-            .add(TextEdit::singleline(path).desired_width(width).hint_text("path of a .nii or .nii.gz file"));
+        let field = ui.add(
+            TextEdit::singleline(path).desired_width(width).hint_text("path of a file or a DICOM folder"),
+        );
         let field = field.accessible_name("Path");
         let entered = field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
         // The dialog opens ready to be typed into.

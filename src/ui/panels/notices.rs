@@ -24,6 +24,11 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
                     if ui.small_button("Dismiss").clicked() {
                         actions.push(Action::Dismiss(notice.id));
                     }
+                    if let Some(remedy) = &notice.remedy
+                        && ui.small_button(remedy.label).clicked()
+                    {
+                        actions.push(Action::Remedy(notice.id));
+                    }
                     ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
                         ui.add(egui::Label::new(RichText::new(&notice.text).color(theme::TEXT)).wrap());
                     });

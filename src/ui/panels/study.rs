@@ -5,8 +5,9 @@ use crate::ui::action::Action;
 use crate::ui::state::{Dialog, EngineStatus, OpenDialog, OpenTarget, State};
 use crate::ui::views::content::model_title;
 use crate::ui::{theme, widgets};
+use crate::volume::io::OpenOptions;
 use crate::volume::{Geometry, Modality};
-use egui::{ComboBox, RichText, Ui};
+use egui::{Button, ComboBox, RichText, Ui};
 
 /// Draws the panel.
 pub fn show(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
@@ -30,7 +31,7 @@ fn scan_card(ui: &mut Ui, state: &State, role: Role, actions: &mut Vec<Action>) 
         None => {
             let expected = state.expected_modality(role).name();
             ui.label(theme::title(format!("{} · {expected}", role.name()), 13.0));
-            widgets::weak(ui, "nothing open: drop a NIfTI file here");
+            widgets::weak(ui, "nothing open: drop a file or a DICOM folder here");
             open_button(ui, state, role, actions);
         }
     });
@@ -52,15 +53,38 @@ fn open_card(ui: &mut Ui, state: &State, role: Role, scan: &OpenScan, actions: &
     ui.add(egui::Label::new(name).truncate()).on_hover_text(name);
     widgets::weak(ui, grid_in_words(scan.geometry()));
     widgets::weak(ui, format!("{} · {}", scan.scan.format, scan.scan.voxels().dtype()));
+    volume_choice(ui, role, scan, actions);
     let expected = state.expected_modality(role);
     if state.card().is_some() && scan.modality != expected {
         let words =
             format!("Looks like {}; this model expects {} here.", scan.modality.name(), expected.name());
         ui.add(egui::Label::new(RichText::new(words).size(11.5).color(theme::WARNING)).wrap());
     }
-    for warning in &scan.scan.warnings {
+    for warning in scan.scan.warnings.iter().map(String::as_str).chain(scan.doubt) {
         ui.add(egui::Label::new(RichText::new(warning).size(11.5).color(theme::WARNING)).wrap());
     }
+}
+
+/// "volume 3/20" with a step to either side, where the file holds several.
+fn volume_choice(ui: &mut Ui, role: Role, scan: &OpenScan, actions: &mut Vec<Action>) {
+    let (volume, volumes) = (scan.scan.volume, scan.scan.volumes);
+    if volumes < 2 {
+        return;
+    }
+    let read_volume =
+        |volume| Action::Reopen(role, OpenOptions { volume: Some(volume), ..scan.request.options.clone() });
+    ui.horizontal(|ui| {
+        let name = |which: &str| format!("{which} volume of the {}", role.name().to_lowercase());
+        let back = ui.add_enabled(volume > 0, Button::new("◀").small());
+        if back.accessible_name(name("Previous")).clicked() {
+            actions.push(read_volume(volume - 1));
+        }
+        widgets::weak(ui, format!("volume {}/{volumes}", volume + 1));
+        let on = ui.add_enabled(volume + 1 < volumes, Button::new("▶").small());
+        if on.accessible_name(name("Next")).clicked() {
+            actions.push(read_volume(volume + 1));
+        }
+    });
 }
 
 fn modality_choice(ui: &mut Ui, role: Role, modality: Modality, actions: &mut Vec<Action>) {

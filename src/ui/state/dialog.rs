@@ -1,6 +1,7 @@
 //! The one dialog that may be open, with what has been typed into it.
 
-use crate::session::Role;
+use crate::session::{OpenRequest, Role};
+use crate::volume::io::SeriesInfo;
 use crate::volume::{LabelTable, Modality, Task};
 
 /// What is open above the panes.
@@ -8,8 +9,20 @@ use crate::volume::{LabelTable, Modality, Task};
 pub enum Dialog {
     Open(OpenDialog),
     Export(ExportDialog),
+    Series(SeriesDialog),
     Keys,
     About,
+}
+
+/// Which series of a DICOM folder to open.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SeriesDialog {
+    pub request: OpenRequest,
+    pub role: Option<Role>,
+    /// The largest image first.
+    pub series: Vec<SeriesInfo>,
+    /// The id of the one picked so far.
+    pub chosen: String,
 }
 
 /// What a file is opened as.

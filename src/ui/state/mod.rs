@@ -5,7 +5,7 @@ mod dialog;
 mod run;
 mod view;
 
-pub use dialog::{Dialog, ExportDialog, OpenDialog, OpenTarget};
+pub use dialog::{Dialog, ExportDialog, OpenDialog, OpenTarget, SeriesDialog};
 pub use run::{EngineStatus, Job, Run, RunId};
 pub use view::{
     CT_PRESETS, Crosshair, GAP_RANGE, GapOptions, LabelOptions, MR_PRESETS, Pane, Preset, Switch, View,
@@ -14,8 +14,8 @@ pub use view::{
 
 use crate::config::Card;
 use crate::render::LabelPalette;
-use crate::session::{Role, Study};
-use crate::volume::{LabelTable, Modality, Task};
+use crate::session::{OpenRequest, Role, Study};
+use crate::volume::{Flag, LabelTable, Modality, Task};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -28,11 +28,22 @@ pub struct ModelEntry {
 }
 
 /// Something the user has to know, until dismissed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Notice {
     pub id: u64,
     pub kind: NoticeKind,
     pub text: String,
+    /// What the user may decide to do about it.
+    pub remedy: Option<Remedy>,
+}
+
+/// A way to open a file that was refused for being only almost right.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Remedy {
+    /// On its button: "Open it anyway", ...
+    pub label: &'static str,
+    pub request: OpenRequest,
+    pub role: Option<Role>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,6 +133,12 @@ impl State {
         if self.study.scan(Role::Target).is_none() && self.study.scan(Role::Source).is_none() {
             return Some("Open a scan first".to_owned());
         }
+        let colour =
+            |role: &Role| self.study.scan(*role).is_some_and(|scan| scan.scan.flags.contains(&Flag::Colour));
+        if let Some(role) = Role::ALL.into_iter().find(colour) {
+            let role = role.name().to_lowercase();
+            return Some(format!("The {role} holds colours, and the models know grey values only"));
+        }
         if self.card().is_none() {
             let trouble = self.model_trouble.clone();
             return Some(
@@ -133,11 +150,16 @@ impl State {
 
     /// Tells the user something.
     pub fn notify(&mut self, kind: NoticeKind, text: impl Into<String>) {
+        self.notify_with_remedy(kind, text, None);
+    }
+
+    /// Tells the user something that a button may mend.
+    pub fn notify_with_remedy(&mut self, kind: NoticeKind, text: impl Into<String>, remedy: Option<Remedy>) {
         let text = text.into();
         // Said once is enough: a repeated failure must not bury the images.
         self.notices.retain(|notice| notice.text != text);
         let id = self.next_number();
-        self.notices.push(Notice { id, kind, text });
+        self.notices.push(Notice { id, kind, text, remedy });
     }
 
     /// A number not handed out before.

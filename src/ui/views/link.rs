@@ -43,7 +43,7 @@ pub fn clamp_to_grid(scan: &OpenScan, voxel: DVec3) -> DVec3 {
 pub(crate) mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::session::Origin;
+    use crate::session::OpenRequest;
     use crate::volume::{Geometry, Modality, Scan, Volume};
     use std::path::PathBuf;
     use std::sync::Arc;
@@ -55,7 +55,7 @@ pub(crate) mod tests {
             if inside { 100.0 } else { 0.0 }
         });
         let scan = Scan::from_volume(volume, "phantom");
-        Arc::new(OpenScan::new(scan, "box".to_owned(), Origin::File(PathBuf::from("box.nii")), Modality::Mr))
+        Arc::new(OpenScan::new(scan, OpenRequest::file(PathBuf::from("box.nii")), Modality::Mr))
     }
 
     #[test]

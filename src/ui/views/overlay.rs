@@ -103,11 +103,8 @@ fn notes(painter: &Painter, inner: Rect, state: &State, content: &Content<'_>) {
     if content.pane == Pane::Target && state.study.scan(Role::Source).is_some() {
         note("linked by body position", theme::WEAK);
     }
-    if !content.scan.geometry().orientation_known() {
-        note("orientation unknown", theme::WARNING);
-    }
-    if !content.scan.geometry().spacing_known() {
-        note("voxel size unknown", theme::WARNING);
+    for badge in content.scan.scan.badges() {
+        note(&badge, theme::WARNING);
     }
 }
 

@@ -11,6 +11,7 @@ use crate::session::OpenScan;
 use crate::ui::action::Action;
 use crate::ui::state::{Pane, State, View};
 use crate::ui::theme;
+use crate::volume::Flag;
 use egui::{Align2, Color32, Rect, Role, Sense, Ui, WidgetInfo};
 use glam::{DVec2, DVec3};
 
@@ -152,6 +153,8 @@ fn style(view: &View, content: &Content<'_>) -> SliceStyle {
     SliceStyle {
         window_level: content.window.level,
         window_width: content.window.width,
+        // Its stored values stay as they are; a synthesis of it is drawn like any other image of its modality.
+        inverse: !content.synthetic && content.scan.scan.flags.contains(&Flag::DrawnInverted),
         interpolation: if view.smooth { Interpolation::Smooth } else { Interpolation::Nearest },
         heat: view.heat_style(),
         labels: view.label_style(),

@@ -1,5 +1,6 @@
 //! What can go wrong with a volume's file: which file, which field, what was expected, what was found, what to do.
 
+use super::OpenOptions;
 use std::io;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
@@ -110,6 +111,16 @@ impl IoError {
     /// An error of the operating system while `path` was being `action`.
     pub(super) fn system(path: &Path, action: &'static str, source: io::Error) -> Self {
         Self::System { path: path.to_owned(), action, source }
+    }
+
+    /// What a user who decides to open the file all the same has to accept: words for a button, and the options.
+    pub fn acceptance(&self, refused: &OpenOptions) -> Option<(&'static str, OpenOptions)> {
+        match self {
+            Self::Damaged { .. } if !refused.accept_damage => {
+                Some(("Open it as damaged", OpenOptions { accept_damage: true, ..refused.clone() }))
+            }
+            _ => None,
+        }
     }
 
     /// A header field that cannot be right.
