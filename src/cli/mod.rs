@@ -3,6 +3,7 @@
 //! Invariants: with `--json` stdout is exactly one JSON object; everything else that is not the answer goes to stderr; a
 //! command either does what it says and returns `Ok`, or leaves no half-written file and returns an error.
 
+mod bench;
 mod convert;
 mod evaluate;
 mod gap;
@@ -48,6 +49,8 @@ enum Command {
     Phantom(phantom::Phantom),
     Train(train::Train),
     Models(models::Models),
+    #[command(hide = true)]
+    Bench(bench::Bench),
 }
 
 impl Cli {
@@ -65,6 +68,7 @@ impl Cli {
             Some(Command::Phantom(command)) => command.run(),
             Some(Command::Train(command)) => command.run(),
             Some(Command::Models(command)) => command.run(),
+            Some(Command::Bench(command)) => command.run(),
             #[cfg(feature = "gui")]
             None => view::View::default().run(),
             #[cfg(not(feature = "gui"))]

@@ -1,0 +1,116 @@
+//! One work, done once in this process and timed: what a fresh process of this program is started for.
+
+use crate::eval;
+use crate::volume::{self, Resampler, Voxels, io, with_voxels};
+use anyhow::{Context, bail};
+use clap::{Args, ValueEnum};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// What can be measured. The Python peers know the same names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Task {
+    /// A scan from its file into memory.
+    Read,
+    /// The bare decompression of a gzip file of one member: the floor for `Read`.
+    Inflate,
+    /// A label map into a compressed file.
+    WriteLabels,
+    /// A scan in memory onto a 1 mm grid.
+    Resample,
+    /// What a header says.
+    Header,
+    /// Dice and surface distances of two label maps in memory.
+    Score,
+}
+
+impl Task {
+    /// As in the command line of a fresh process.
+    pub(super) fn name(self) -> String {
+        self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+    }
+}
+
+/// The command line of a fresh process.
+#[derive(Debug, Args)]
+pub(super) struct Work {
+    task: Task,
+    /// The inputs, then the file to write if the work is to write one.
+    files: Vec<PathBuf>,
+}
+
+/// What a fresh process says of its work, in one line of JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(super) struct Outcome {
+    /// Of the work alone: no start-up, and no preparation.
+    pub(super) seconds: f64,
+    /// Most memory the process ever held; `None` where the system does not say.
+    pub(super) peak_bytes: Option<u64>,
+    /// A number that must come out alike for all who did the same work: the mean of the voxels, or the mean Dice.
+    pub(super) check: Option<f64>,
+}
+
+impl Work {
+    pub(super) fn run(&self) -> anyhow::Result<Outcome> {
+        match (self.task, self.files.as_slice()) {
+            (Task::Read, [file]) => {
+                let (outcome, scan) = timed(|| io::open(file))?;
+                Ok(Outcome { check: mean(scan.voxels()), ..outcome })
+            }
+            (Task::Inflate, [file]) => Ok(timed(|| inflate(file))?.0),
+            (Task::WriteLabels, [labels, output]) => {
+                let reference = io::open(labels)?;
+                let labels = reference.to_labels()?;
+                Ok(timed(|| io::write_labels(output, &labels, None, &reference))?.0)
+            }
+            (Task::Resample, [file]) => {
+                let scan = io::open(file)?;
+                let grid = scan.geometry().with_spacing([1.0; 3])?;
+                let resampler = Resampler::new(scan.geometry(), &grid);
+                let (outcome, volume) = timed(|| anyhow::Ok(resampler.linear(&scan.to_f32(), 0.0)))?;
+                Ok(Outcome { check: mean(&Voxels::F32(volume.into_voxels())), ..outcome })
+            }
+            (Task::Header, [file]) => Ok(timed(|| io::read_header(file, &io::OpenOptions::default()))?.0),
+            (Task::Score, [prediction, reference]) => {
+                let (prediction, reference) = (io::open_labels(prediction)?, io::open_labels(reference)?);
+                let table = volume::Task::Abdomen.table();
+                let (outcome, report) = timed(|| eval::evaluate(&prediction, &reference, table))?;
+                Ok(Outcome { check: report.mean.dice, ..outcome })
+            }
+            (task, files) => bail!("bench work {}: not for {} files", task.name(), files.len()),
+        }
+    }
+}
+
+/// Does the work, and measures before anything else is done with its result.
+fn timed<T, E: Into<anyhow::Error>>(work: impl FnOnce() -> Result<T, E>) -> anyhow::Result<(Outcome, T)> {
+    let start = Instant::now();
+    let result = work();
+    let seconds = start.elapsed().as_secs_f64();
+    let outcome = Outcome { seconds, peak_bytes: peak_bytes(), check: None };
+    Ok((outcome, result.map_err(Into::into)?))
+}
+
+/// The whole file decompressed in one call, its checksum verified.
+fn inflate(file: &Path) -> anyhow::Result<Vec<u8>> {
+    let compressed = std::fs::read(file)?;
+    let size = compressed.last_chunk::<4>().context("not a gzip file: too short")?;
+    let mut bytes = vec![0; u32::from_le_bytes(*size) as usize];
+    libdeflater::Decompressor::new().gzip_decompress(&compressed, &mut bytes)?;
+    Ok(bytes)
+}
+
+fn mean(voxels: &Voxels) -> Option<f64> {
+    let sum: f64 = with_voxels!(voxels, v => v.par_iter().map(|&value| value as f64).sum());
+    Some(sum / voxels.len() as f64)
+}
+
+/// The most memory this process ever held, as Linux accounts for it.
+fn peak_bytes() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    kibibytes.checked_mul(1024)
+}
