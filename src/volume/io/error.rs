@@ -56,6 +56,10 @@ pub enum IoError {
     MissingHalf { path: PathBuf, missing: String },
     #[error("{path}: volume {asked} was asked for, but it has {volumes}", path = .path.display())]
     NoSuchVolume { path: PathBuf, asked: usize, volumes: usize },
+    #[error("{path}: no series {asked:?} here; there are {known}", path = .path.display())]
+    NoSuchSeries { path: PathBuf, asked: String, known: String },
+    #[error("{path}: not a whole DICOM file: {why}; export or copy it again", path = .path.display())]
+    BadDicom { path: PathBuf, why: String },
     #[error("{path}: not a label map", path = .path.display())]
     NotLabels {
         path: PathBuf,

@@ -1,11 +1,39 @@
 //! DICOM series: finding them in a folder, ordering their slices, and turning one into a scan.
+//!
+//! Invariants: only headers are read until a series was chosen; a file given by name is opened alone; what identifies
+//! the patient is never read (see [`header`]), so it is in no message, list or export.
+//!
+//! The path of a file through the modules: [`folder`] finds it, [`file`] opens it, [`elements`] walks it and [`header`]
+//! keeps what matters; [`catalogue`] sorts headers into series, with the help of [`slice`], [`volumes`] and [`stack`];
+//! [`assemble`] reads one, with the help of [`frames`], [`codec`] and [`stored`].
+
+mod assemble;
+mod bytes;
+mod catalogue;
+mod codec;
+mod elements;
+mod file;
+mod folder;
+mod frames;
+mod header;
+mod quiet;
+mod run_length;
+mod slice;
+mod stack;
+mod stored;
+mod syntax;
+mod volumes;
 
 use super::{HeaderInfo, IoError, OpenOptions};
 use crate::volume::Scan;
+use assemble::Plan;
+use catalogue::Entry;
+use rayon::prelude::*;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// What is known of one series without having decoded its voxels.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Clone, PartialEq, serde::Serialize)]
 pub struct SeriesInfo {
     /// SeriesInstanceUID; where one series holds several volumes, "#2" and so on follow it from the second on.
     pub id: String,
@@ -39,27 +67,197 @@ pub enum SeriesKind {
     Unreadable,
 }
 
+/// Stands for the files that are DICOM but cannot be followed.
+const DAMAGED_ID: &str = "damaged-files";
+
+/// As many damaged files are named; more would hide the rest of a message.
+const MOST_NAMED: usize = 3;
+
+impl fmt::Debug for SeriesInfo {
+    /// Leaves the description out: technicians write names into it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SeriesInfo")
+            .field("id", &self.id)
+            .field("kind", &self.kind)
+            .field("modality", &self.modality)
+            .field("number", &self.number)
+            .field("dims", &self.dims)
+            .field("spacing_mm", &self.spacing_mm)
+            .field("volumes", &self.volumes)
+            .field("files", &self.files)
+            .field("warnings", &self.warnings)
+            .finish_non_exhaustive()
+    }
+}
+
+impl SeriesInfo {
+    /// One line that names no patient: "1.2.3 (MR, series 5, 256 x 256 x 13)".
+    fn summary(&self) -> String {
+        let number = self.number.map_or_else(String::new, |number| format!(", series {number}"));
+        let dims = self
+            .dims
+            .map_or_else(|| "no image".to_owned(), |dims| dims.map(|size| size.to_string()).join(" x "));
+        format!("{} ({}{number}, {dims})", self.id, self.modality)
+    }
+}
+
+/// All series of a folder and of the folders in it: volumes first, the largest of them first.
 pub(super) fn list(folder: &Path) -> Result<Vec<SeriesInfo>, IoError> {
-    Err(not_yet(folder))
+    let survey = Survey::of_path(folder)?;
+    let mut series: Vec<SeriesInfo> = survey.entries.into_iter().map(|entry| entry.info).collect();
+    if !survey.damaged.is_empty() {
+        series.push(SeriesInfo {
+            id: DAMAGED_ID.to_owned(),
+            kind: SeriesKind::Unreadable,
+            modality: String::new(),
+            number: None,
+            description: String::new(),
+            dims: None,
+            spacing_mm: None,
+            volumes: 0,
+            files: survey.damaged.len(),
+            warnings: survey.damaged,
+        });
+    }
+    Ok(series)
 }
 
 /// Reads the series of a folder, or the one file's slice.
-pub(super) fn read(path: &Path, _options: &OpenOptions) -> Result<Scan, IoError> {
-    Err(not_yet(path))
+pub(super) fn read(path: &Path, options: &OpenOptions) -> Result<Scan, IoError> {
+    let mut survey = Survey::of_path(path)?;
+    survey.plan(path, options)?.read()
 }
 
-pub(super) fn read_files(files: &[PathBuf], _options: &OpenOptions) -> Result<Scan, IoError> {
-    Err(not_yet(files.first().map_or(Path::new(""), PathBuf::as_path)))
+/// Reads one series of the files that were named, and no others.
+pub(super) fn read_files(files: &[PathBuf], options: &OpenOptions) -> Result<Scan, IoError> {
+    let path = files.first().map_or(Path::new(""), PathBuf::as_path);
+    let mut survey = Survey::of_files(files);
+    survey.plan(path, options)?.read()
 }
 
-pub(super) fn read_header(path: &Path, _options: &OpenOptions) -> Result<HeaderInfo, IoError> {
-    Err(not_yet(path))
+/// What can be said of a series without decoding its voxels.
+pub(super) fn read_header(path: &Path, options: &OpenOptions) -> Result<HeaderInfo, IoError> {
+    let mut survey = Survey::of_path(path)?;
+    Ok(survey.plan(path, options)?.header())
 }
 
-fn not_yet(path: &Path) -> IoError {
-    IoError::Unsupported {
-        path: path.to_owned(),
-        what: "this is DICOM".to_owned(),
-        advice: "not read yet: convert the series to NIfTI",
+/// What some files hold.
+struct Survey {
+    entries: Vec<Entry>,
+    /// Files that are DICOM and cannot be followed: which, and why.
+    damaged: Vec<String>,
+}
+
+impl Survey {
+    fn of_path(path: &Path) -> Result<Self, IoError> {
+        if path.is_dir() {
+            return Ok(Self::of_files(&folder::files_of(path)?));
+        }
+        let image = header::read(path)?;
+        Ok(Self { entries: catalogue::of(image.into_iter().collect()), damaged: Vec::new() })
+    }
+
+    fn of_files(files: &[PathBuf]) -> Self {
+        let headers: Vec<_> = files.par_iter().map(|file| header::read(file)).collect();
+        let (mut images, mut damaged) = (Vec::new(), Vec::new());
+        for header in headers {
+            match header {
+                Ok(image) => images.extend(image),
+                Err(error) => damaged.push(error.to_string()),
+            }
+        }
+        Self { entries: catalogue::of(images), damaged }
+    }
+
+    fn plan<'a>(&'a mut self, path: &'a Path, options: &OpenOptions) -> Result<Plan<'a>, IoError> {
+        let chosen = match &options.series {
+            Some(id) => self.named(id).ok_or_else(|| self.no_such_series(path, id))?,
+            None => self.largest().ok_or_else(|| self.nothing_to_open(path))?,
+        };
+        let notes = self.notes(chosen, options.series.is_some());
+        let entry = &mut self.entries[chosen];
+        if entry.volumes.is_empty() {
+            return Err(IoError::Unsupported {
+                path: path.to_owned(),
+                what: format!("series {}: {}", entry.info.summary(), entry.info.warnings.join(" ")),
+                advice: "choose another series, or convert this one to NIfTI",
+            });
+        }
+        entry.info.warnings.extend(notes);
+        Plan::of(path, &self.entries[chosen], options)
+    }
+
+    fn named(&self, id: &str) -> Option<usize> {
+        self.entries.iter().position(|entry| entry.info.id == id)
+    }
+
+    /// Entries come largest first; a scout is taken only where it is all there is and there is one.
+    fn largest(&self) -> Option<usize> {
+        let of_kind = |kind| self.entries.iter().position(move |entry| entry.info.kind == kind);
+        let lone_scout = of_kind(SeriesKind::Scout).filter(|_| self.entries.len() == 1);
+        of_kind(SeriesKind::Volume).or(lone_scout)
+    }
+
+    /// What else the files hold that the user may have meant.
+    fn notes(&self, chosen: usize, asked_for: bool) -> Vec<String> {
+        let mut notes = Vec::new();
+        if !self.damaged.is_empty() {
+            notes.push(format!(
+                "{} files could not be read and were left out: {}",
+                self.damaged.len(),
+                self.named_damage()
+            ));
+        }
+        if asked_for {
+            return notes;
+        }
+        let others = self.entries.iter().filter(|entry| entry.info.kind == SeriesKind::Volume).count() - 1;
+        if others > 0 {
+            notes.push(format!("The largest of {} series is shown.", others + 1));
+        }
+        let voxels = self.entries[chosen].voxels();
+        let larger = self.entries.iter().find(|entry| entry.volumes.is_empty() && entry.voxels() > voxels);
+        notes.extend(larger.map(|entry| {
+            format!(
+                "A larger series cannot be read: {}: {}",
+                entry.info.summary(),
+                entry.info.warnings.join(" ")
+            )
+        }));
+        notes
+    }
+
+    fn named_damage(&self) -> String {
+        let more = self.damaged.len().saturating_sub(MOST_NAMED);
+        let named = self.damaged.iter().take(MOST_NAMED).cloned().collect::<Vec<_>>().join("; ");
+        if more > 0 { format!("{named}; and {more} more") } else { named }
+    }
+
+    fn no_such_series(&self, path: &Path, asked: &str) -> IoError {
+        let known: Vec<String> = self.entries.iter().map(|entry| entry.info.summary()).collect();
+        IoError::NoSuchSeries { path: path.to_owned(), asked: asked.to_owned(), known: known.join("; ") }
+    }
+
+    fn nothing_to_open(&self, path: &Path) -> IoError {
+        let mut parts: Vec<String> = self
+            .entries
+            .iter()
+            .map(|entry| match entry.info.kind {
+                SeriesKind::NotAnImage => format!("{} holds no image", entry.info.id),
+                SeriesKind::Scout => format!("{} is a localizer", entry.info.summary()),
+                _ => format!("{}: {}", entry.info.summary(), entry.info.warnings.join(" ")),
+            })
+            .collect();
+        if !self.damaged.is_empty() {
+            parts.push(self.named_damage());
+        }
+        if parts.is_empty() {
+            parts.push("no file is DICOM".to_owned());
+        }
+        IoError::Unsupported {
+            path: path.to_owned(),
+            what: format!("there is no series to open here: {}", parts.join("; ")),
+            advice: "choose another folder, or name a series",
+        }
     }
 }
