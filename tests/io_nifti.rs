@@ -129,7 +129,7 @@ fn gzip_is_recognised_by_its_bytes_whatever_the_name() {
 fn bytes_after_the_compressed_data_are_mentioned_and_ignored() {
     let scan = open_bytes("x.nii.gz", &[gzip(&plain_file()), b"JUNKJUNK".to_vec()].concat()).unwrap();
     assert_eq!(values(&scan), ramp());
-    assert!(scan.warnings[0].contains("not gzip"), "{:?}", scan.warnings);
+    assert!(scan.warnings[0].contains("follow the compressed data"), "{:?}", scan.warnings);
 }
 
 #[test]
@@ -207,9 +207,7 @@ fn what_is_not_nifti_is_named_for_what_it_is() {
         let error = open_bytes("some scan.nii", bytes).unwrap_err().to_string();
         assert!(error.contains(expected) && error.contains("some scan.nii"), "{error}");
     }
-    for (code, name) in
-        [(1i16, "binary"), (32, "complex64"), (128, "RGB24"), (2304, "RGBA32"), (1536, "float128")]
-    {
+    for (code, name) in [(1i16, "binary"), (32, "complex64"), (1792, "complex128"), (1536, "float128")] {
         let error = open_bytes("x.nii", &patched(&[(70, &code.to_le_bytes())])).unwrap_err().to_string();
         assert!(error.contains(name) && error.contains("not supported"), "{error}");
     }
@@ -220,12 +218,8 @@ fn folders_and_pipes_do_not_hang_the_program() {
     let folder = tempfile::tempdir().unwrap();
     let named = folder.path().join("scan.nii");
     std::fs::create_dir(&named).unwrap();
-    assert!(
-        io::open(&named)
-            .unwrap_err()
-            .to_string()
-            .contains("a folder (DICOM series are not read yet), not a regular file")
-    );
+    let error = io::open(&named).unwrap_err().to_string();
+    assert!(error.contains("scan.nii"), "{error}");
     #[cfg(unix)]
     {
         let error = io::open(Path::new("/dev/zero")).unwrap_err().to_string();

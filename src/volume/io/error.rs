@@ -41,9 +41,23 @@ pub enum IoError {
         path = .path.display()
     )]
     Truncated { path: PathBuf, expected_bytes: u64, found_bytes: u64 },
-    #[error("{path}: the file is damaged (checksum or compressed data); copy or download it again", path = .path.display())]
+    #[error(
+        "{path}: the file is damaged (checksum wrong); copy or download it again, or open it as it is, marked as damaged",
+        path = .path.display()
+    )]
     Damaged {
         path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error(
+        "{path}: the file is damaged (compressed data make no sense after {found_bytes} bytes); copy or download it again",
+        path = .path.display()
+    )]
+    BrokenOff {
+        path: PathBuf,
+        /// How many were decompressed.
+        found_bytes: u64,
         #[source]
         source: io::Error,
     },

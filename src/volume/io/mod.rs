@@ -7,6 +7,7 @@ mod atomic;
 pub mod dicom;
 mod error;
 mod format;
+mod gzip;
 mod memory;
 mod meta;
 pub mod nifti;
@@ -14,6 +15,8 @@ mod nrrd;
 mod options;
 mod payload;
 mod source;
+mod streams;
+mod whole;
 
 pub use atomic::{GridReceipt, Receipt};
 pub use dicom::{SeriesInfo, SeriesKind};
@@ -23,6 +26,7 @@ pub use options::OpenOptions;
 
 use super::{DType, Flag, Geometry, LabelMap, LabelTable, Scaling, Scan, Volume, Voxels, geometry_equal};
 use format::Format;
+use rayon::prelude::*;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -78,10 +82,24 @@ pub fn open(path: &Path) -> Result<Scan, IoError> {
 /// slice, never its siblings.
 pub fn open_with(path: &Path, options: &OpenOptions) -> Result<Scan, IoError> {
     match format_of(path)? {
-        Format::Nifti => nifti::read(&nifti::header_of(path)?, options),
+        Format::Nifti => nifti::read(&nifti::header_of(path)?, options, None),
         Format::Nrrd => nrrd::read(path, options),
         Format::Meta => meta::read(path, options),
         Format::Dicom => dicom::read(path, options),
+    }
+}
+
+/// Like [`open_with`], but of a large NIfTI volume the first slices are handed to `on_first` before the rest is read: a
+/// scan of few slices at their place in the world, none of it verified yet. What is returned decides whether the file was
+/// any good; other formats and small volumes never call `on_first`.
+pub fn open_progressive(
+    path: &Path,
+    options: &OpenOptions,
+    on_first: &mut dyn FnMut(Scan),
+) -> Result<Scan, IoError> {
+    match format_of(path)? {
+        Format::Nifti => nifti::read(&nifti::header_of(path)?, options, Some(on_first)),
+        _ => open_with(path, options),
     }
 }
 
@@ -125,8 +143,12 @@ pub fn write_labels(
     reference: &Scan,
 ) -> Result<Receipt, IoError> {
     require_same_grid(path, labels, reference)?;
-    let narrow: Option<Vec<u8>> = labels.voxels().iter().map(|value| u8::try_from(*value).ok()).collect();
-    let voxels = narrow.map_or_else(|| Voxels::U16(labels.voxels().to_vec()), Voxels::U8);
+    let fits = labels.voxels().par_iter().all(|value| *value <= u16::from(u8::MAX));
+    let voxels = if fits {
+        Voxels::U8(labels.voxels().par_iter().map(|value| *value as u8).collect())
+    } else {
+        Voxels::U16(labels.voxels().to_vec())
+    };
     let content =
         Content { voxels: &voxels, scaling: Scaling::IDENTITY, labels: Some(table), extensions: &[] };
     write(path, &content, reference)
@@ -172,8 +194,10 @@ fn format_of(path: &Path) -> Result<Format, IoError> {
     if path.is_dir() {
         return Ok(Format::Dicom);
     }
+    // The voxels of a pair may begin with any bytes at all; its header tells.
+    let telling = nifti::header_of(path).unwrap_or_else(|_| path.to_owned());
     let mut head = [0; format::HEAD_BYTES];
-    let filled = source::Source::open(path)?.read_up_to(&mut head).unwrap_or(0);
+    let filled = source::Source::open_head(&telling)?.read_up_to(&mut head).unwrap_or(0);
     Ok(Format::of_bytes(&head[..filled]))
 }
 

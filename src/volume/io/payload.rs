@@ -2,10 +2,8 @@
 
 use super::{IoError, source::Source};
 use crate::volume::{DType, Voxels};
-use std::io::{self, Write};
-
-/// Bytes converted at a time; a multiple of every voxel's size.
-const CHUNK_BYTES: usize = 1 << 18;
+use rayon::prelude::*;
+use std::borrow::Cow;
 
 /// Reads `count` voxels straight into their final buffer.
 pub(super) fn read_voxels(
@@ -14,14 +12,19 @@ pub(super) fn read_voxels(
     big_endian: bool,
     count: usize,
 ) -> Result<Voxels, IoError> {
+    let foreign = big_endian != cfg!(target_endian = "big");
     macro_rules! read {
-        ($variant:ident, $type:ty) => {
-            Voxels::$variant(if big_endian {
-                read_values(source, count, <$type>::from_be_bytes)?
-            } else {
-                read_values(source, count, <$type>::from_le_bytes)?
-            })
-        };
+        ($variant:ident, $type:ty) => {{
+            let mut values: Vec<$type> = source.read_values(count)?;
+            if foreign && size_of::<$type>() > 1 {
+                values.par_iter_mut().for_each(|value| {
+                    let mut bytes = value.to_ne_bytes();
+                    bytes.reverse();
+                    *value = <$type>::from_ne_bytes(bytes);
+                });
+            }
+            Voxels::$variant(values)
+        }};
     }
     Ok(match dtype {
         DType::U8 => read!(U8, u8),
@@ -37,52 +40,27 @@ pub(super) fn read_voxels(
     })
 }
 
-fn read_values<T, const N: usize>(
-    source: &mut Source,
-    count: usize,
-    decode: impl Fn([u8; N]) -> T,
-) -> Result<Vec<T>, IoError> {
-    let mut values: Vec<T> = Vec::new();
-    values.try_reserve_exact(count).map_err(|_| {
-        let out_of_memory = io::Error::from(io::ErrorKind::OutOfMemory);
-        IoError::system(source.path(), "held in memory", out_of_memory)
-    })?;
-    let mut chunk = vec![0; CHUNK_BYTES.min(count * N)];
-    while values.len() < count {
-        let bytes = chunk.len().min((count - values.len()) * N);
-        source.read_exact(&mut chunk[..bytes])?;
-        let (elements, _) = chunk[..bytes].as_chunks::<N>();
-        values.extend(elements.iter().map(|element| decode(*element)));
+/// All voxels as little-endian bytes; copied only on machines that are big-endian.
+pub(super) fn little_endian(voxels: &Voxels) -> Cow<'_, [u8]> {
+    macro_rules! bytes {
+        ($values:expr) => {
+            if cfg!(target_endian = "little") {
+                Cow::Borrowed(bytemuck::cast_slice($values))
+            } else {
+                Cow::Owned($values.iter().flat_map(|value| value.to_le_bytes()).collect())
+            }
+        };
     }
-    Ok(values)
-}
-
-/// Writes all voxels, little endian.
-pub(super) fn write_voxels(out: &mut impl Write, voxels: &Voxels) -> io::Result<()> {
     match voxels {
-        Voxels::U8(values) => out.write_all(values),
-        Voxels::I8(values) => write_values(out, values, i8::to_le_bytes),
-        Voxels::U16(values) => write_values(out, values, u16::to_le_bytes),
-        Voxels::I16(values) => write_values(out, values, i16::to_le_bytes),
-        Voxels::U32(values) => write_values(out, values, u32::to_le_bytes),
-        Voxels::I32(values) => write_values(out, values, i32::to_le_bytes),
-        Voxels::U64(values) => write_values(out, values, u64::to_le_bytes),
-        Voxels::I64(values) => write_values(out, values, i64::to_le_bytes),
-        Voxels::F32(values) => write_values(out, values, f32::to_le_bytes),
-        Voxels::F64(values) => write_values(out, values, f64::to_le_bytes),
+        Voxels::U8(values) => Cow::Borrowed(values),
+        Voxels::I8(values) => bytes!(values),
+        Voxels::U16(values) => bytes!(values),
+        Voxels::I16(values) => bytes!(values),
+        Voxels::U32(values) => bytes!(values),
+        Voxels::I32(values) => bytes!(values),
+        Voxels::U64(values) => bytes!(values),
+        Voxels::I64(values) => bytes!(values),
+        Voxels::F32(values) => bytes!(values),
+        Voxels::F64(values) => bytes!(values),
     }
-}
-
-fn write_values<T: Copy, const N: usize>(
-    out: &mut impl Write,
-    values: &[T],
-    encode: impl Fn(T) -> [u8; N],
-) -> io::Result<()> {
-    let mut bytes = Vec::with_capacity(CHUNK_BYTES);
-    for chunk in values.chunks(CHUNK_BYTES / N) {
-        bytes.clear();
-        bytes.extend(chunk.iter().flat_map(|value| encode(*value)));
-        out.write_all(&bytes)?;
-    }
-    Ok(())
 }

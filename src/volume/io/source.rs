@@ -3,10 +3,13 @@
 //! Invariants: only regular files are opened, so that nothing here can hang; gzip is recognised by its first bytes,
 //! never by the file's name; reading compressed data to their end verifies every checksum and length in them.
 
-use super::IoError;
-use flate2::{Decompress, FlushDecompress, Status, bufread::GzDecoder};
+use super::streams::{GzipMembers, Input, ZlibStream};
+use super::{IoError, memory, whole};
+use crate::volume::Flag;
+use bytemuck::Pod;
+use rayon::prelude::*;
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 /// How much may follow the last voxel before the file counts as a decompression bomb.
@@ -17,9 +20,14 @@ const DEFLATE_MAX_RATIO: u64 = 1032;
 
 const READ_BUFFER_BYTES: usize = 1 << 20;
 
+/// Enough for the headers of most files, compressed or not.
+const HEAD_BUFFER_BYTES: usize = 1 << 13;
+
 /// The bytes of one file, decompressed if need be, with every error saying which file and how far it got.
 pub(super) struct Source {
     path: PathBuf,
+    /// The file itself, whose cursor is also that of `bytes`.
+    file: File,
     bytes: Bytes,
     /// Where in the file the bytes start that are counted from here on.
     start: u64,
@@ -34,6 +42,8 @@ enum Bytes {
     Plain(BufReader<File>),
     Gzip(GzipMembers),
     Zlib(ZlibStream),
+    /// All expected bytes were read, nothing follows them, and their checksum is right.
+    Verified,
 }
 
 /// How a part of a file is compressed, as the header before it says.
@@ -47,41 +57,69 @@ pub(super) enum Compression {
 impl Source {
     /// Opens a regular file.
     pub(super) fn open(path: &Path) -> Result<Self, IoError> {
+        Self::open_buffered(path, READ_BUFFER_BYTES)
+    }
+
+    /// Opens a regular file of which no more than the first bytes are wanted.
+    pub(super) fn open_head(path: &Path) -> Result<Self, IoError> {
+        Self::open_buffered(path, HEAD_BUFFER_BYTES)
+    }
+
+    fn open_buffered(path: &Path, buffer_bytes: usize) -> Result<Self, IoError> {
         refuse_special(path)?;
-        let open = || -> io::Result<(BufReader<File>, u64, bool)> {
-            let file = File::open(path)?;
-            let file_bytes = file.metadata()?.len();
-            let mut reader = BufReader::with_capacity(READ_BUFFER_BYTES, file);
-            let gzip = reader.fill_buf()?.starts_with(&[0x1f, 0x8b]);
-            Ok((reader, file_bytes, gzip))
+        let open = || -> io::Result<(File, Compression)> {
+            let mut file = File::open(path)?;
+            let mut magic = Vec::new();
+            file.by_ref().take(2).read_to_end(&mut magic)?;
+            let compression = if magic == [0x1f, 0x8b] { Compression::Gzip } else { Compression::None };
+            Ok((file, compression))
         };
-        let (reader, file_bytes, gzip) = open().map_err(|source| IoError::system(path, "opened", source))?;
-        let bytes = if gzip { Bytes::Gzip(GzipMembers::new(reader)) } else { Bytes::Plain(reader) };
-        Ok(Self { path: path.to_owned(), bytes, start: 0, file_bytes, position: 0, expected_bytes: 0 })
+        let (file, compression) = open().map_err(|source| IoError::system(path, "opened", source))?;
+        Self::of_file(path, file, 0, compression, buffer_bytes)
     }
 
     /// Opens a regular file from byte `start` on, where `compression` begins; positions are counted from there.
     pub(super) fn open_part(path: &Path, start: u64, compression: Compression) -> Result<Self, IoError> {
         refuse_special(path)?;
-        let open = || -> io::Result<(BufReader<File>, u64)> {
-            let mut file = File::open(path)?;
-            let file_bytes = file.metadata()?.len();
+        let file = File::open(path).map_err(|source| IoError::system(path, "opened", source))?;
+        Self::of_file(path, file, start, compression, READ_BUFFER_BYTES)
+    }
+
+    fn of_file(
+        path: &Path,
+        mut file: File,
+        start: u64,
+        compression: Compression,
+        buffer_bytes: usize,
+    ) -> Result<Self, IoError> {
+        let open = || -> io::Result<(File, BufReader<File>, u64)> {
             file.seek(SeekFrom::Start(start))?;
-            Ok((BufReader::with_capacity(READ_BUFFER_BYTES, file), file_bytes))
+            let file_bytes = file.metadata()?.len().saturating_sub(start);
+            let reader = BufReader::with_capacity(buffer_bytes, file.try_clone()?);
+            Ok((file, reader, file_bytes))
         };
-        let (reader, file_bytes) = open().map_err(|source| IoError::system(path, "opened", source))?;
+        let (file, reader, file_bytes) = open().map_err(|source| IoError::system(path, "opened", source))?;
         let bytes = match compression {
             Compression::None => Bytes::Plain(reader),
-            Compression::Gzip => Bytes::Gzip(GzipMembers::new(reader)),
-            Compression::Zlib => Bytes::Zlib(ZlibStream::new(reader)),
+            Compression::Gzip => Bytes::Gzip(GzipMembers::new(Box::new(reader))),
+            Compression::Zlib => Bytes::Zlib(ZlibStream::new(Box::new(reader))),
         };
-        let file_bytes = file_bytes.saturating_sub(start);
-        Ok(Self { path: path.to_owned(), bytes, start, file_bytes, position: 0, expected_bytes: 0 })
+        Ok(Self { path: path.to_owned(), file, bytes, start, file_bytes, position: 0, expected_bytes: 0 })
     }
 
     /// The file as it was named.
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// How many decompressed bytes were read or skipped.
+    pub(super) fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// The refusal of what there is no memory for.
+    pub(super) fn out_of_memory(&self) -> IoError {
+        IoError::system(&self.path, "held in memory", io::ErrorKind::OutOfMemory.into())
     }
 
     /// Refuses a claimed (decompressed) size that the file cannot hold, before anything is allocated for it.
@@ -121,6 +159,81 @@ impl Source {
         if filled == buffer.len() { Ok(()) } else { Err(self.truncated()) }
     }
 
+    /// Reads `count` values straight into their final place, the bytes within each in the file's order. Where they are
+    /// the last of the expected bytes, compressed data are read whole, beside the values, and inflated in one go.
+    pub(super) fn read_values<T: Pod>(&mut self, count: usize) -> Result<Vec<T>, IoError> {
+        if let Some(values) = self.inflate_rest(count)? {
+            return Ok(values);
+        }
+        let mut values: Vec<T> = bytemuck::allocation::try_zeroed_vec(count)
+            .map_err(|()| IoError::system(&self.path, "held in memory", io::ErrorKind::OutOfMemory.into()))?;
+        self.read_exact(bytemuck::cast_slice_mut(&mut values))?;
+        Ok(values)
+    }
+
+    /// Whether `bytes` come next.
+    pub(super) fn continues_with(&mut self, bytes: &[u8]) -> Result<bool, IoError> {
+        /// Small enough to stay in a core's cache.
+        const PIECE_BYTES: usize = 1 << 18;
+        if let Some(found) = self.inflate_rest::<u8>(bytes.len())? {
+            let pieces = found.par_chunks(PIECE_BYTES).zip(bytes.par_chunks(PIECE_BYTES));
+            return Ok(pieces.all(|(found, expected)| found == expected));
+        }
+        let mut scratch = vec![0; PIECE_BYTES.min(bytes.len())];
+        for expected in bytes.chunks(PIECE_BYTES) {
+            let found = &mut scratch[..expected.len()];
+            self.read_exact(found)?;
+            if found != expected {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// The `count` values that come next, if they are the last of the expected bytes and compressed, and everything about
+    /// them is right. Otherwise the position is as it was, and reading on says what is wrong.
+    fn inflate_rest<T: Pod>(&mut self, count: usize) -> Result<Option<Vec<T>>, IoError> {
+        let compression = match self.bytes {
+            Bytes::Gzip(_) => Compression::Gzip,
+            Bytes::Zlib(_) => Compression::Zlib,
+            Bytes::Plain(_) | Bytes::Verified => return Ok(None),
+        };
+        let position = self.position;
+        let value_bytes = (count as u64).saturating_mul(size_of::<T>() as u64);
+        let is_the_rest = position.checked_add(value_bytes) == Some(self.expected_bytes);
+        let needed_bytes = value_bytes.saturating_add(self.file_bytes);
+        if !is_the_rest || memory::free_bytes().is_some_and(|free_bytes| needed_bytes > free_bytes) {
+            return Ok(None);
+        }
+        let compressed = self.read_compressed()?;
+        if let Some(values) = whole::inflate(&compressed, compression, position as usize, count) {
+            (self.bytes, self.position) = (Bytes::Verified, self.expected_bytes);
+            return Ok(Some(values));
+        }
+        let input: Input = Box::new(Cursor::new(compressed));
+        self.bytes = match compression {
+            Compression::Zlib => Bytes::Zlib(ZlibStream::new(input)),
+            _ => Bytes::Gzip(GzipMembers::new(input)),
+        };
+        self.position = 0;
+        self.skip_to(position)?;
+        Ok(None)
+    }
+
+    /// All of the file from its start on, as it is.
+    fn read_compressed(&mut self) -> Result<Vec<u8>, IoError> {
+        let mut compressed = Vec::new();
+        let mut read = || -> io::Result<()> {
+            self.file.seek(SeekFrom::Start(self.start))?;
+            // One more byte lets the end be seen without growing.
+            compressed.try_reserve_exact(self.file_bytes as usize + 1)?;
+            // A file that grows meanwhile is read no further than it was long.
+            (&self.file).take(self.file_bytes).read_to_end(&mut compressed).map(drop)
+        };
+        read().map_err(|source| IoError::system(&self.path, "read", source))?;
+        Ok(compressed)
+    }
+
     /// Moves forward to `position`, counted in decompressed bytes.
     pub(super) fn skip_to(&mut self, position: u64) -> Result<(), IoError> {
         if let Bytes::Plain(reader) = &mut self.bytes {
@@ -139,6 +252,21 @@ impl Source {
 
     /// Reads to the end, which checks the checksum of compressed data. Returns a note if bytes were left over.
     pub(super) fn finish(mut self) -> Result<Option<String>, IoError> {
+        self.read_to_end()
+    }
+
+    /// Like [`Self::finish`], but damage that was found when all expected bytes had come is noted and flagged.
+    pub(super) fn finish_though_damaged(mut self, flags: &mut Vec<Flag>) -> Result<Option<String>, IoError> {
+        match self.read_to_end() {
+            Err(IoError::Damaged { .. }) => {
+                flags.push(Flag::Damaged);
+                Ok(Some("The file is damaged (its checksum is wrong): any voxel may be false.".into()))
+            }
+            ended => ended,
+        }
+    }
+
+    fn read_to_end(&mut self) -> Result<Option<String>, IoError> {
         if let Bytes::Plain(_) = self.bytes {
             let surplus = self.file_bytes.saturating_sub(self.expected_bytes);
             return Ok((surplus > 0).then(|| surplus_note(surplus)));
@@ -147,15 +275,16 @@ impl Source {
         loop {
             let surplus = self.position.saturating_sub(self.expected_bytes);
             if surplus > TRAILING_LIMIT_BYTES {
-                return Err(IoError::Overlong { path: self.path, expected_bytes: self.expected_bytes });
+                let path = self.path.clone();
+                return Err(IoError::Overlong { path, expected_bytes: self.expected_bytes });
             }
             if self.read_some(&mut scratch)? > 0 {
                 continue;
             }
             let junk = match &mut self.bytes {
-                Bytes::Plain(_) => false,
-                Bytes::Gzip(members) => members.junk_follows,
-                Bytes::Zlib(stream) => stream.reader.fill_buf().is_ok_and(|rest| !rest.is_empty()),
+                Bytes::Plain(_) | Bytes::Verified => false,
+                Bytes::Gzip(members) => members.junk_follows(),
+                Bytes::Zlib(stream) => stream.junk_follows(),
             };
             let note = (surplus > 0).then(|| surplus_note(surplus));
             return Ok(note.or_else(|| {
@@ -170,6 +299,7 @@ impl Source {
                 Bytes::Plain(reader) => reader.read(buffer),
                 Bytes::Gzip(members) => members.read(buffer),
                 Bytes::Zlib(stream) => stream.read(buffer),
+                Bytes::Verified => Ok(0),
             };
             match result {
                 Ok(count) => {
@@ -183,10 +313,16 @@ impl Source {
     }
 
     fn explain(&self, error: io::Error) -> IoError {
+        let path = self.path.clone();
         match error.kind() {
             io::ErrorKind::UnexpectedEof => self.truncated(),
+            io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData
+                if self.position < self.expected_bytes.max(1) =>
+            {
+                IoError::BrokenOff { path, found_bytes: self.position, source: error }
+            }
             io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => {
-                IoError::Damaged { path: self.path.clone(), source: error }
+                IoError::Damaged { path, source: error }
             }
             _ => IoError::system(&self.path, "read", error),
         }
@@ -211,68 +347,4 @@ pub(super) fn refuse_special(path: &Path) -> Result<(), IoError> {
 
 fn surplus_note(surplus: u64) -> String {
     format!("{surplus} bytes follow the last voxel; they were ignored.")
-}
-
-/// The members of a gzip file, one after the other. What follows the last one is noticed, not an error.
-struct GzipMembers {
-    /// Taken only for the moment in which one member hands over to the next.
-    decoder: Option<GzDecoder<BufReader<File>>>,
-    junk_follows: bool,
-}
-
-impl GzipMembers {
-    fn new(reader: BufReader<File>) -> Self {
-        Self { decoder: Some(GzDecoder::new(reader)), junk_follows: false }
-    }
-}
-
-impl Read for GzipMembers {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while let Some(decoder) = &mut self.decoder {
-            let count = decoder.read(buffer)?;
-            if count > 0 || buffer.is_empty() {
-                return Ok(count);
-            }
-            let rest = decoder.get_mut().fill_buf()?;
-            // The buffer may end between the two bytes.
-            let another = rest.first() == Some(&0x1f) && rest.get(1).is_none_or(|byte| *byte == 0x8b);
-            self.junk_follows = !rest.is_empty() && !another;
-            let finished = self.decoder.take().filter(|_| another);
-            self.decoder = finished.map(|decoder| GzDecoder::new(decoder.into_inner()));
-        }
-        Ok(0)
-    }
-}
-
-/// One zlib stream (RFC 1950). Unlike flate2's reader it tells a stream that ends from a file that does.
-struct ZlibStream {
-    reader: BufReader<File>,
-    inflate: Decompress,
-    ended: bool,
-}
-
-impl ZlibStream {
-    fn new(reader: BufReader<File>) -> Self {
-        Self { reader, inflate: Decompress::new(true), ended: false }
-    }
-}
-
-impl Read for ZlibStream {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while !self.ended && !buffer.is_empty() {
-            let input = self.reader.fill_buf()?;
-            let at_end = input.is_empty();
-            let (taken, given) = (self.inflate.total_in(), self.inflate.total_out());
-            let status = self.inflate.decompress(input, buffer, FlushDecompress::None);
-            let status = status.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
-            self.reader.consume((self.inflate.total_in() - taken) as usize);
-            self.ended = status == Status::StreamEnd;
-            match (self.inflate.total_out() - given) as usize {
-                0 if at_end && !self.ended => return Err(io::ErrorKind::UnexpectedEof.into()),
-                0 => {}
-                count => return Ok(count),
-            }
-        }
-        Ok(0)
-    }
 }

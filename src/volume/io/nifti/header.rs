@@ -4,7 +4,7 @@
 //! Invariant: a decoded header has 1 to 7 dimensions, each at least 1, whose product was not yet formed.
 
 use super::super::IoError;
-use super::SpatialHeader;
+use super::{Extension, SpatialHeader, extension, foreign};
 use std::path::Path;
 
 /// Which layout a header has.
@@ -31,7 +31,7 @@ impl Version {
         }
     }
 
-    /// Where voxels start in a single file without extensions: the header and four bytes that say there are none.
+    /// Where voxels start at the earliest in a single file: behind the header and four bytes that announce extensions.
     pub(super) fn first_voxel_byte(self) -> u64 {
         self.header_bytes() as u64 + 4
     }
@@ -139,13 +139,14 @@ impl Header {
         }
     }
 
-    /// The header and the four bytes that say "no extensions", little endian, for a single file.
-    pub(super) fn encode(&self) -> Vec<u8> {
-        let mut out = Encoder { bytes: vec![0; self.version.first_voxel_byte() as usize] };
+    /// The header and its extensions, little endian, for a single file; voxels follow at `vox_offset`.
+    pub(super) fn encode(&self, extensions: &[Extension]) -> Vec<u8> {
+        let mut out = Encoder { bytes: vec![0; self.version.header_bytes()] };
         match self.version {
             Version::One => self.encode_one(&mut out),
             Version::Two => self.encode_two(&mut out),
         }
+        out.bytes.extend(extension::encode(extensions));
         out.bytes
     }
 
@@ -212,16 +213,8 @@ const DESCRIPTION: [u8; 7] = *b"MindGap";
 /// Version, byte order and whether the voxels are in the same file, or what the file is instead.
 fn recognise(path: &Path, bytes: &[u8]) -> Result<(Version, bool, bool), IoError> {
     let not_nifti = |why: String| IoError::NotNifti { path: path.to_owned(), why };
-    let unsupported =
-        |what: &str, advice| IoError::Unsupported { path: path.to_owned(), what: what.to_owned(), advice };
-    if bytes.get(128..132) == Some(b"DICM") {
-        return Err(unsupported(
-            "this is a DICOM file",
-            "DICOM is not read yet: convert the series to NIfTI",
-        ));
-    }
-    if bytes.starts_with(b"NRRD") || bytes.starts_with(b"ObjectType") {
-        return Err(unsupported("this is an NRRD or MetaImage file", "not read yet: convert it to NIfTI"));
+    if let Some(name) = foreign::name_of(bytes) {
+        return Err(not_nifti(format!("this is {name}")));
     }
     if bytes.len() < 348 {
         return Err(not_nifti(format!("only {} bytes, and a header has 348", bytes.len())));
@@ -232,6 +225,9 @@ fn recognise(path: &Path, bytes: &[u8]) -> Result<(Version, bool, bool), IoError
     let (one, two) = (&bytes[344..348], &bytes[4..12]);
     match size {
         348 if matches!(one, b"n+1\0" | b"ni1\0") => Ok((Version::One, big_endian, one == b"n+1\0")),
+        348 if one == [0; 4] => Err(not_nifti(
+            "this is an ANALYZE 7.5 header, which does not tell left from right: convert it to NIfTI".into(),
+        )),
         348 => Err(not_nifti(format!("magic: expected n+1 or ni1, got \"{}\"", one.escape_ascii()))),
         540 if matches!(two, b"n+2\0\r\n\x1a\n" | b"ni2\0\r\n\x1a\n") => {
             if bytes.len() < 540 {

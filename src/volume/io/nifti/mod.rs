@@ -5,69 +5,106 @@
 //! The `nifti` crate decodes the 348 bytes of a NIfTI-1 header; everything after that is guarded here.
 
 mod datatype;
+mod extension;
+mod foreign;
 mod header;
 mod pair;
 mod spatial;
 mod write;
 
+pub use extension::Extension;
 pub use header::Version;
 pub(super) use pair::header_of;
 pub use spatial::SpatialHeader;
 pub(super) use write::write;
 
-use super::{HeaderInfo, IoError, OpenOptions, memory, payload, source::Source};
-use crate::volume::{DType, Geometry, Scaling, Scan};
+use super::{HeaderInfo, IoError, OpenOptions, memory, source::Source};
+use crate::volume::{Flag, Geometry, Scaling, Scan};
+use datatype::Stored;
 use header::Header;
 use std::path::Path;
 
-/// A header extension, whole: nifti1.h calls the code `ecode` and keeps a list of those in use.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Extension {
-    pub code: i32,
-    pub bytes: Vec<u8>,
-}
-
 /// Reads and judges the header of `path`.
-pub(super) fn read_header(path: &Path, _options: &OpenOptions) -> Result<HeaderInfo, IoError> {
-    let mut source = Source::open(path)?;
-    let header = decode(&mut source)?;
-    judge(path, &header)
+pub(super) fn read_header(path: &Path, options: &OpenOptions) -> Result<HeaderInfo, IoError> {
+    let header = decode(&mut Source::open_head(path)?)?;
+    judge(path, &header, options)
 }
 
-/// Reads one volume of `path`.
-pub(super) fn read(path: &Path, options: &OpenOptions) -> Result<Scan, IoError> {
-    let volume = options.volume.unwrap_or(0);
+/// Reads one volume of `path`. Of a large one, `on_first` gets the first slices while the rest is still to be read.
+pub(super) fn read(
+    path: &Path,
+    options: &OpenOptions,
+    on_first: Option<&mut dyn FnMut(Scan)>,
+) -> Result<Scan, IoError> {
     let mut source = Source::open(path)?;
     let header = decode(&mut source)?;
-    let mut info = judge(path, &header)?;
-    if volume >= info.volumes {
-        return Err(IoError::NoSuchVolume {
-            path: path.to_owned(),
-            asked: volume + 1,
-            volumes: info.volumes,
-        });
+    let mut info = judge(path, &header, options)?;
+    let (volume, volumes) = (options.volume.unwrap_or(0), info.volumes);
+    if volume >= volumes {
+        return Err(IoError::NoSuchVolume { path: path.to_owned(), asked: volume + 1, volumes });
     }
-    if info.volumes > 1 {
-        info.warnings.push(format!("Volume {} of {} is shown.", volume + 1, info.volumes));
+    if volumes > 1 {
+        info.warnings.push(format!("Volume {} of {volumes} is shown.", volume + 1));
     }
+    let stored = Stored::of_code(path, header.datatype)?;
+    let count = info.geometry.len();
+    let volume_bytes = (count * stored.size()) as u64;
+    let offset = voxel_offset(path, &header, &mut info.warnings)?;
+
+    let mut extensions = Vec::new();
     if !header.single_file {
+        extensions = extension::read(&mut source, header.big_endian, None, &mut info.warnings)?;
         source = pair::voxels_of(path)?;
     }
-
-    let count = info.geometry.len();
-    let volume_bytes = (count * info.dtype.size()) as u64;
-    let offset = voxel_offset(path, &header, &mut info.warnings)?;
-    memory::refuse_what_does_not_fit(path, info.geometry.dims(), volume_bytes)?;
+    memory::refuse_what_does_not_fit(path, info.geometry.dims(), (count * info.dtype.size()) as u64)?;
     // Both factors are at least 1 and their product with the offset may be any claim at all, so it is checked.
-    let total = volume_bytes.checked_mul(info.volumes as u64).and_then(|bytes| bytes.checked_add(offset));
+    let total = volume_bytes.checked_mul(volumes as u64).and_then(|bytes| bytes.checked_add(offset));
     source.expect_bytes(total.unwrap_or(u64::MAX))?;
-    source.skip_to(offset + volume_bytes * volume as u64)?;
-    let voxels = payload::read_voxels(&mut source, info.dtype, header.big_endian, count)?;
-    info.warnings.extend(source.finish()?);
-    let volumes = info.volumes;
+    if header.single_file {
+        extensions = extension::read(&mut source, header.big_endian, Some(offset), &mut info.warnings)?;
+    }
+
+    let start = offset + volume_bytes * volume as u64;
+    if let Some(on_first) = on_first
+        && let Some(first) = first_slices(path, &header, &info, stored, start)
+    {
+        on_first(first);
+    }
+    source.skip_to(start)?;
+    let voxels = stored.read(&mut source, header.big_endian, count)?;
+    let note = if options.accept_damage {
+        source.finish_though_damaged(&mut info.flags)?
+    } else {
+        source.finish()?
+    };
+    info.warnings.extend(note);
     let mut scan = info.into_scan(path, voxels)?;
-    (scan.volume, scan.volumes) = (volume, volumes);
+    (scan.volume, scan.volumes, scan.extensions) = (volume, volumes, extensions);
     Ok(scan)
+}
+
+/// The first slices of a large volume that starts at byte `start`, with their place in the world. `None` where the volume
+/// is not large, or lies so deep in the data that going there would take long, or cannot be read: reading all of it will
+/// say why.
+fn first_slices(path: &Path, header: &Header, info: &HeaderInfo, stored: Stored, start: u64) -> Option<Scan> {
+    const LARGE_BYTES: usize = 32 << 20;
+    const ENOUGH_BYTES: usize = 2 << 20;
+    const DEEP_BYTES: u64 = 8 << 20;
+    let [ni, nj, nk] = info.geometry.dims();
+    let slice_bytes = ni * nj * stored.size();
+    let slices = (ENOUGH_BYTES / slice_bytes).clamp(1, nk);
+    if nk * slice_bytes < LARGE_BYTES || slices == nk || start > DEEP_BYTES {
+        return None;
+    }
+    let mut source = if header.single_file { Source::open(path) } else { pair::voxels_of(path) }.ok()?;
+    source.skip_to(start).ok()?;
+    let voxels = stored.read(&mut source, header.big_endian, ni * nj * slices).ok()?;
+    let mut first = info.clone();
+    first.geometry = info.geometry.window([0; 3], [ni, nj, slices]).ok()?;
+    first.warnings.push(format!(
+        "These are the first {slices} of {nk} slices; the others are still being read, and nothing is verified yet."
+    ));
+    first.into_scan(path, voxels).ok()
 }
 
 /// Reads no further than the header, so that voxels right behind it are still to come.
@@ -81,21 +118,29 @@ fn decode(source: &mut Source) -> Result<Header, IoError> {
 }
 
 /// Turns header fields into validated types, with a warning for everything that had to be repaired.
-fn judge(path: &Path, header: &Header) -> Result<HeaderInfo, IoError> {
+fn judge(path: &Path, header: &Header, options: &OpenOptions) -> Result<HeaderInfo, IoError> {
     if (3000..3100).contains(&header.intent_code) {
         let what = String::from("this is a CIFTI file, which holds connectivity or surface data");
         return Err(IoError::Unsupported { path: path.to_owned(), what, advice: "open a volume instead" });
     }
-    let dtype = datatype::dtype_of_code(path, header.datatype)?;
-    let mut warnings = Vec::new();
-    if header.bitpix != (dtype.size() * 8) as i16 {
+    let stored = Stored::of_code(path, header.datatype)?;
+    let (mut warnings, mut flags) = (Vec::new(), Vec::new());
+    if header.bitpix != (stored.size() * 8) as i16 {
         warnings.push(format!(
-            "bitpix is {} but the datatype is {dtype}; the datatype was believed.",
-            header.bitpix
+            "bitpix is {} but the datatype is {}; the datatype was believed.",
+            header.bitpix,
+            stored.name()
         ));
     }
-    let (dims, volumes) = grid_dims(path, header, dtype)?;
-    let placement = header.spatial.placement(dims);
+    if let Stored::Colour { .. } = stored {
+        flags.push(Flag::Colour);
+        warnings.push(format!(
+            "The voxels are colours ({}); their luminance (ITU-R BT.709) is shown, and no model can be run on it.",
+            stored.name()
+        ));
+    }
+    let (dims, volumes) = grid_dims(path, header, stored)?;
+    let placement = header.spatial.placement(dims, options.prefer_qform);
     let mut geometry = Geometry::new(dims, placement.world_from_voxel)
         .map_err(|error| IoError::field(path, "dim and affine", "a usable grid", error))?;
     if !placement.orientation_known {
@@ -105,22 +150,22 @@ fn judge(path: &Path, header: &Header) -> Result<HeaderInfo, IoError> {
         geometry = geometry.with_unknown_spacing();
     }
     warnings.extend(placement.warnings);
-    let scaling = scaling(header, &mut warnings);
-    let format = header.version.name().to_owned();
-    let (nifti, flags) = (Some(header.spatial.clone()), Vec::new());
+    let scaling = scaling(header, stored, &mut warnings);
+    let (format, dtype) = (header.version.name().to_owned(), stored.dtype());
+    let nifti = Some(header.spatial.clone());
     Ok(HeaderInfo { format, dtype, scaling, geometry, volumes, nifti, flags, warnings })
 }
 
 /// The first three dimensions, and the product of the others.
-fn grid_dims(path: &Path, header: &Header, dtype: DType) -> Result<([usize; 3], usize), IoError> {
+fn grid_dims(path: &Path, header: &Header, stored: Stored) -> Result<([usize; 3], usize), IoError> {
     if header.dims.len() < 2 {
         return Err(IoError::field(path, "dim[0]", "an image of 2 to 7 dimensions", header.dims.len()));
     }
     let product = |sizes: &[u64], start: u64| sizes.iter().try_fold(start, |n, size| n.checked_mul(*size));
     let (grid, rest) = header.dims.split_at(header.dims.len().min(3));
-    let addressable = product(grid, dtype.size() as u64).filter(|bytes| *bytes <= isize::MAX as u64 / 8);
+    let addressable = product(grid, stored.size() as u64).filter(|bytes| *bytes <= isize::MAX as u64 / 8);
     let volumes = product(rest, 1).and_then(|volumes| usize::try_from(volumes).ok());
-    match (addressable, volumes, product(&header.dims, dtype.size() as u64)) {
+    match (addressable, volumes, product(&header.dims, stored.size() as u64)) {
         (Some(_), Some(volumes), Some(_)) => {
             let size = |axis: usize| grid.get(axis).map_or(1, |size| *size as usize);
             Ok(([size(0), size(1), size(2)], volumes))
@@ -134,10 +179,10 @@ fn grid_dims(path: &Path, header: &Header, dtype: DType) -> Result<([usize; 3], 
     }
 }
 
-/// A slope of 0 means "not scaled" (nifti1.h); one that is not finite cannot be meant.
-fn scaling(header: &Header, warnings: &mut Vec<String>) -> Scaling {
+/// A slope of 0 means "not scaled", and colours never are (nifti1.h); one that is not finite cannot be meant.
+fn scaling(header: &Header, stored: Stored, warnings: &mut Vec<String>) -> Scaling {
     let (slope, intercept) = (header.scl_slope, header.scl_inter);
-    if slope == 0.0 {
+    if slope == 0.0 || matches!(stored, Stored::Colour { .. }) {
         return Scaling::IDENTITY;
     }
     if !slope.is_finite() || !intercept.is_finite() {

@@ -1,28 +1,29 @@
-//! `.hdr`/`.img` pairs: finding one half from the other.
+//! `.hdr`/`.img` pairs: finding one half from the other, whatever bytes their names are made of.
 
 use super::super::{IoError, source::Source};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 /// The header's file if `path` names the voxels of a pair, else `path` itself.
 pub(in super::super) fn header_of(path: &Path) -> Result<PathBuf, IoError> {
     match half(path) {
-        Some((stem, extension)) if extension.eq_ignore_ascii_case("img") => find(path, stem, "hdr"),
+        Some((stem, extension)) if extension.eq_ignore_ascii_case("img") => find(path, &stem, "hdr"),
         _ => Ok(path.to_owned()),
     }
 }
 
 /// The voxels that belong to the header `path`.
 pub(super) fn voxels_of(path: &Path) -> Result<Source, IoError> {
-    let stem = half(path).map_or(path, |(stem, _)| stem);
-    Source::open(&find(path, stem, "img")?)
+    let stem = half(path).map_or_else(|| path.to_owned(), |(stem, _)| stem);
+    Source::open(&find(path, &stem, "img")?)
 }
 
 /// Splits "a.1.img.gz" into "a.1" and "img".
-fn half(path: &Path) -> Option<(&Path, &str)> {
-    let text = path.to_str()?;
-    let plain = text.strip_suffix(".gz").or_else(|| text.strip_suffix(".GZ")).unwrap_or(text);
-    let (stem, extension) = plain.rsplit_once('.')?;
-    Some((Path::new(stem), extension))
+fn half(path: &Path) -> Option<(PathBuf, OsString)> {
+    let compressed = path.extension()?.eq_ignore_ascii_case("gz");
+    let plain = if compressed { path.with_extension("") } else { path.to_owned() };
+    let extension = plain.extension()?.to_owned();
+    Some((plain.with_extension(""), extension))
 }
 
 /// The other half, in either case, compressed or not.

@@ -1,6 +1,7 @@
 //! Where a NIfTI file says its grid lies, and what to do when it says it badly or twice.
 //!
-//! Order of trust: sform, qform, pixdim; each only if it is finite and invertible. World space is RAS+ in mm.
+//! Order of trust: sform, qform, pixdim; each only if it is finite and invertible. Whoever opens the file may put the
+//! qform first. World space is RAS+ in mm.
 //! Formulas: nifti1.h, "METHOD 1", "METHOD 2" and "METHOD 3" of 3D image orientation.
 
 use super::Version;
@@ -42,8 +43,8 @@ const CONFLICT_DEGREES: f64 = 0.5;
 const QUATERNION_TOLERANCE: f64 = 1e-3;
 
 impl SpatialHeader {
-    /// Chooses the affine to believe, for a grid of `dims` voxels.
-    pub(super) fn placement(&self, dims: [usize; 3]) -> Placement {
+    /// Chooses the affine to believe, for a grid of `dims` voxels: the sform's if it has one, unless the qform is preferred.
+    pub(super) fn placement(&self, dims: [usize; 3], prefer_qform: bool) -> Placement {
         let mut warnings = Vec::new();
         let mm_per_unit = self.mm_per_unit(&mut warnings);
         let (spacing_mm, spacing_known) = self.spacing_mm(mm_per_unit);
@@ -59,16 +60,17 @@ impl SpatialHeader {
             warnings.push("The qform's quaternion is invalid; it was ignored.".into());
         }
         if let (Some(s), Some(q)) = (sform_usable, qform_usable) {
-            warnings.extend(conflict(&s, &q, dims));
+            warnings.extend(conflict(&s, &q, dims, prefer_qform));
         }
-        let form = sform_usable.or(qform_usable);
+        let by_sform = sform_usable.filter(|_| !prefer_qform || qform_usable.is_none());
+        let form = by_sform.or(qform_usable);
         // The sform carries its own spacing; the other two take theirs from pixdim.
-        let spacing_known = sform_usable.is_some() || spacing_known;
+        let spacing_known = by_sform.is_some() || spacing_known;
         if !spacing_known {
             warnings.push(
                 "The voxel size is zero or not finite; 1 mm was assumed, and nothing is reported in mm or ml.".into(),
             );
-        } else if sform_usable.is_none() && self.pixdim[1..].iter().any(|size| *size < 0.0) {
+        } else if by_sform.is_none() && self.pixdim[1..].iter().any(|size| *size < 0.0) {
             warnings.push("A voxel size is negative; its absolute value was used.".into());
         }
         if form.is_none() {
@@ -173,7 +175,7 @@ impl SpatialHeader {
 }
 
 /// A warning if two usable forms put the grid's corners or axes in different places.
-fn conflict(sform: &DMat4, qform: &DMat4, dims: [usize; 3]) -> Option<String> {
+fn conflict(sform: &DMat4, qform: &DMat4, dims: [usize; 3], prefer_qform: bool) -> Option<String> {
     let corners = (0..8).map(|corner: usize| {
         DVec3::from_array([0, 1, 2].map(|axis| ((dims[axis] - 1) * (corner >> axis & 1)) as f64))
     });
@@ -183,9 +185,11 @@ fn conflict(sform: &DMat4, qform: &DMat4, dims: [usize; 3]) -> Option<String> {
     let degrees = (0..3)
         .map(|axis| sform.col(axis).truncate().angle_between(qform.col(axis).truncate()).to_degrees())
         .fold(0.0, f64::max);
+    let (used, other) = if prefer_qform { ("qform", "sform") } else { ("sform", "qform") };
     (distance_mm > CONFLICT_MM || degrees > CONFLICT_DEGREES).then(|| {
         format!(
-            "sform and qform differ by up to {distance_mm:.1} mm and {degrees:.1} degrees; the sform was used."
+            "sform and qform differ by up to {distance_mm:.1} mm and {degrees:.1} degrees; the {used} was used, and the \
+             {other} can be chosen instead."
         )
     })
 }

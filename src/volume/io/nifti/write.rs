@@ -1,11 +1,12 @@
 //! Writing single files, compressed or not, and reading them back before they get their name.
 
-use super::super::{Content, GridReceipt, IoError, Receipt, SAME_GRID_MM, atomic, payload, source::Source};
+use super::super::{
+    Content, GridReceipt, IoError, OpenOptions, Receipt, SAME_GRID_MM, atomic, gzip, payload, source::Source,
+};
 use super::header::Header;
-use super::{SpatialHeader, Version, datatype};
-use crate::volume::{Scaling, Scan, Voxels, geometry_equal};
-use flate2::{Compression, write::GzEncoder};
-use std::io::{self, Write};
+use super::{SpatialHeader, Version, datatype, extension};
+use crate::volume::{Geometry, Scaling, Scan, geometry_equal};
+use std::io::Write;
 use std::path::Path;
 
 /// Writes `content` where `reference` lies.
@@ -15,25 +16,23 @@ pub(in super::super) fn write(
     content: &Content,
     reference: &Scan,
 ) -> Result<Receipt, IoError> {
-    let (voxels, scaling) = (content.voxels, content.scaling);
-    let header = header_for(voxels, scaling, reference);
-    let encoded = header.encode();
+    let voxels = content.voxels;
+    let header = header_for(content, reference);
+    let encoded = header.encode(content.extensions);
+    let bytes = payload::little_endian(voxels);
     let at_most_bytes = (encoded.len() + voxels.len() * voxels.dtype().size()) as u64;
     atomic::replace(
         path,
         at_most_bytes,
         |file| {
-            if !compressed {
-                file.write_all(&encoded)?;
-                return payload::write_voxels(file, voxels);
+            if compressed {
+                return gzip::write(file, &[&encoded, &bytes]);
             }
-            let mut encoder = GzEncoder::new(file, Compression::fast());
-            encoder.write_all(&encoded)?;
-            payload::write_voxels(&mut encoder, voxels)?;
-            encoder.finish().map(drop)
+            file.write_all(&encoded)?;
+            file.write_all(&bytes)
         },
         |written| {
-            let verified = verify(written, &header, voxels, reference);
+            let verified = verify(written, &encoded, &header, content, reference);
             verified.map(Some).map_err(|(field, source)| IoError::ReadBack {
                 path: path.to_owned(),
                 field,
@@ -44,12 +43,13 @@ pub(in super::super) fn write(
 }
 
 /// NIfTI-1 unless the scan came as NIfTI-2 or a dimension needs it.
-fn header_for(voxels: &Voxels, scaling: Scaling, reference: &Scan) -> Header {
+fn header_for(content: &Content, reference: &Scan) -> Header {
     let dims = reference.geometry().dims();
     let spatial = reference.nifti.clone().unwrap_or_else(|| SpatialHeader::of_geometry(reference.geometry()));
     let long = dims.iter().any(|size| *size > i16::MAX as usize);
     let version = if long { Version::Two } else { spatial.version };
-    let dtype = voxels.dtype();
+    let dtype = content.voxels.dtype();
+    let header_bytes = version.header_bytes() + extension::encode(content.extensions).len();
     Header {
         version,
         big_endian: false,
@@ -58,9 +58,9 @@ fn header_for(voxels: &Voxels, scaling: Scaling, reference: &Scan) -> Header {
         datatype: datatype::code_of_dtype(dtype),
         bitpix: (dtype.size() * 8) as i16,
         intent_code: 0,
-        vox_offset: version.first_voxel_byte() as f64,
-        scl_slope: scaling.slope,
-        scl_inter: scaling.intercept,
+        vox_offset: header_bytes as f64,
+        scl_slope: content.scaling.slope,
+        scl_inter: content.scaling.intercept,
         spatial: spatial.stored_as(version),
     }
 }
@@ -68,67 +68,43 @@ fn header_for(voxels: &Voxels, scaling: Scaling, reference: &Scan) -> Header {
 /// What came back different, and the error it gave if it could not be read at all.
 type Difference = (&'static str, Option<IoError>);
 
-/// Reads `written` as anyone would and compares grid, codes, type, scaling and every voxel with what was meant.
+/// Reads `written` as anyone would and compares header, extensions, grid, type, scaling and every voxel with what was
+/// meant. The grid may be that of either form: a scan that was placed by its qform keeps its sform as well.
 fn verify(
     written: &Path,
+    encoded: &[u8],
     header: &Header,
-    voxels: &Voxels,
+    content: &Content,
     reference: &Scan,
 ) -> Result<GridReceipt, Difference> {
     let unreadable = |error| ("content", Some(error));
     let mut source = Source::open(written).map_err(unreadable)?;
-    let mut encoded = vec![0; header.version.first_voxel_byte() as usize];
-    source.read_exact(&mut encoded).map_err(unreadable)?;
-    let read = Header::decode(written, &encoded).map_err(unreadable)?;
-    let numbers = |header: &Header| {
-        let scaling = [header.scl_slope as f32, header.scl_inter as f32];
-        (header.dims.clone(), header.datatype, header.bitpix, header.vox_offset as u64, scaling)
+    let bytes = payload::little_endian(content.voxels);
+    source.expect_bytes((encoded.len() + bytes.len()) as u64).map_err(unreadable)?;
+    let mut found = vec![0; encoded.len()];
+    source.read_exact(&mut found).map_err(unreadable)?;
+    let read = Header::decode(written, &found).map_err(unreadable)?;
+    if found != encoded || !read.spatial.same_bits(&header.spatial) {
+        return Err(("header", None));
+    }
+    let judge = |prefer_qform| {
+        let options = OpenOptions { prefer_qform, ..OpenOptions::default() };
+        super::judge(written, &read, &options).map_err(unreadable)
     };
-    if numbers(&read) != numbers(header) {
-        return Err(("size, type or scaling", None));
+    let (info, by_qform) = (judge(false)?, judge(true)?);
+    let placed = |grid: &&Geometry| geometry_equal(grid, reference.geometry(), SAME_GRID_MM);
+    let grid = [&info.geometry, &by_qform.geometry].into_iter().find(placed).ok_or(("affine", None))?;
+    // NIfTI-1 stores float32.
+    let rounded = |scaling: Scaling| [scaling.slope as f32, scaling.intercept as f32];
+    if info.dtype != content.voxels.dtype() || rounded(info.scaling) != rounded(content.scaling) {
+        return Err(("type or scaling", None));
     }
-    if !read.spatial.same_bits(&header.spatial) {
-        return Err(("sform, qform or unit", None));
+    if !source.continues_with(&bytes).map_err(unreadable)? {
+        return Err(("voxel", None));
     }
-    let info = super::judge(written, &read).map_err(unreadable)?;
-    if !geometry_equal(&info.geometry, reference.geometry(), SAME_GRID_MM) {
-        return Err(("affine", None));
+    if source.finish().map_err(unreadable)?.is_some() {
+        return Err(("length", None));
     }
-    let total = header.vox_offset as u64 + (voxels.len() * info.dtype.size()) as u64;
-    source.expect_bytes(total).map_err(unreadable)?;
-    let mut comparison = Comparison { source: &mut source, scratch: Vec::new(), failure: None };
-    if payload::write_voxels(&mut comparison, voxels).is_err() {
-        return Err(("voxel", comparison.failure));
-    }
-    match source.finish().map_err(unreadable)? {
-        None => {
-            let kept = reference.nifti.as_ref().map(|scan| scan.same_bits(&read.spatial));
-            Ok(GridReceipt::of(&info.geometry, reference.geometry(), kept))
-        }
-        Some(_) => Err(("length", None)),
-    }
-}
-
-/// A writer that checks that what is written to it is what comes out of `source`.
-struct Comparison<'a> {
-    source: &'a mut Source,
-    scratch: Vec<u8>,
-    failure: Option<IoError>,
-}
-
-impl Write for Comparison<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        // Whole volumes may come in one call; comparing them piecewise keeps a second copy out of memory.
-        let bytes = &bytes[..bytes.len().min(1 << 18)];
-        self.scratch.resize(bytes.len(), 0);
-        if let Err(error) = self.source.read_exact(&mut self.scratch) {
-            self.failure = Some(error);
-            return Err(io::ErrorKind::InvalidData.into());
-        }
-        if self.scratch == bytes { Ok(bytes.len()) } else { Err(io::ErrorKind::InvalidData.into()) }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+    let kept = reference.nifti.as_ref().map(|scan| scan.same_bits(&read.spatial));
+    Ok(GridReceipt::of(grid, reference.geometry(), kept))
 }
