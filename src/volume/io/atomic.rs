@@ -3,7 +3,7 @@
 //! Invariant: at every moment, power cuts included, the name holds the old bytes or the new ones; new bytes get the name
 //! only after they were written, synced, and accepted by the caller's check.
 
-use super::{IoError, memory};
+use super::{IoError, memory, source::refuse_special};
 use crate::volume::{Geometry, corner_distance_mm};
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -57,11 +57,12 @@ pub(super) fn replace(
         },
         _ => IoError::Write { path: path.to_owned(), kept_old, source },
     };
+    if kept_old {
+        // A device or a pipe would be replaced by a file.
+        refuse_special(path)?;
+    }
     // A link is followed, so that the file it names is replaced and not the link.
     let target = if kept_old { fs::canonicalize(path).map_err(failed)? } else { path.to_owned() };
-    if target.is_dir() {
-        return Err(IoError::NotRegular { path: path.to_owned(), what: "a folder" });
-    }
     let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
 
