@@ -66,7 +66,7 @@ pub enum IoError {
         path = .path.display(), limit = Bytes(super::source::TRAILING_LIMIT_BYTES)
     )]
     Overlong { path: PathBuf, expected_bytes: u64 },
-    #[error("{path}: {missing} not found beside it; a .hdr/.img pair needs both files", path = .path.display())]
+    #[error("{path}: {missing} not found beside it; the voxels are in another file than their header: keep both together", path = .path.display())]
     MissingHalf { path: PathBuf, missing: String },
     #[error("{path}: volume {asked} was asked for, but it has {volumes}", path = .path.display())]
     NoSuchVolume { path: PathBuf, asked: usize, volumes: usize },

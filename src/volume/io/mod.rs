@@ -3,6 +3,7 @@
 //! Invariants: a file is recognised by its bytes, never by its name; what it claims is checked before anything is
 //! allocated for it; what is written replaces a file whole or not at all, after it was read back and compared.
 
+mod array;
 mod atomic;
 pub mod dicom;
 mod error;
@@ -14,8 +15,10 @@ pub mod nifti;
 mod nrrd;
 mod options;
 mod payload;
+mod placement;
 mod source;
 mod streams;
+mod text_header;
 mod whole;
 
 pub use atomic::{GridReceipt, Receipt};

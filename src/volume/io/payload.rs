@@ -64,3 +64,32 @@ pub(super) fn little_endian(voxels: &Voxels) -> Cow<'_, [u8]> {
         Voxels::F64(values) => bytes!(values),
     }
 }
+
+/// The voxels that `bytes` are, a multiple of the type's size.
+pub(super) fn voxels_of_bytes(bytes: &[u8], dtype: DType, big_endian: bool) -> Voxels {
+    macro_rules! decode {
+        ($variant:ident, $type:ty) => {{
+            let (elements, _) = bytes.as_chunks();
+            let decode = if big_endian { <$type>::from_be_bytes } else { <$type>::from_le_bytes };
+            Voxels::$variant(elements.par_iter().map(|element| decode(*element)).collect())
+        }};
+    }
+    match dtype {
+        DType::U8 => decode!(U8, u8),
+        DType::I8 => decode!(I8, i8),
+        DType::U16 => decode!(U16, u16),
+        DType::I16 => decode!(I16, i16),
+        DType::U32 => decode!(U32, u32),
+        DType::I32 => decode!(I32, i32),
+        DType::U64 => decode!(U64, u64),
+        DType::I64 => decode!(I64, i64),
+        DType::F32 => decode!(F32, f32),
+        DType::F64 => decode!(F64, f64),
+    }
+}
+
+/// The luma of ITU-R BT.709, rounded: 0.2126 R + 0.7152 G + 0.0722 B. Opacity plays no part.
+pub(super) fn luma(colour: &[u8]) -> u8 {
+    let [red, green, blue] = [0, 1, 2].map(|channel| u32::from(colour[channel]));
+    ((2126 * red + 7152 * green + 722 * blue + 5000) / 10_000) as u8
+}

@@ -122,6 +122,11 @@ impl Source {
         IoError::system(&self.path, "held in memory", io::ErrorKind::OutOfMemory.into())
     }
 
+    /// Bytes in the file from where it was opened, as they are stored.
+    pub(super) fn stored_bytes(&self) -> u64 {
+        self.file_bytes
+    }
+
     /// Refuses a claimed (decompressed) size that the file cannot hold, before anything is allocated for it.
     pub(super) fn expect_bytes(&mut self, expected_bytes: u64) -> Result<(), IoError> {
         self.expected_bytes = expected_bytes;

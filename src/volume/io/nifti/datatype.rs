@@ -102,13 +102,7 @@ fn read_luminance(source: &mut Source, channels: usize, count: usize) -> Result<
         let voxels = PIECE_VOXELS.min(count - luminance.len());
         let colours = &mut piece[..voxels * channels];
         source.read_exact(colours)?;
-        luminance.extend(colours.chunks_exact(channels).map(luma));
+        luminance.extend(colours.chunks_exact(channels).map(payload::luma));
     }
     Ok(luminance)
-}
-
-/// The luma of ITU-R BT.709, rounded: 0.2126 R + 0.7152 G + 0.0722 B. Opacity plays no part.
-fn luma(colour: &[u8]) -> u8 {
-    let [red, green, blue] = [0, 1, 2].map(|channel| u32::from(colour[channel]));
-    ((2126 * red + 7152 * green + 722 * blue + 5000) / 10_000) as u8
 }
