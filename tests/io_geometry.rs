@@ -5,11 +5,11 @@
 #[path = "support/nifti_file.rs"]
 mod nifti_file;
 
-use glam::{DMat4, DVec3};
+use glam::{DMat4, DVec3, DVec4};
 use mindgap::volume::io;
 use mindgap::volume::io::nifti::{SpatialHeader, Version};
-use mindgap::volume::{Geometry, Scan, Volume, geometry_equal};
-use nifti_file::{DIMS, oblique, open_bytes, patched};
+use mindgap::volume::{Geometry, Scaling, Scan, Volume, Voxels, corner_distance_mm, geometry_equal};
+use nifti_file::{DIMS, oblique, open_bytes, patched, saved};
 
 // Byte offsets in a NIfTI-1 header.
 const PIXDIM: usize = 76;
@@ -151,31 +151,127 @@ fn labels_carry_the_forms_of_their_scan_bit_for_bit() {
     }
 }
 
-#[test]
-fn every_axis_order_and_a_sheared_grid_survive_being_written_without_a_header() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("scan.nii");
-    let mut sheared = oblique().world_from_voxel();
-    sheared.x_axis += sheared.y_axis * 0.2;
-    let mut grids = vec![Geometry::new(DIMS, sheared).unwrap()];
+/// All 48 axis orders and flips, half of them left-handed, each straight, oblique, sheared, and both.
+fn every_kind_of_grid() -> Vec<(Geometry, bool)> {
+    let oblique = DMat4::from_rotation_z(0.31) * DMat4::from_rotation_x(-0.83) * DMat4::from_rotation_y(0.2);
+    let shear = DMat4::from_cols(DVec4::X, DVec4::new(0.2, 1.0, -0.1, 0.0), DVec4::Z, DVec4::W);
+    let mut grids = Vec::new();
     for axes in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
         for flips in 0..8u8 {
-            let mut affine = DMat4::ZERO;
+            let mut straight = DMat4::ZERO;
             for axis in 0..3 {
                 let sign = if flips >> axis & 1 == 1 { -1.0 } else { 1.0 };
-                affine.col_mut(axis)[axes[axis]] = sign * [0.75, 1.5, 5.0][axis];
+                straight.col_mut(axis)[axes[axis]] = sign * [0.7031, 1.3, 4.9][axis];
             }
-            affine.w_axis = DVec3::new(-10.0, 20.0, 30.0).extend(1.0);
-            grids.push(Geometry::new(DIMS, affine).unwrap());
+            straight.w_axis = DVec4::W;
+            let to_place = DMat4::from_translation(DVec3::new(-213.37, 88.01, 1234.5));
+            for (rotation, sheared) in
+                [(DMat4::IDENTITY, false), (oblique, false), (DMat4::IDENTITY, true), (oblique, true)]
+            {
+                let within = if sheared { shear } else { DMat4::IDENTITY };
+                let affine = to_place * rotation * straight * within;
+                grids.push((Geometry::new(DIMS, affine).unwrap(), sheared));
+            }
         }
     }
-    for (n, grid) in grids.iter().enumerate() {
+    grids
+}
+
+#[test]
+fn every_axis_order_oblique_and_sheared_survives_being_written_without_a_header() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("scan.nii");
+    let grids = every_kind_of_grid();
+    assert_eq!(grids.len(), 192);
+    for (grid, sheared) in grids {
         let scan = Scan::from_volume(Volume::from_fn(grid.clone(), |i, _, _| i as f32), "phantom");
-        io::write_scan(&path, &scan).unwrap();
+        let receipt = io::write_scan(&path, &scan).unwrap().grid.unwrap();
+        assert!(receipt.corner_distance_mm < 1e-3 && receipt.dims == DIMS, "{receipt:?}");
+        assert_eq!(receipt.header_kept, None);
         let read = io::open(&path).unwrap();
-        assert!(geometry_equal(read.geometry(), grid, 1e-4), "{:?}", grid.axcodes());
         // No warning means that sform and qform agree; a sheared grid has no qform.
         assert_eq!(read.warnings, Vec::<String>::new(), "{:?}", grid.axcodes());
-        assert_eq!(read.nifti.unwrap().qform_code, i32::from(n > 0));
+        assert_eq!(read.nifti.as_ref().unwrap().qform_code, i32::from(!sheared));
+        assert_eq!(read.geometry().axcodes(), grid.axcodes());
+        // Relative to each number float32 keeps 6e-8; the far corner adds up four of them.
+        let (found, meant) = (read.geometry().world_from_voxel(), grid.world_from_voxel());
+        for column in 0..4 {
+            for row in 0..3 {
+                let (found, meant) = (found.col(column)[row], meant.col(column)[row]);
+                assert!((found - meant).abs() <= 1e-7 * meant.abs(), "{found} instead of {meant}");
+            }
+        }
+        assert!(corner_distance_mm(read.geometry(), &grid) < 1e-3);
+        // The same grid by way of its qform alone.
+        if !sheared {
+            let mut by_qform = std::fs::read(&path).unwrap();
+            by_qform[SFORM_CODE] = 0;
+            let by_qform = open_bytes("x.nii", &by_qform).unwrap();
+            assert!(corner_distance_mm(by_qform.geometry(), &grid) < 1e-3, "{:?}", grid.axcodes());
+        }
     }
+}
+
+#[test]
+fn what_is_saved_on_a_scan_has_its_place_bit_for_bit_in_every_axis_order_and_unit() {
+    let folder = tempfile::tempdir().unwrap();
+    let (original, saved) = (folder.path().join("scan.nii"), folder.path().join("saved.nii"));
+    for (n, (grid, sheared)) in every_kind_of_grid().into_iter().enumerate() {
+        let values = (0..60).map(|value| value * 521 - 16_000).collect();
+        let scan = Scan::new(Voxels::I16(values), Scaling::IDENTITY, grid, "phantom").unwrap();
+        io::write_scan(&original, &scan).unwrap();
+        // Codes, unit and spacing that nobody would write by default; a unit but mm scales the grid.
+        let mut bytes = std::fs::read(&original).unwrap();
+        let unit = [2, 10, 1, 3][n / 4 % 4];
+        bytes[UNITS] = unit;
+        bytes[SFORM_CODE] = [1, 2, 4][n % 3];
+        bytes[QFORM_CODE] = if sheared { 0 } else { [3, 1][n % 2] };
+        std::fs::write(&original, &bytes).unwrap();
+
+        let scan = io::open(&original).unwrap();
+        let labels = Volume::from_fn(scan.geometry().clone(), |i, j, k| ((i + j + k) % 4) as u16);
+        for (receipt, kind) in [
+            (io::write_scan(&saved, &scan).unwrap(), "scan"),
+            (io::write_labels(&folder.path().join("labels.nii"), &labels, None, &scan).unwrap(), "labels"),
+        ] {
+            let grid = receipt.grid.unwrap();
+            assert_eq!(
+                (grid.dims, grid.corner_distance_mm, grid.header_kept),
+                (DIMS, 0.0, Some(true)),
+                "{kind}"
+            );
+            let written = std::fs::read(&receipt.path).unwrap();
+            for (field, range) in [
+                ("pixdim", PIXDIM..PIXDIM + 16),
+                ("units", UNITS..UNITS + 1),
+                ("codes, quaternion, offsets and rows", QFORM_CODE..SROW + 48),
+            ] {
+                assert_eq!(written[range.clone()], bytes[range], "{field} of the {kind}, unit {unit}");
+            }
+            let read = io::open(&receipt.path).unwrap();
+            assert_eq!((&read.nifti, read.geometry()), (&scan.nifti, scan.geometry()), "{kind}");
+        }
+        assert_eq!(io::open(&saved).unwrap().voxels(), scan.voxels());
+        assert_eq!(io::open_labels(&folder.path().join("labels.nii")).unwrap(), labels);
+    }
+}
+
+#[test]
+fn a_grid_placed_by_its_qform_is_saved_with_both_forms_and_opened_there_again() {
+    let shifted = floats(&[-80.0, 21.5, 1010.25]);
+    let file = saved("x.nii", &patched(&[(QOFFSET, &shifted)]));
+    let by_qform = io::OpenOptions { prefer_qform: true, ..Default::default() };
+    let (scan, usual) = (io::open_with(&file.path, &by_qform).unwrap(), io::open(&file.path).unwrap());
+    assert!((corner_distance_mm(scan.geometry(), usual.geometry()) - 10.0).abs() < 1e-3);
+    assert!(warns(&scan, "the qform was used, and the sform can be chosen"), "{:?}", scan.warnings);
+
+    let labels = Volume::from_fn(scan.geometry().clone(), |i, _, _| i as u16);
+    let path = file.path.with_file_name("labels.nii.gz");
+    let receipt = io::write_labels(&path, &labels, None, &scan).unwrap().grid.unwrap();
+    assert_eq!((receipt.corner_distance_mm, receipt.header_kept), (0.0, Some(true)));
+    assert_eq!(io::open_with(&path, &by_qform).unwrap().geometry(), scan.geometry());
+    assert_eq!(io::open(&path).unwrap().geometry(), usual.geometry());
+    // Without a qform there is nothing to prefer.
+    let file = saved("x.nii", &patched(&[(QFORM_CODE, &[0, 0])]));
+    assert!(geometry_equal(io::open_with(&file.path, &by_qform).unwrap().geometry(), &oblique(), 1e-3));
 }

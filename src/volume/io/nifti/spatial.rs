@@ -42,6 +42,9 @@ const CONFLICT_DEGREES: f64 = 0.5;
 /// A quaternion this far from unit length is rounding; beyond it the field is broken.
 const QUATERNION_TOLERANCE: f64 = 1e-3;
 
+/// Below this, what a quaternion's three numbers lack to unit length is nothing.
+const HALF_TURN: f64 = 1e-7;
+
 impl SpatialHeader {
     /// Chooses the affine to believe, for a grid of `dims` voxels: the sform's if it has one, unless the qform is preferred.
     pub(super) fn placement(&self, dims: [usize; 3], prefer_qform: bool) -> Placement {
@@ -165,7 +168,10 @@ impl SpatialHeader {
         if !squared.is_finite() || squared > 1.0 + QUATERNION_TOLERANCE {
             return None;
         }
-        let rotation = DQuat::from_vec4(vector.extend((1.0 - squared).max(0.0).sqrt())).normalize();
+        // The fourth number is what is missing to unit length. So little of it is float32's rounding of the other three,
+        // and means a half turn, as in nifti1_io.c: its root would tilt the grid.
+        let missing = if 1.0 - squared < HALF_TURN { 0.0 } else { 1.0 - squared };
+        let rotation = DQuat::from_vec4(vector.extend(missing.sqrt())).normalize();
         // Any value but a negative one, 0 and NaN included, means a right-handed grid.
         let qfac = if self.pixdim[0] < 0.0 { -1.0 } else { 1.0 };
         let scale = spacing_mm * DVec3::new(1.0, 1.0, qfac);
