@@ -245,3 +245,22 @@ fn other_formats_are_refused_by_their_names() {
         assert!(error.contains("not a NIfTI file") && error.contains(name), "{error}");
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn the_halves_of_a_pair_find_each_other_whatever_bytes_their_name_has() {
+    use std::os::unix::ffi::OsStrExt;
+    let plain = patched(&[(344, b"ni1\0"), (108, &0f32.to_le_bytes())]);
+    let folder = tempfile::tempdir().unwrap();
+    let named = |name: &[u8]| folder.path().join(std::ffi::OsStr::from_bytes(name));
+    for (header, image) in
+        [(&b"a\xff \xf0.1.hdr"[..], &b"a\xff \xf0.1.img"[..]), (b"\xfe.hdr.gz", b"\xfe.img.gz")]
+    {
+        let (header, image) = (named(header), named(image));
+        std::fs::write(&header, &plain[..348]).unwrap();
+        std::fs::write(&image, &plain[352..]).unwrap();
+        for half in [header, image] {
+            assert_eq!(io::open(&half).unwrap().voxels(), &ramp(), "{}", half.display());
+        }
+    }
+}

@@ -37,7 +37,6 @@ pub(super) struct Source {
     expected_bytes: u64,
 }
 
-#[expect(clippy::large_enum_variant, reason = "there is one of them per open file")]
 enum Bytes {
     Plain(BufReader<File>),
     Gzip(GzipMembers),
