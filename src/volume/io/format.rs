@@ -1,6 +1,6 @@
 //! Which file format something is in: read from its first bytes, written as its name says.
 
-use super::IoError;
+use super::{IoError, dicom};
 use std::path::Path;
 
 /// A format that is read.
@@ -19,7 +19,7 @@ impl Format {
     pub(super) fn of_bytes(head: &[u8]) -> Self {
         if head.starts_with(b"NRRD") {
             Format::Nrrd
-        } else if head.get(128..132) == Some(b"DICM") || begins_like_bare_dicom(head) {
+        } else if dicom::begins(head) {
             Format::Dicom
         } else if head.starts_with(b"ObjectType") || head.starts_with(b"NDims") {
             Format::Meta
@@ -30,17 +30,7 @@ impl Format {
 }
 
 /// Bytes of a file that are enough to recognise every format.
-pub(super) const HEAD_BYTES: usize = 132;
-
-/// A data set without preamble starts with an element of group 0002 or 0008, little endian, whose VR, if explicit, is
-/// two capital letters, or whose 32-bit length is small.
-fn begins_like_bare_dicom(head: &[u8]) -> bool {
-    let Some([g0, g1, _, e1, a, b, c, d]) = head.first_chunk::<8>() else { return false };
-    let group = u16::from_le_bytes([*g0, *g1]);
-    let explicit = a.is_ascii_uppercase() && b.is_ascii_uppercase();
-    let implicit = u32::from_le_bytes([*a, *b, *c, *d]) < 1024;
-    matches!(group, 0x0002 | 0x0008) && *e1 == 0 && (explicit || implicit)
-}
+pub(super) const HEAD_BYTES: usize = dicom::HEAD_BYTES;
 
 /// A format that is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

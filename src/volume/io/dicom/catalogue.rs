@@ -13,6 +13,12 @@ use dicom_dictionary_std::{StandardSopClassDictionary, tags, uids};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+/// The id of files that name no series.
+const UNNAMED: &str = "unnamed";
+
+/// Rows and Columns are 16-bit numbers.
+const LARGEST_SIDE: usize = 65535;
+
 /// One line of the list of series, and what it takes to read it.
 #[derive(Debug)]
 pub(super) struct Entry {
@@ -24,7 +30,7 @@ pub(super) struct Entry {
 impl Entry {
     /// Voxels of one of its volumes.
     pub(super) fn voxels(&self) -> usize {
-        self.info.dims.map_or(0, |dims| dims.iter().product())
+        self.info.dims.map_or(0, |dims| dims.iter().fold(1, |voxels, size| voxels.saturating_mul(*size)))
     }
 }
 
@@ -78,6 +84,7 @@ fn of_series(uid: &str, images: Vec<Arc<Image>>) -> Vec<Entry> {
     entries.extend(stacks.into_iter().flat_map(of_stack));
     set_single_slices_aside(&mut entries);
     entries.sort_by_key(rank);
+    let uid = if uid.is_empty() { UNNAMED } else { uid };
     for (number, entry) in entries.iter_mut().enumerate() {
         entry.info.id = if number == 0 { uid.to_owned() } else { format!("{uid}#{}", number + 1) };
     }
@@ -175,6 +182,9 @@ fn why_unsupported(image: &Image) -> Option<String> {
     let twelve_bit = syntax.uid == JPEG_EXTENDED_UID && layout.bits_allocated > 8;
     if syntax.coding == Coding::Unsupported || twelve_bit {
         return Some(format!("The pixels are compressed as {}, which is not supported.", syntax.describe()));
+    }
+    if !(1..=LARGEST_SIDE).contains(&layout.rows) || !(1..=LARGEST_SIDE).contains(&layout.columns) {
+        return Some(format!("An image has {} Rows and {} Columns.", layout.rows, layout.columns));
     }
     if pixels.tag != tags::PIXEL_DATA {
         return Some(format!("Floating-point pixels ({}) are not supported.", class_name(image)));

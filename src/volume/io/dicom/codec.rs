@@ -41,7 +41,8 @@ fn jpeg(bytes: &[u8], layout: &Layout) -> Result<Samples, String> {
     decoder.read_info().map_err(|error| error.to_string())?;
     let info = decoder.info().ok_or("it has no frame header")?;
     require_size(layout, u64::from(info.width), u64::from(info.height))?;
-    if layout.photometric == "RGB" {
+    if layout.samples == 3 {
+        // The header says what the three samples are, more reliably than the stream.
         decoder.set_color_transform(ColorTransform::None);
     }
     let decoded = decoder.decode().map_err(|error| error.to_string())?;
@@ -52,7 +53,7 @@ fn jpeg(bytes: &[u8], layout: &Layout) -> Result<Samples, String> {
     } else {
         decoded.into_iter().map(u32::from).collect()
     };
-    Ok(Samples { values, colours: colours(layout) })
+    Ok(Samples { values, colours: Colours::as_stored(layout) })
 }
 
 /// Lossless and near-lossless (ITU-T T.87), one sample a pixel.
@@ -99,10 +100,12 @@ fn jpeg_2000(bytes: &[u8], layout: &Layout) -> Result<Samples, String> {
         .map(|value| (*value as u32 & mask) << shift)
         .collect();
     let planar = components.len() == 3;
-    Ok(Samples {
-        values: interleaved(values, layout.rows * layout.columns, planar),
-        colours: colours(layout),
-    })
+    let colours = match layout.photometric.as_str() {
+        // The decoder has undone the transforms that belong to JPEG 2000 itself.
+        "YBR_ICT" | "YBR_RCT" => Colours::Rgb,
+        _ => Colours::as_stored(layout),
+    };
+    Ok(Samples { values: interleaved(values, layout.rows * layout.columns, planar), colours })
 }
 
 /// Width and height of the SIZ segment, which follows the start of the codestream (T.800, section A.5.1).
@@ -113,9 +116,4 @@ fn jpeg_2000_size(bytes: &[u8]) -> Option<(u64, u64)> {
     let (numbers, _) = bytes.get(start + 8..start + 24)?.as_chunks::<4>();
     let [x1, y1, x0, y0] = [0, 1, 2, 3].map(|n| u64::from(u32::from_be_bytes(numbers[n])));
     Some((x1.checked_sub(x0)?, y1.checked_sub(y0)?))
-}
-
-/// Both JPEG decoders undo the colour transform of their stream.
-fn colours(layout: &Layout) -> Colours {
-    if layout.samples == 3 { Colours::Rgb } else { Colours::None }
 }

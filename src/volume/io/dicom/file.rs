@@ -12,8 +12,12 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-const PREAMBLE_BYTES: u64 = 128;
-const MAGIC: &[u8; 4] = b"DICM";
+const PREAMBLE_BYTES: usize = 128;
+const MAGIC: &[u8] = b"DICM";
+
+/// Bytes of a file that are enough to tell whether it is DICOM.
+pub(in crate::volume::io) const HEAD_BYTES: usize = PREAMBLE_BYTES + MAGIC.len();
+
 const META_GROUP: u16 = 0x0002;
 const META_ENCODING: Encoding = Encoding { explicit: true, big_endian: false };
 
@@ -47,18 +51,10 @@ pub(super) fn explain(path: &Path, fault: Fault) -> IoError {
 
 /// Moves to the data set and says how it is written down; `None` if this is not DICOM.
 fn find_data_set(bytes: &mut Bytes) -> Result<Option<(Syntax, bool)>, Fault> {
-    let mut head = [0; PREAMBLE_BYTES as usize + MAGIC.len()];
+    let mut head = [0; HEAD_BYTES];
     let filled = bytes.read_up_to(&mut head)?;
-    let start = if head.ends_with(MAGIC) {
-        PREAMBLE_BYTES + 4
-    } else if head.starts_with(MAGIC) {
-        4
-    } else if begins_like_data_set(&head[..filled]) {
-        0
-    } else {
-        return Ok(None);
-    };
-    bytes.seek(start)?;
+    let Some(start) = first_element(&head[..filled]) else { return Ok(None) };
+    bytes.seek(start as u64)?;
     let (named, is_directory) = read_meta_group(bytes)?;
     let mut first = [0; 8];
     let start = bytes.position();
@@ -78,6 +74,22 @@ fn find_data_set(bytes: &mut Bytes) -> Result<Option<(Syntax, bool)>, Fault> {
         (None, None) => return Err(Fault::Ends),
     };
     Ok(Some((syntax, is_directory)))
+}
+
+/// Whether a file that starts with `head` is DICOM. [`HEAD_BYTES`] of it are enough.
+pub(in crate::volume::io) fn begins(head: &[u8]) -> bool {
+    first_element(head).is_some()
+}
+
+/// Where the first element of a file stands that starts with `head`, if it is DICOM.
+fn first_element(head: &[u8]) -> Option<usize> {
+    if head.get(PREAMBLE_BYTES..HEAD_BYTES) == Some(MAGIC) {
+        Some(HEAD_BYTES)
+    } else if head.starts_with(MAGIC) {
+        Some(MAGIC.len())
+    } else {
+        begins_like_data_set(head).then_some(0)
+    }
 }
 
 /// Whether bytes without any magic are a data set: its first element is one of group 0002 or 0008, in either byte order,

@@ -26,6 +26,8 @@ mod volumes;
 
 use super::{HeaderInfo, IoError, OpenOptions};
 use crate::volume::Scan;
+pub(super) use file::{HEAD_BYTES, begins};
+
 use assemble::Plan;
 use catalogue::Entry;
 use rayon::prelude::*;

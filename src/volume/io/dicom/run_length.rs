@@ -12,6 +12,10 @@ pub(super) fn decode(bytes: &[u8], layout: &Layout) -> Result<Samples, String> {
     if starts.len() != expected {
         return Err(format!("expected {expected} RLE segments, got {}", starts.len()));
     }
+    // Two bytes hold a run of at most 128.
+    if pixels > 64 * bytes.len() {
+        return Err(format!("{} bytes cannot hold {pixels} pixels", bytes.len()));
+    }
     let mut values = vec![0u32; pixels * layout.samples];
     for (number, start) in starts.iter().enumerate() {
         let end = starts.get(number + 1).copied().unwrap_or(bytes.len());
@@ -26,12 +30,7 @@ pub(super) fn decode(bytes: &[u8], layout: &Layout) -> Result<Samples, String> {
             return Err(format!("expected {pixels} pixels in an RLE segment, got {count}"));
         }
     }
-    let colours = match layout.photometric.as_str() {
-        _ if layout.samples == 1 => Colours::None,
-        "RGB" => Colours::Rgb,
-        _ => Colours::Ybr,
-    };
-    Ok(Samples { values, colours })
+    Ok(Samples { values, colours: Colours::as_stored(layout) })
 }
 
 /// The header: how many segments there are, and where each begins (section G.5).

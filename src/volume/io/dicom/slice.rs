@@ -64,7 +64,7 @@ impl Slice {
             (None, None) => true,
             _ => false,
         };
-        (a.rows, a.columns, a.samples) == (b.rows, b.columns, b.samples)
+        (a.rows, a.columns, &a.photometric) == (b.rows, b.columns, &b.photometric)
             && axes
             && spacing
             && p.position.is_some() == q.position.is_some()

@@ -8,10 +8,11 @@ use crate::volume::Geometry;
 use glam::{DMat4, DVec3};
 use std::collections::BTreeSet;
 
-/// How far a slice may lie from the even grid: a hundredth of the spacing, or, for thin slices, half of the last digit
-/// of positions that were rounded to a tenth of a millimetre, but never more than a tenth of the spacing.
+/// How far a slice may lie from the even grid: a hundredth of the spacing, or, for thin slices, what positions written
+/// to a tenth of a millimetre are off by (half a tenth each, for the slice and for the ends of the grid), but never more
+/// than a fifth of the spacing: a missing slice moves others by half of it at least.
 fn tolerance_mm(spacing_mm: f64) -> f64 {
-    (0.01 * spacing_mm).max(0.05_f64.min(0.1 * spacing_mm))
+    (0.01 * spacing_mm).max(0.1_f64.min(0.2 * spacing_mm))
 }
 
 /// A sideways step from slice to slice of more than this fraction of the spacing (0.1 degrees) is worth a warning.

@@ -8,16 +8,27 @@ use rayon::prelude::*;
 pub(super) struct Samples {
     /// Bits as stored, in the lowest bits; colour samples of a pixel follow each other.
     pub values: Vec<u32>,
-    /// How colours are meant; what decoders for colour return is RGB whatever the file says.
     pub colours: Colours,
 }
 
+/// How the samples of a pixel are meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Colours {
     None,
     Rgb,
     /// Luminance first, then two colour differences.
     Ybr,
+}
+
+impl Colours {
+    /// What the header says.
+    pub(super) fn as_stored(layout: &Layout) -> Self {
+        match layout.photometric.as_str() {
+            _ if layout.samples == 1 => Colours::None,
+            "RGB" => Colours::Rgb,
+            _ => Colours::Ybr,
+        }
+    }
 }
 
 /// Uncompressed samples. `bytes` has the length that `layout` asks for.
@@ -34,14 +45,11 @@ pub(super) fn native(bytes: &[u8], layout: &Layout, big_endian: bool, in_words: 
         (_, false) => bytes.as_chunks().0.iter().map(|four| u32::from_le_bytes(*four)).collect(),
         (_, true) => bytes.as_chunks().0.iter().map(|four| u32::from_be_bytes(*four)).collect(),
     };
-    match layout.photometric.as_str() {
-        "YBR_FULL_422" => Samples { values: without_subsampling(&values), colours: Colours::Ybr },
-        "YBR_FULL" => Samples { values: interleaved(values, pixels, layout.planar), colours: Colours::Ybr },
-        _ if layout.samples == 3 => {
-            Samples { values: interleaved(values, pixels, layout.planar), colours: Colours::Rgb }
-        }
-        _ => Samples { values, colours: Colours::None },
-    }
+    let values = match layout.photometric.as_str() {
+        "YBR_FULL_422" => without_subsampling(&values),
+        _ => interleaved(values, pixels, layout.planar && layout.samples == 3),
+    };
+    Samples { values, colours: Colours::as_stored(layout) }
 }
 
 /// Y1 Y2 Cb Cr for two neighbouring pixels becomes Y Cb Cr for each (PS3.3, section C.7.6.3.1.2).

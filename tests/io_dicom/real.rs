@@ -1,14 +1,10 @@
 //! Real DICOM series against the same scans as NIfTI, voxel by voxel and place by place.
 
-#![allow(clippy::unwrap_used)]
-
-#[path = "support/real_scans.rs"]
-mod real_scans;
-
+use crate::real_scans::real_scans;
 use glam::DVec3;
 use mindgap::volume::io::{self, IoError, OpenOptions, SeriesKind};
 use mindgap::volume::{Flag, Modality, Scan};
-use real_scans::real_scans;
+
 use std::path::Path;
 
 /// A voxel of one grid lies on a voxel centre of the other to within this: NIfTI keeps places as float32.
