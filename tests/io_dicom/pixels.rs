@@ -167,7 +167,7 @@ fn run_length_lossless_jpeg_and_jpeg_ls_give_back_every_value() {
     jpegls::encode(&wide(), SIZE[0] as u32, SIZE[1] as u32, &mut jpeg_ls).unwrap();
     let lossless = lossless_jpeg::encode(&wide(), SIZE[0], SIZE[1]);
     for (syntax, frame) in [(RLE, run_length(&wide())), (JPEG_LOSSLESS, lossless), (JPEG_LS, jpeg_ls)] {
-        let unsigned = sixteen_bits(Slice::ct(1)).fragments(&[frame.clone()]);
+        let unsigned = sixteen_bits(Slice::ct(1)).fragments(std::slice::from_ref(&frame));
         assert_eq!(stored(&open(unsigned, syntax)), numbers(&wide()), "{syntax}");
         let signed = sixteen_bits(Slice::ct(1)).count(tags::PIXEL_REPRESENTATION, 1).fragments(&[frame]);
         let expected: Vec<i16> = wide().iter().map(|value| *value as i16).collect();
