@@ -93,6 +93,7 @@ pub(super) const CASES: &[Case] = &[
         inputs: &[Fixture::Noisy],
         runs: &[
             own("mindgap", Task::Resample),
+            own("mindgap, averaging", Task::ResampleAveraged),
             python(Library::SimpleItk, Task::Resample),
             Run { slow: true, ..python(Library::Scipy, Task::Resample) },
         ],

@@ -18,8 +18,10 @@ pub(super) enum Task {
     Inflate,
     /// A label map into a compressed file.
     WriteLabels,
-    /// A scan in memory onto a 1 mm grid.
+    /// A scan in memory onto a 1 mm grid in its stored type, one sample a voxel.
     Resample,
+    /// The same with the averages that keep a shrunk image from aliasing.
+    ResampleAveraged,
     /// What a header says.
     Header,
     /// Dice and surface distances of two label maps in memory.
@@ -65,12 +67,16 @@ impl Work {
                 let labels = reference.to_labels()?;
                 Ok(timed(|| io::write_labels(output, &labels, None, &reference))?.0)
             }
-            (Task::Resample, [file]) => {
+            (Task::Resample | Task::ResampleAveraged, [file]) => {
                 let scan = io::open(file)?;
                 let grid = scan.geometry().with_spacing([1.0; 3])?;
-                let resampler = Resampler::new(scan.geometry(), &grid);
-                let (outcome, volume) = timed(|| anyhow::Ok(resampler.linear(&scan.to_f32(), 0.0)))?;
-                Ok(Outcome { check: mean(&Voxels::F32(volume.into_voxels())), ..outcome })
+                let averaging = Resampler::new(scan.geometry(), &grid);
+                let resampler = match self.task {
+                    Task::Resample => averaging.without_averaging(),
+                    _ => averaging,
+                };
+                let (outcome, voxels) = timed(|| anyhow::Ok(resampler.linear_stored(scan.voxels(), 0.0)))?;
+                Ok(Outcome { check: mean(&voxels), ..outcome })
             }
             (Task::Header, [file]) => Ok(timed(|| io::read_header(file, &io::OpenOptions::default()))?.0),
             (Task::Score, [prediction, reference]) => {
