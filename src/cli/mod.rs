@@ -14,6 +14,7 @@ mod models;
 mod output;
 mod phantom;
 mod segment;
+mod stats;
 mod train;
 mod translate;
 #[cfg(feature = "gui")]
@@ -42,6 +43,7 @@ enum Command {
     View(view::View),
     Info(info::Info),
     Convert(convert::Convert),
+    Stats(stats::Stats),
     Segment(segment::Segment),
     Translate(translate::Translate),
     Gap(gap::Gap),
@@ -61,6 +63,7 @@ impl Cli {
             Some(Command::View(command)) => command.run(),
             Some(Command::Info(command)) => command.run(),
             Some(Command::Convert(command)) => command.run(),
+            Some(Command::Stats(command)) => command.run(),
             Some(Command::Segment(command)) => command.run(),
             Some(Command::Translate(command)) => command.run(),
             Some(Command::Gap(command)) => command.run(),

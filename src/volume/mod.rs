@@ -8,6 +8,7 @@ pub mod io;
 mod labels;
 mod resample;
 mod scan;
+mod statistics;
 
 pub use geometry::{
     Geometry, GeometryError, Reorientation, corner_distance_mm, geometry_equal, is_usable_affine,
@@ -16,6 +17,9 @@ pub use labels::{LabelEntry, LabelMap, LabelTable, LabelTableError, LabelValueEr
 pub use resample::{Resampler, reorient};
 pub(crate) use scan::with_voxels;
 pub use scan::{DType, Flag, Modality, Scaling, Scan, Voxels};
+pub use statistics::{
+    Histogram, LabelStatistics, Percentile, Spread, Statistics, label_counts, label_statistics,
+};
 
 /// One value a voxel on a grid.
 #[derive(Debug, Clone, PartialEq)]

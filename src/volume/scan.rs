@@ -287,13 +287,13 @@ impl Scan {
         Volume { voxels, geometry: self.geometry.clone() }
     }
 
-    /// Smallest and largest finite measured value; `None` if there is none.
+    /// Smallest and largest finite measured value that is no padding; `None` if there is none.
     pub fn intensity_range(&self) -> Option<[f64; 2]> {
         let Scaling { slope, intercept } = self.scaling;
         let (low, high) = with_voxels!(&self.voxels, v => v
         .par_iter()
         .map(|&stored| stored as f64)
-        .filter(|stored| stored.is_finite())
+        .filter(|stored| stored.is_finite() && !self.is_padding(*stored))
         .fold(
             || (f64::INFINITY, f64::NEG_INFINITY),
             |(low, high), stored| (low.min(stored), high.max(stored)),
@@ -304,6 +304,11 @@ impl Scan {
         ));
         let ends = [low * slope + intercept, high * slope + intercept];
         (low <= high).then(|| [ends[0].min(ends[1]), ends[0].max(ends[1])])
+    }
+
+    /// Whether a stored value means that nothing was measured.
+    pub fn is_padding(&self, stored: f64) -> bool {
+        self.padding.is_some_and(|[first, last]| (first..=last).contains(&stored))
     }
 
     /// How many voxels are NaN or infinite.

@@ -83,8 +83,8 @@ impl Resampler {
     /// [`Self::linear`] of a scan's measured values (HU or a.u.), straight from what is stored. Padding counts as missing,
     /// like NaN. `outside` is a measured value.
     pub fn linear_scan(&self, scan: &Scan, outside: f32) -> Volume<f32> {
-        if let Some(padding) = scan.padding {
-            return self.linear(&without_padding(scan, padding), outside);
+        if scan.padding.is_some() {
+            return self.linear(&without_padding(scan), outside);
         }
         let Scaling { slope, intercept } = scan.scaling();
         let voxels = with_voxels!(scan.voxels(), v => self.interpolated(v, outside, |sum| {
@@ -193,11 +193,10 @@ fn subsamples(source_from_target: DMat4) -> [usize; 3] {
 }
 
 /// Measured values with NaN for what the file calls padding.
-fn without_padding(scan: &Scan, [first, last]: [f64; 2]) -> Volume<f32> {
+fn without_padding(scan: &Scan) -> Volume<f32> {
     let Scaling { slope, intercept } = scan.scaling();
     let measured = |stored: f64| {
-        let padded = (first..=last).contains(&stored);
-        if padded { f32::NAN } else { (stored * slope + intercept) as f32 }
+        if scan.is_padding(stored) { f32::NAN } else { (stored * slope + intercept) as f32 }
     };
     let voxels =
         with_voxels!(scan.voxels(), v => v.par_iter().map(|&stored| measured(stored as f64)).collect());
