@@ -68,6 +68,7 @@ const READABLE: &[Readable] = &[
     ("sunnybrook/SCD0000101_sax_cine4d.nii.gz", "NIfTI-1", [256, 256, 12], "int16", "IRP", [0.0, 1168.0]),
     ("sunnybrook/SCD0000201_sax_ES.nii.gz", "NIfTI-1", [256, 256, 13], "int16", "LIP", [0.0, 1583.0]),
     ("sunnybrook/SCD0000201_sax_ED_label.nii.gz", "NIfTI-1", [256, 256, 13], "uint8", "LIP", [0.0, 2.0]),
+    ("lidc0314_ct_thorax/dicom_16slices/000100.dcm", "DICOM", [512, 512, 1], "uint16", "LPS", [-1000.0, 1502.0]),
     ("lidc0314_ct_thorax/ct_2mm.nii.gz", "NIfTI-1", [200, 200, 138], "int16", "LPS", [-1002.0, 1746.0]),
     ("lidc0314_ct_thorax/ct_heart_crop_native.nii.gz", "NIfTI-1", [250, 240, 120], "int16", "LPS", [-1000.0, 1755.0]),
 ];
@@ -90,8 +91,7 @@ const REFUSED: &[(&str, &str)] = &[
     ("io_conformance/matnrrd/test1d_raw.nrrd", "two or three axes in space"),
     ("io_conformance/matnrrd/test_customFields.nrrd", "two or three axes in space"),
     ("io_conformance/matnrrd/test3d_bigendian_raw_noendianfield.nrrd", "endian: expected little or big"),
-    ("lidc0314_ct_thorax/dicom_16slices/000100.dcm", "DICOM"),
-    ("lidc0314_ct_thorax/dicom_16slices", "DICOM"),
+    ("lidc0314_ct_thorax/dicom_16slices", "213 slices are missing"),
     ("SHA256SUMS", "not a NIfTI file"),
 ];
 
@@ -152,6 +152,10 @@ fn no_file_of_another_program_crashes_hangs_or_bloats_this_one() {
     let readable = READABLE.iter().map(|row| (row.0, true));
     for (file, opens) in readable.chain(REFUSED.iter().map(|row| (row.0, false))) {
         let path = data.join(file);
+        // Of a folder the series are listed, which can be done even where none can be opened.
+        if path.is_dir() {
+            continue;
+        }
         let arguments = ["info".as_ref(), "--json".as_ref(), path.as_os_str()];
         assert_eq!(child::assert_clean(&child::mindgap(arguments), file), opens, "{file}");
     }

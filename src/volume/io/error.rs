@@ -42,6 +42,11 @@ pub enum IoError {
     )]
     Truncated { path: PathBuf, expected_bytes: u64, found_bytes: u64 },
     #[error(
+        "{path}: another program wrote to it while it was read; open it again when that is done",
+        path = .path.display()
+    )]
+    Changed { path: PathBuf },
+    #[error(
         "{path}: the file is damaged (checksum wrong); copy or download it again, or open it as it is, marked as damaged",
         path = .path.display()
     )]

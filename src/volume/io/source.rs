@@ -8,9 +8,10 @@ use super::{IoError, memory, whole};
 use crate::volume::Flag;
 use bytemuck::Pod;
 use rayon::prelude::*;
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 /// How much may follow the last voxel before the file counts as a decompression bomb.
 pub(super) const TRAILING_LIMIT_BYTES: u64 = 1_000_000;
@@ -33,6 +34,8 @@ pub(super) struct Source {
     start: u64,
     /// What the file has from there.
     file_bytes: u64,
+    /// When the file was last written to, as it was opened; `None` where the file system does not say.
+    written: Option<SystemTime>,
     position: u64,
     expected_bytes: u64,
 }
@@ -91,19 +94,21 @@ impl Source {
         compression: Compression,
         buffer_bytes: usize,
     ) -> Result<Self, IoError> {
-        let open = || -> io::Result<(File, BufReader<File>, u64)> {
+        let open = || -> io::Result<(File, BufReader<File>, Metadata)> {
             file.seek(SeekFrom::Start(start))?;
-            let file_bytes = file.metadata()?.len().saturating_sub(start);
+            let metadata = file.metadata()?;
             let reader = BufReader::with_capacity(buffer_bytes, file.try_clone()?);
-            Ok((file, reader, file_bytes))
+            Ok((file, reader, metadata))
         };
-        let (file, reader, file_bytes) = open().map_err(|source| IoError::system(path, "opened", source))?;
+        let (file, reader, metadata) = open().map_err(|source| IoError::system(path, "opened", source))?;
         let bytes = match compression {
             Compression::None => Bytes::Plain(reader),
             Compression::Gzip => Bytes::Gzip(GzipMembers::new(Box::new(reader))),
             Compression::Zlib => Bytes::Zlib(ZlibStream::new(Box::new(reader))),
         };
-        Ok(Self { path: path.to_owned(), file, bytes, start, file_bytes, position: 0, expected_bytes: 0 })
+        let (path, written) = (path.to_owned(), metadata.modified().ok());
+        let file_bytes = metadata.len().saturating_sub(start);
+        Ok(Self { path, file, bytes, start, file_bytes, written, position: 0, expected_bytes: 0 })
     }
 
     /// The file as it was named.
@@ -271,6 +276,7 @@ impl Source {
     }
 
     fn read_to_end(&mut self) -> Result<Option<String>, IoError> {
+        self.refuse_change()?;
         if let Bytes::Plain(_) = self.bytes {
             let surplus = self.file_bytes.saturating_sub(self.expected_bytes);
             return Ok((surplus > 0).then(|| surplus_note(surplus)));
@@ -295,6 +301,16 @@ impl Source {
                 junk.then(|| "Other bytes follow the compressed data; they were ignored.".into())
             }));
         }
+    }
+
+    /// Voxels without a checksum may be of two files if another program wrote meanwhile.
+    fn refuse_change(&self) -> Result<(), IoError> {
+        let metadata = self.file.metadata().map_err(|source| IoError::system(&self.path, "read", source))?;
+        let file_bytes = metadata.len().saturating_sub(self.start);
+        if file_bytes != self.file_bytes || metadata.modified().ok() != self.written {
+            return Err(IoError::Changed { path: self.path.clone() });
+        }
+        Ok(())
     }
 
     fn read_some(&mut self, buffer: &mut [u8]) -> Result<usize, IoError> {
