@@ -7,87 +7,19 @@
 mod scripted_engine;
 #[path = "support/study_files.rs"]
 mod study_files;
+#[path = "support/window.rs"]
+mod window;
 
 use egui_kittest::Harness;
-use egui_kittest::kittest::{NodeT, Queryable};
+use egui_kittest::kittest::Queryable;
 use mindgap::session::{EngineError, Role};
-use mindgap::ui::{App, StartUp, theme};
+use mindgap::ui::{App, StartUp};
 use mindgap::volume::io;
 use scripted_engine::Script;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
 use study_files::StudyFiles;
-
-const RUN: &str = "Translate & segment  F5";
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// A window on the two scans, its engines following the scripts one after the other (the last one for ever).
-fn window(files: &StudyFiles, scripts: &'static [Script]) -> Harness<'static, App> {
-    let started = AtomicUsize::new(0);
-    let launcher = move || {
-        let number = started.fetch_add(1, Ordering::Relaxed).min(scripts.len() - 1);
-        Ok(scripted_engine::launch(scripts[number]))
-    };
-    window_with(StartUp {
-        source: Some(files.ct()),
-        target: Some(files.mr()),
-        model: Some(files.model().display().to_string()),
-        launcher: Arc::new(launcher),
-        ..StartUp::default()
-    })
-}
-
-fn window_with(startup: StartUp) -> Harness<'static, App> {
-    let app = App::new(startup, Arc::new(|| ()));
-    let builder = Harness::builder().with_size([1600.0, 1000.0]).with_context_setup(theme::install);
-    let draw = |ui: &mut egui::Ui, app: &mut App| {
-        app.tick(ui.ctx());
-        app.draw(ui);
-    };
-    let mut window = builder.build_ui_state(draw, app);
-    settle(&mut window);
-    window
-}
-
-fn wait_until(window: &mut Harness<'static, App>, what: &str, mut reached: impl FnMut(&App) -> bool) {
-    let start = Instant::now();
-    while !reached(window.state()) {
-        assert!(start.elapsed() < PATIENCE, "waited in vain: {what}");
-        window.step();
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    window.run();
-}
-
-fn settle(window: &mut Harness<'static, App>) {
-    wait_until(window, "everything to settle", App::is_settled);
-}
-
-fn click(window: &mut Harness<'static, App>, label: &str) {
-    window.get_by_label(label).click();
-    window.run();
-}
-
-/// The dialog opens with the focus in its field.
-fn type_path(window: &mut Harness<'static, App>, path: &str) {
-    window.event(egui::Event::Text(path.to_owned()));
-    for key in [egui::Key::S, egui::Key::G, egui::Key::Num2] {
-        window.key_press(key);
-    }
-    window.run();
-    assert_eq!(window.get_by_label("Path").value().as_deref(), Some(path));
-}
-
-/// What a pane says of itself.
-fn pane(window: &Harness<'static, App>, name: &str) -> String {
-    window.get_by_label(name).accesskit_node().value().unwrap_or_default().to_owned()
-}
-
-fn notices(window: &Harness<'static, App>) -> Vec<String> {
-    window.state().state().notices.iter().map(|notice| notice.text.clone()).collect()
-}
+use window::{RUN, click, drop_files, notices, pane, settle, type_path, wait_until, window, window_with};
 
 #[test]
 fn the_main_button_fills_all_five_panes() {
@@ -225,25 +157,9 @@ fn files_dropped_on_the_window_take_the_role_of_their_modality() {
     let mut window = window(&files, &[Script::Answer]);
     let dropped = files.path().join("dropped.nii.gz");
     std::fs::copy(files.mr(), &dropped).unwrap();
-    window.input_mut().dropped_files.push(Arc::new(Dropped(dropped)));
-    window.step();
-    settle(&mut window);
+    drop_files(&mut window, [dropped]);
     assert_eq!(window.state().state().study.scan(Role::Target).unwrap().name, "dropped.nii.gz");
     assert_eq!(window.state().state().study.scan(Role::Source).unwrap().name, "patient_ct.nii.gz");
-}
-
-/// A file as the window system hands it over.
-#[derive(Debug)]
-struct Dropped(PathBuf);
-
-impl egui::DroppedFile for Dropped {
-    fn path(&self) -> &std::path::Path {
-        &self.0
-    }
-
-    fn bytes(&self) -> Result<Vec<u8>, String> {
-        std::fs::read(&self.0).map_err(|error| error.to_string())
-    }
 }
 
 #[test]
@@ -305,17 +221,7 @@ fn the_wheel_changes_the_slice_and_keys_switch_what_is_shown() {
         modifiers: egui::Modifiers::NONE,
     });
     window.step();
-    eprintln!(
-        "DISCARD {:?} {}",
-        window.output().platform_output.request_discard_reasons,
-        window.output().platform_output.num_completed_passes
-    );
     window.run();
-    eprintln!(
-        "DISCARD {:?} {}",
-        window.output().platform_output.request_discard_reasons,
-        window.output().platform_output.num_completed_passes
-    );
     let moved_mm = place(&window) - before;
     assert!((moved_mm - 6.0).abs() < 2.0, "two slices of 3 mm towards the head, not {moved_mm} mm");
     window.key_press(egui::Key::S);

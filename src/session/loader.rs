@@ -14,7 +14,7 @@ use crate::protocol::{
     WireLabels, WireScan, WireVolume,
 };
 use crate::volume::io::{self, IoError, Receipt, SeriesInfo, SeriesKind};
-use crate::volume::{Geometry, LabelMap, LabelTable, Modality, Task, geometry_equal};
+use crate::volume::{Geometry, LabelMap, LabelTable, Modality, Scan, Task, geometry_equal};
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -98,11 +98,17 @@ impl<T: Send + 'static> Background<T> {
         Self { sender, results, wake, lost }
     }
 
-    /// Runs `task` on a thread of its own.
-    pub fn run(&self, task: impl FnOnce() -> T + Send + 'static) {
+    /// Runs `task` on a thread of its own. What it gives to the function it is handed arrives before its result does.
+    pub fn run(&self, task: impl FnOnce(&dyn Fn(T)) -> T + Send + 'static) {
         let (sender, wake, lost) = (self.sender.clone(), self.wake.clone(), self.lost);
         let body = move || {
-            let result = catch_unwind(AssertUnwindSafe(task)).unwrap_or_else(|panic| lost(words_of(&*panic)));
+            let tell = |news| {
+                // See below.
+                let _ = sender.send(news);
+                wake();
+            };
+            let task = AssertUnwindSafe(|| task(&tell));
+            let result = catch_unwind(task).unwrap_or_else(|panic| lost(words_of(&*panic)));
             // Without a receiver the window is gone, and with it all interest in the result.
             let _ = sender.send(result);
             wake();
@@ -121,15 +127,24 @@ impl<T: Send + 'static> Background<T> {
 
 /// Reads and measures a scan, with its labels where they are known to lie beside it. Of a DICOM folder with several
 /// series the user is to choose one, unless the request says otherwise.
-pub fn open_scan(request: &OpenRequest) -> Result<Opened, LoadError> {
+///
+/// Of a large file the first slices are measured and handed to `on_first` before the rest is read and verified.
+pub fn open_scan(request: &OpenRequest, on_first: &mut dyn FnMut(OpenScan)) -> Result<Opened, LoadError> {
     if let Some(choice) = series_to_choose(request)? {
         return Ok(Opened::Choice(choice));
     }
-    let mut files = vec![request.path().to_owned()];
-    files.extend_from_slice(&request.with);
-    let scan = io::open_files(&files, &request.options)?;
-    let modality = request.modality.unwrap_or_else(|| scan.guess_modality());
-    let mut open = OpenScan::new(scan, request.clone(), modality);
+    let measured = |scan: Scan| {
+        let modality = request.modality.unwrap_or_else(|| scan.guess_modality());
+        OpenScan::new(scan, request.clone(), modality)
+    };
+    let scan = if request.with.is_empty() {
+        io::open_progressive(request.path(), &request.options, &mut |first| on_first(measured(first)))?
+    } else {
+        let mut files = vec![request.path().to_owned()];
+        files.extend_from_slice(&request.with);
+        io::open_files(&files, &request.options)?
+    };
+    let mut open = measured(scan);
     if let Some(path) = request.labels.as_ref().filter(|path| path.is_file()) {
         let labels = io::open_labels(path)?;
         if geometry_equal(labels.geometry(), open.geometry(), SAME_GRID_MM) {
@@ -321,7 +336,7 @@ mod tests {
     #[test]
     fn a_task_that_panics_is_told_and_not_waited_for_for_ever() {
         let background = Background::<Result<u8, String>>::new(Arc::new(|| ()), Err);
-        background.run(|| panic!("slipped"));
+        background.run(|_| panic!("slipped"));
         let answer = background.results.recv_timeout(Duration::from_secs(10));
         assert_eq!(answer, Ok(Err("slipped".to_owned())));
     }

@@ -63,9 +63,7 @@ pub fn apply(state: &mut State, action: Action) -> Vec<Effect> {
 /// A scan has been read: gives it its role, and fills the other one if it is empty.
 pub fn scan_opened(state: &mut State, scan: OpenScan, role: Option<Role>) -> Vec<Effect> {
     let modality = scan.modality;
-    let source_modality = state.expected_modality(Role::Source);
-    let by_modality = if modality == source_modality { Role::Source } else { Role::Target };
-    let role = role.unwrap_or(by_modality);
+    let role = role.unwrap_or_else(|| state.role_by_modality(modality));
     state.study.set_scan(role, Some(Arc::new(scan)));
     state.view.windows = [None; 5];
     let mut effects = follow_modality(state, role, modality);

@@ -4,9 +4,9 @@ use super::App;
 use crate::config::BundleError;
 use crate::protocol::JobId;
 use crate::session::loader::{self, LoadError, OpenLabels, PackedWork};
-use crate::session::{Engine, EngineError, OpenRequest, Opened, Prediction, Role, Synthesis};
+use crate::session::{Engine, EngineError, OpenRequest, OpenScan, Opened, Prediction, Role, Synthesis};
 use crate::ui::action::Action;
-use crate::ui::state::{Dialog, ExportDialog, ModelEntry, NoticeKind, Remedy, RunId, SeriesDialog};
+use crate::ui::state::{Dialog, ExportDialog, ModelEntry, NoticeKind, Opening, Remedy, RunId, SeriesDialog};
 use crate::ui::update::{self, Effect};
 use crate::volume::io::Receipt;
 use crate::volume::{LabelTable, Modality};
@@ -17,7 +17,14 @@ use std::sync::Arc;
 /// What a thread has finished.
 pub(super) enum Done {
     Models(Result<(Vec<ModelEntry>, Option<usize>), BundleError>),
+    /// The first slices of a file that is still being read.
+    FirstSlices {
+        opening: u64,
+        role: Option<Role>,
+        scan: Box<OpenScan>,
+    },
     Scan {
+        opening: u64,
         request: OpenRequest,
         role: Option<Role>,
         result: Box<Result<Opened, LoadError>>,
@@ -51,7 +58,7 @@ impl App {
     /// Runs a task on a thread; its result comes back through [`Self::drain_tasks`].
     pub(super) fn spawn(&mut self, task: impl FnOnce() -> Done + Send + 'static) {
         self.tasks_running += 1;
-        self.background.run(task);
+        self.background.run(|_| task());
     }
 
     pub(super) fn perform(&mut self, effect: Effect, context: &egui::Context) {
@@ -79,10 +86,13 @@ impl App {
     }
 
     pub(super) fn open_scan(&mut self, request: OpenRequest, role: Option<Role>) {
-        self.state.opening.push(request.name());
-        self.spawn(move || {
-            let result = Box::new(loader::open_scan(&request));
-            Done::Scan { request, role, result }
+        let opening = self.state.next_number();
+        self.state.opening.push(Opening { id: opening, name: request.name(), first_slices: None });
+        self.tasks_running += 1;
+        self.background.run(move |tell| {
+            let mut on_first = |scan| tell(Done::FirstSlices { opening, role, scan: Box::new(scan) });
+            let result = Box::new(loader::open_scan(&request, &mut on_first));
+            Done::Scan { opening, request, role, result }
         });
     }
 
@@ -121,7 +131,10 @@ impl App {
     /// Takes in what has been finished.
     pub(super) fn drain_tasks(&mut self) {
         while let Some(done) = self.background.try_next() {
-            self.tasks_running = self.tasks_running.saturating_sub(1);
+            // First slices come from a task that goes on.
+            if !matches!(done, Done::FirstSlices { .. }) {
+                self.tasks_running = self.tasks_running.saturating_sub(1);
+            }
             self.finished(done);
         }
     }
@@ -129,7 +142,11 @@ impl App {
     fn finished(&mut self, done: Done) {
         match done {
             Done::Models(listed) => self.models_listed(listed),
-            Done::Scan { request, role, result } => self.scan_read(request, role, *result),
+            Done::FirstSlices { opening, role, scan } => self.first_slices_read(opening, role, *scan),
+            Done::Scan { opening, request, role, result } => {
+                self.state.opening.retain(|other| other.id != opening);
+                self.scan_read(request, role, *result);
+            }
             Done::Labels(Ok(opened)) => self.labels_read(opened),
             Done::Labels(Err(error)) => self.fail(in_full(&error)),
             Done::Picked(path) => self.path_picked(path),
@@ -147,11 +164,14 @@ impl App {
         }
     }
 
-    fn scan_read(&mut self, request: OpenRequest, role: Option<Role>, result: Result<Opened, LoadError>) {
-        let name = request.name();
-        if let Some(at) = self.state.opening.iter().position(|opening| *opening == name) {
-            self.state.opening.remove(at);
+    fn first_slices_read(&mut self, opening: u64, role: Option<Role>, scan: OpenScan) {
+        let role = role.unwrap_or_else(|| self.state.role_by_modality(scan.modality));
+        if let Some(opening) = self.state.opening.iter_mut().find(|other| other.id == opening) {
+            opening.first_slices = Some((role, Arc::new(scan)));
         }
+    }
+
+    fn scan_read(&mut self, request: OpenRequest, role: Option<Role>, result: Result<Opened, LoadError>) {
         match result {
             Ok(Opened::Choice(series)) => {
                 let chosen = series.first().map(|one| one.id.clone()).unwrap_or_default();

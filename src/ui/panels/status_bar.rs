@@ -54,8 +54,8 @@ fn activity(ui: &mut Ui, state: &State) {
         small(ui, &run.describe(), theme::TEXT);
         widgets::bar(ui, run.fraction(), 150.0, theme::GOOD, "Progress");
         small(ui, "Esc cancels", theme::WEAK);
-    } else if let Some(name) = state.opening.first() {
-        let shown = if state.view.hide_identity { "a scan" } else { name };
+    } else if let Some(opening) = state.opening.first() {
+        let shown = if state.view.hide_identity { "a scan" } else { &opening.name };
         small(ui, &format!("opening {shown}"), theme::TEXT);
     } else if !state.last_run.is_empty() {
         small(ui, &state.last_run, theme::WEAK);

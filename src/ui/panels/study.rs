@@ -16,8 +16,8 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
         scan_card(ui, state, role, actions);
         ui.add_space(2.0);
     }
-    for name in &state.opening {
-        let shown = if state.view.hide_identity { "a scan" } else { name };
+    for opening in &state.opening {
+        let shown = if state.view.hide_identity { "a scan" } else { &opening.name };
         widgets::weak(ui, format!("opening {shown} …"));
     }
     widgets::section(ui, "Model");

@@ -14,7 +14,7 @@ pub use view::{
 
 use crate::config::Card;
 use crate::render::LabelPalette;
-use crate::session::{OpenRequest, Role, Study};
+use crate::session::{OpenRequest, OpenScan, Role, Study};
 use crate::volume::{Flag, LabelTable, Modality, Task};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -35,6 +35,16 @@ pub struct Notice {
     pub text: String,
     /// What the user may decide to do about it.
     pub remedy: Option<Remedy>,
+}
+
+/// A file being read.
+#[derive(Debug, Clone)]
+pub struct Opening {
+    pub id: u64,
+    pub name: String,
+    /// Its first slices, unverified, in the role they will probably have: shown in place of the scan that is open there
+    /// until the whole file has been read, and gone without a trace if it turns out to be no good.
+    pub first_slices: Option<(Role, Arc<OpenScan>)>,
 }
 
 /// A way to open a file that was refused for being only almost right.
@@ -70,8 +80,8 @@ pub struct State {
     pub run: Option<Run>,
     /// How the last run ended, for the status bar.
     pub last_run: String,
-    /// Names of files being read.
-    pub opening: Vec<String>,
+    /// Files being read.
+    pub opening: Vec<Opening>,
     pub notices: Vec<Notice>,
     pub dialog: Option<Dialog>,
     /// Resident memory of this process, where the system tells it.
@@ -123,6 +133,11 @@ impl State {
             (None, Role::Source) => Modality::Ct,
             (None, Role::Target) => Modality::Mr,
         }
+    }
+
+    /// The role a scan of that modality takes unless told otherwise.
+    pub fn role_by_modality(&self, modality: Modality) -> Role {
+        if modality == self.expected_modality(Role::Source) { Role::Source } else { Role::Target }
     }
 
     /// Why the main button cannot be pressed; `None` when it can.

@@ -50,6 +50,19 @@ pub fn content(state: &State, pane: Pane) -> Option<Content<'_>> {
     })
 }
 
+/// The first slices of a scan that is still being read into the pane's role, if there are any.
+pub fn first_slices(state: &State, pane: Pane) -> Option<Content<'_>> {
+    if !matches!(pane, Pane::Source | Pane::Target) {
+        return None;
+    }
+    let role = pane.role(&state.view);
+    let newest_first = state.opening.iter().rev().filter_map(|opening| opening.first_slices.as_ref());
+    let (_, scan) = newest_first.into_iter().find(|(of, _)| *of == role)?;
+    let subtitle = format!("{} · first slices", scan.modality.name());
+    let hint = Some("reading and checking the rest");
+    Some(Content { subtitle, hint, ..plain(state, pane, role, scan) })
+}
+
 /// The scan itself, without overlays.
 fn plain<'a>(state: &'a State, pane: Pane, role: Role, scan: &'a Arc<OpenScan>) -> Content<'a> {
     Content {

@@ -49,6 +49,15 @@ pub struct SliceFrame {
 }
 
 impl SlicePlane {
+    /// The plane closest to the one whose slices follow each other in storage (along k).
+    pub fn of_stack(geometry: &Geometry) -> Self {
+        match geometry.reorientation().voxel_axis_of_world.iter().position(|axis| *axis == 2) {
+            Some(0) => SlicePlane::Sagittal,
+            Some(1) => SlicePlane::Coronal,
+            _ => SlicePlane::Axial,
+        }
+    }
+
     pub const ALL: [SlicePlane; 3] = [SlicePlane::Axial, SlicePlane::Coronal, SlicePlane::Sagittal];
 
     pub fn name(self) -> &'static str {

@@ -1,9 +1,9 @@
 //! One pane: its slice through the wgpu pass, what is written over it, and what the pointer asks for in it.
 
-use super::content::{Content, content};
+use super::content::{Content, content, first_slices};
 use super::cut::{Cut, CutCache, Layer, Voxels};
 use super::frame::{SliceFrame, SlicePlane};
-use super::link::crosshair_in;
+use super::link::{body_centre_mm, crosshair_in};
 use super::overlay::{self, Placement};
 use super::pointer::{self, Pointer};
 use crate::render::{Interpolation, PaneTransform, SliceCallback, SliceLayers, SliceStyle};
@@ -37,7 +37,9 @@ pub fn show(
     let response = ui.interact(rect, ui.scope_id().with(pane), Sense::click_and_drag());
     let painter = ui.painter_at(rect);
     painter.rect_filled(rect, 0.0, Color32::BLACK);
-    let shown = content(state, pane);
+    let first = first_slices(state, pane);
+    let being_read = first.is_some();
+    let shown = first.or_else(|| content(state, pane));
     let name = format!("{} pane", pane.name());
     let value = shown.as_ref().map(|content| describe(content)).unwrap_or_default();
     response.widget_info(|| WidgetInfo {
@@ -49,9 +51,14 @@ pub fn show(
         overlay::text(&painter, rect.center(), Align2::CENTER_CENTER, &words, 13.0, theme::WEAK);
         return;
     };
-    let Some(world_mm) = crosshair_in(&state.study, state.view.crosshair, content.role) else { return };
-    let frame =
-        SliceFrame::new(content.scan.geometry(), state.view.planes[pane as usize], state.view.convention);
+    let (plane, world_mm) = if being_read {
+        (SlicePlane::of_stack(content.scan.geometry()), Some(body_centre_mm(content.scan)))
+    } else {
+        let world_mm = crosshair_in(&state.study, state.view.crosshair, content.role);
+        (state.view.planes[pane as usize], world_mm)
+    };
+    let Some(world_mm) = world_mm else { return };
+    let frame = SliceFrame::new(content.scan.geometry(), plane, state.view.convention);
     let voxel = content.scan.geometry().voxel_from_world().transform_point3(world_mm);
     let slice = frame.nearest_slice(voxel);
     let Some(transform) = place(&frame, content.scan, rect, &state.view) else { return };
@@ -68,9 +75,11 @@ pub fn show(
         painter.add(callback.into_shape());
     }
     let (image_px, _) = frame.image_from_voxel(voxel);
-    let plane = state.view.planes[pane as usize];
     let at = Placement { frame: &frame, transform: &transform, plane, slice, world_mm, image_px };
     overlay::paint(&painter, rect, state, &content, &at);
+    if being_read {
+        return;
+    }
     let under = pointer::react(ui, &response, &content, &at, &mut memory.pointer, actions);
     // The prediction always says what it found at the crosshair.
     if let Some(position) = under.or((pane == Pane::Prediction).then_some(world_mm)) {

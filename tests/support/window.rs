@@ -1,0 +1,106 @@
+//! A window without a display, driven as a user would drive it. Not every test uses all of it.
+
+#![allow(dead_code)]
+
+use crate::scripted_engine::{self, Script};
+use crate::study_files::StudyFiles;
+use egui_kittest::Harness;
+use egui_kittest::kittest::{NodeT, Queryable};
+use mindgap::ui::{App, StartUp, theme};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+/// The main button.
+pub const RUN: &str = "Translate & segment  F5";
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A window on the two scans, its engines following the scripts one after the other (the last one for ever).
+pub fn window(files: &StudyFiles, scripts: &'static [Script]) -> Harness<'static, App> {
+    let started = AtomicUsize::new(0);
+    let launcher = move || {
+        let number = started.fetch_add(1, Ordering::Relaxed).min(scripts.len() - 1);
+        Ok(scripted_engine::launch(scripts[number]))
+    };
+    window_with(StartUp {
+        source: Some(files.ct()),
+        target: Some(files.mr()),
+        model: Some(files.model().display().to_string()),
+        launcher: Arc::new(launcher),
+        ..StartUp::default()
+    })
+}
+
+pub fn window_with(startup: StartUp) -> Harness<'static, App> {
+    let app = App::new(startup, Arc::new(|| ()));
+    let builder = Harness::builder().with_size([1600.0, 1000.0]).with_context_setup(theme::install);
+    let draw = |ui: &mut egui::Ui, app: &mut App| {
+        app.tick(ui.ctx());
+        app.draw(ui);
+    };
+    let mut window = builder.build_ui_state(draw, app);
+    settle(&mut window);
+    window
+}
+
+pub fn wait_until(window: &mut Harness<'static, App>, what: &str, mut reached: impl FnMut(&App) -> bool) {
+    let start = Instant::now();
+    while !reached(window.state()) {
+        assert!(start.elapsed() < PATIENCE, "waited in vain: {what}");
+        window.step();
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    window.run();
+}
+
+pub fn settle(window: &mut Harness<'static, App>) {
+    wait_until(window, "everything to settle", App::is_settled);
+}
+
+pub fn click(window: &mut Harness<'static, App>, label: &str) {
+    window.get_by_label(label).click();
+    window.run();
+}
+
+/// The dialog opens with the focus in its field.
+pub fn type_path(window: &mut Harness<'static, App>, path: &str) {
+    window.event(egui::Event::Text(path.to_owned()));
+    for key in [egui::Key::S, egui::Key::G, egui::Key::Num2] {
+        window.key_press(key);
+    }
+    window.run();
+    assert_eq!(window.get_by_label("Path").value().as_deref(), Some(path));
+}
+
+/// What a pane says of itself.
+pub fn pane(window: &Harness<'static, App>, name: &str) -> String {
+    window.get_by_label(name).accesskit_node().value().unwrap_or_default().to_owned()
+}
+
+pub fn notices(window: &Harness<'static, App>) -> Vec<String> {
+    window.state().state().notices.iter().map(|notice| notice.text.clone()).collect()
+}
+
+/// Lets go of files above the window, all at once.
+pub fn drop_files(window: &mut Harness<'static, App>, paths: impl IntoIterator<Item = PathBuf>) {
+    for path in paths {
+        window.input_mut().dropped_files.push(Arc::new(Dropped(path)));
+    }
+    window.step();
+    settle(window);
+}
+
+/// A file as the window system hands it over.
+#[derive(Debug)]
+struct Dropped(PathBuf);
+
+impl egui::DroppedFile for Dropped {
+    fn path(&self) -> &std::path::Path {
+        &self.0
+    }
+
+    fn bytes(&self) -> Result<Vec<u8>, String> {
+        std::fs::read(&self.0).map_err(|error| error.to_string())
+    }
+}
