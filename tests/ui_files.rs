@@ -136,3 +136,30 @@ fn labels_the_program_does_not_draw_are_told_by_their_values() {
     let shown = window.state().state().study.scan(Role::Source).unwrap().labels.clone().unwrap();
     assert_eq!((shown.at(0, 0, 0), shown.at(20, 0, 0)), (1, 0));
 }
+
+#[test]
+fn two_places_that_contradict_each_other_are_told_and_either_can_be_chosen() {
+    let files = StudyFiles::new();
+    let mut bytes = {
+        let path = files.path().join("plain.nii");
+        io::write_scan(&path, &io::open(&files.mr()).unwrap()).unwrap();
+        std::fs::read(path).unwrap()
+    };
+    // qoffset_x: the qform lies 10 mm further to the right than the sform.
+    let x = f32::from_le_bytes(bytes[268..272].try_into().unwrap()) + 10.0;
+    bytes[268..272].copy_from_slice(&x.to_le_bytes());
+    let path = files.path().join("contradiction.nii");
+    std::fs::write(&path, bytes).unwrap();
+    let mut window = window(&files, &[Script::Answer]);
+    drop_files(&mut window, [path]);
+    let origin_x = |window: &Harness<'static, App>| {
+        window.state().state().study.scan(Role::Target).unwrap().geometry().world_from_voxel().w_axis.x
+    };
+    let by_sform = origin_x(&window);
+    click(&mut window, "Use the qform");
+    settle(&mut window);
+    assert!((origin_x(&window) - by_sform - 10.0).abs() < 1e-4);
+    click(&mut window, "Use the sform");
+    settle(&mut window);
+    assert_eq!(origin_x(&window), by_sform);
+}

@@ -5,7 +5,7 @@ use crate::ui::action::Action;
 use crate::ui::state::{Dialog, EngineStatus, OpenDialog, OpenTarget, State};
 use crate::ui::views::content::model_title;
 use crate::ui::{theme, widgets};
-use crate::volume::io::OpenOptions;
+use crate::volume::io::{OpenOptions, nifti::SpatialHeader};
 use crate::volume::{Geometry, Modality};
 use egui::{Button, ComboBox, RichText, Ui};
 
@@ -54,6 +54,7 @@ fn open_card(ui: &mut Ui, state: &State, role: Role, scan: &OpenScan, actions: &
     widgets::weak(ui, grid_in_words(scan.geometry()));
     widgets::weak(ui, format!("{} · {}", scan.scan.format, scan.scan.voxels().dtype()));
     volume_choice(ui, role, scan, actions);
+    form_choice(ui, role, scan, actions);
     let expected = state.expected_modality(role);
     if state.card().is_some() && scan.modality != expected {
         let words =
@@ -85,6 +86,20 @@ fn volume_choice(ui: &mut Ui, role: Role, scan: &OpenScan, actions: &mut Vec<Act
             actions.push(read_volume(volume + 1));
         }
     });
+}
+
+/// Offers the other of two forms that contradict each other; the warning beside it says by how much.
+fn form_choice(ui: &mut Ui, role: Role, scan: &OpenScan, actions: &mut Vec<Action>) {
+    let conflict = |nifti: &SpatialHeader| nifti.forms_conflict(scan.geometry().dims());
+    if !scan.scan.nifti.as_ref().is_some_and(conflict) {
+        return;
+    }
+    let options = &scan.request.options;
+    let words = if options.prefer_qform { "Use the sform" } else { "Use the qform" };
+    if ui.small_button(words).clicked() {
+        let prefer_qform = !options.prefer_qform;
+        actions.push(Action::Reopen(role, OpenOptions { prefer_qform, ..options.clone() }));
+    }
 }
 
 fn modality_choice(ui: &mut Ui, role: Role, modality: Modality, actions: &mut Vec<Action>) {

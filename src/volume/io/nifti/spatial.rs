@@ -87,6 +87,12 @@ impl SpatialHeader {
         Placement { world_from_voxel, orientation_known: form.is_some(), spacing_known, warnings }
     }
 
+    /// Whether both forms are usable and put a grid of `dims` voxels in different places, so that one can be chosen.
+    pub fn forms_conflict(&self, dims: [usize; 3]) -> bool {
+        let by = |prefer_qform| self.placement(dims, prefer_qform).world_from_voxel;
+        conflict(&by(false), &by(true), dims, false).is_some()
+    }
+
     /// The fields for a grid that came from no NIfTI file: sform and, unless the grid is sheared, qform; code 1.
     pub(super) fn of_geometry(geometry: &Geometry) -> Self {
         let affine = geometry.world_from_voxel();
