@@ -135,7 +135,7 @@ fn resampling_follows_the_world_and_labels_are_never_mixed() {
 
     let isotropic = case.converted(&["scan.nii.gz", "-o", "iso.nii.gz", "--spacing", "1"]);
     assert_eq!(isotropic["dims"], serde_json::json!([11, 12, 20]));
-    assert!(case.refused(&["scan.nii.gz", "-o", "iso2.nii.gz", "--spacing", "-1"]).contains("above 0"));
+    assert!(case.refused(&["scan.nii.gz", "-o", "iso2.nii.gz", "--spacing=-1"]).contains("above 0"));
 }
 
 #[test]
