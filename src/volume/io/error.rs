@@ -22,6 +22,16 @@ pub enum IoError {
     NotNifti { path: PathBuf, why: String },
     #[error("{path}: {what}; {advice}", path = .path.display())]
     Unsupported { path: PathBuf, what: String, advice: &'static str },
+    #[error(
+        "{path}: {gaps}; find the missing files, or accept the gaps (--accept-gaps), after which no volume or distance is \
+         reported",
+        path = .path.display()
+    )]
+    Gaps {
+        path: PathBuf,
+        /// Where slices are missing, in mm and slice numbers.
+        gaps: String,
+    },
     #[error("{path}: {field}: expected {expected}, got {got}", path = .path.display())]
     Field { path: PathBuf, field: String, expected: String, got: String },
     #[error(
@@ -141,6 +151,9 @@ impl IoError {
         match self {
             Self::Damaged { .. } if !refused.accept_damage => {
                 Some(("Open it as damaged", OpenOptions { accept_damage: true, ..refused.clone() }))
+            }
+            Self::Gaps { .. } if !refused.accept_gaps => {
+                Some(("Open it with its gaps", OpenOptions { accept_gaps: true, ..refused.clone() }))
             }
             _ => None,
         }

@@ -78,11 +78,7 @@ impl<'a> Plan<'a> {
     fn judge_gap(&mut self, options: &OpenOptions) -> Result<(), IoError> {
         let Some(gap) = &self.stack.gap else { return Ok(()) };
         if !options.accept_gaps {
-            return Err(IoError::Unsupported {
-                path: self.path.to_owned(),
-                what: gap.clone(),
-                advice: "find the missing files, or accept the gaps, after which no volume or distance is reported",
-            });
+            return Err(IoError::Gaps { path: self.path.to_owned(), gaps: gap.clone() });
         }
         self.flags.push(Flag::Gaps);
         if !self.warnings.contains(gap) {
