@@ -2,10 +2,14 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "support/grids.rs"]
+mod grids;
+
 use flate2::{Compression, write::GzEncoder};
 use glam::{DMat4, DVec3};
+use grids::{every_type, oblique, plain, round_trip, scaled};
 use mindgap::volume::io::{self, IoError, OpenOptions};
-use mindgap::volume::{Flag, Scan, Voxels};
+use mindgap::volume::{Flag, Geometry, LabelMap, Scan, Task, Volume, Voxels};
 use std::io::Write;
 use std::path::Path;
 
@@ -500,4 +504,133 @@ fn a_header_alone_says_what_the_file_holds() {
     let info = io::read_header(Path::new(&path), &OpenOptions::default()).unwrap();
     assert_eq!((info.format.as_str(), info.volumes), ("NRRD", 3));
     assert_eq!(info.geometry.dims(), [3, 2, 2]);
+}
+
+#[test]
+fn every_orientation_comes_back_bit_for_bit() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("scan.nrrd");
+    let mut all = grids::grids();
+    all.push(oblique().with_unknown_orientation());
+    all.push(oblique().with_unknown_spacing());
+    all.push(oblique().with_unknown_orientation().with_unknown_spacing());
+    for grid in all {
+        let (receipt, read) = round_trip(&path, &plain(&grid));
+        assert_eq!(read.geometry(), &grid, "{:?}", grid.axcodes());
+        assert_eq!(receipt.grid.unwrap().corner_distance_mm, 0.0);
+        assert_eq!(read.voxels(), plain(&grid).voxels());
+        assert_eq!(read.warnings.is_empty(), grid.orientation_known());
+    }
+}
+
+#[test]
+fn every_type_comes_back_and_scales_are_applied() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("scan.nrrd");
+    for scan in every_type(&oblique()) {
+        let (_, read) = round_trip(&path, &scan);
+        assert_eq!(read.voxels().dtype(), scan.voxels().dtype());
+        for n in 0..60 {
+            assert_eq!(read.voxels().value(n).to_bits(), scan.voxels().value(n).to_bits());
+        }
+    }
+    for (scan, dtype) in scaled(&oblique()) {
+        let (_, read) = round_trip(&path, &scan);
+        assert_eq!(read.voxels().dtype().name(), dtype);
+        assert_eq!(read.to_f32().voxels(), scan.to_f32().voxels());
+    }
+}
+
+/// Liver in one corner, left kidney in the opposite one, and a value that the table does not know.
+fn labels(grid: &Geometry) -> LabelMap {
+    Volume::from_fn(grid.clone(), |i, j, k| match (i, j, k) {
+        (0..=1, 0, 0) => 1,
+        (4, 2..=3, 2) => 3,
+        (2, 2, 1) => 37,
+        _ => 0,
+    })
+}
+
+/// The pairs of a NRRD's header.
+fn pairs(path: &Path) -> Vec<(String, String)> {
+    let bytes = std::fs::read(path).unwrap();
+    let end = bytes.windows(2).position(|two| two == b"\n\n").unwrap();
+    let text = std::str::from_utf8(&bytes[..end]).unwrap();
+    let pairs = text.lines().filter_map(|line| line.split_once(":="));
+    pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+}
+
+#[test]
+fn a_segmentation_names_colours_and_codes_every_label_that_occurs() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("labels.seg.nrrd");
+    let grid = oblique();
+    io::write_labels(&path, &labels(&grid), Some(Task::Abdomen.table()), &plain(&grid)).unwrap();
+    let read = io::open(&path).unwrap();
+    assert_eq!(read.to_labels().unwrap(), labels(&grid));
+    assert_eq!(read.warnings, Vec::<String>::new());
+    let pairs = pairs(&path);
+    let pair = |key: &str| pairs.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str());
+    for (key, value) in [
+        ("Segment0_ID", "Label_1"),
+        ("Segment0_Name", "Liver"),
+        ("Segment0_LabelValue", "1"),
+        ("Segment0_Layer", "0"),
+        ("Segment0_Color", "0.901961 0.623529 0.000000"),
+        ("Segment0_Extent", "0 1 0 0 0 0"),
+        ("Segment1_Name", "Left kidney"),
+        ("Segment1_Extent", "4 4 2 3 2 2"),
+        ("Segment2_Name", "class 37"),
+        ("Segment2_LabelValue", "37"),
+        ("Segmentation_MasterRepresentation", "Binary labelmap"),
+        ("Segmentation_ReferenceImageExtentOffset", "0 0 0"),
+    ] {
+        assert_eq!(pair(key), Some(value), "{key}");
+    }
+    let liver = "~SCT^123037004^Anatomical Structure~SCT^10200004^Liver~^^~";
+    let kidney = "~SCT^123037004^Anatomical Structure~SCT^64033007^Kidney~SCT^7771000^Left~";
+    assert!(
+        pair("Segment0_Tags").unwrap().contains(liver) && pair("Segment1_Tags").unwrap().contains(kidney)
+    );
+    assert_eq!(pair("Segment3_ID"), None);
+    // A plain .nrrd holds the same labels without segments.
+    let plain_path = folder.path().join("labels.nrrd");
+    io::write_labels(&plain_path, &labels(&grid), Some(Task::Abdomen.table()), &plain(&grid)).unwrap();
+    assert_eq!(io::open_labels(&plain_path).unwrap(), labels(&grid));
+    assert!(self::pairs(&plain_path).is_empty());
+}
+
+#[test]
+fn the_left_of_an_atrium_is_no_side_of_a_pair() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("labels.seg.nrrd");
+    let atrium = Volume::from_fn(oblique(), |_, _, _| 2);
+    io::write_labels(&path, &atrium, Some(Task::Cardiac.table()), &plain(&oblique())).unwrap();
+    let tags = pairs(&path).into_iter().find(|(key, _)| key == "Segment0_Tags").unwrap().1;
+    assert!(tags.contains("~SCT^82471001^Left atrium cavity~^^~"), "{tags}");
+}
+
+#[test]
+fn itk_snap_gets_names_and_colours_beside_the_labels() {
+    let folder = tempfile::tempdir().unwrap();
+    for (labels, description) in [
+        ("liver.nii.gz", "liver.label.txt"),
+        ("a.1.2.NII", "a.1.2.label.txt"),
+        ("x.seg.nrrd", "x.label.txt"),
+        ("x.mha", "x.label.txt"),
+        ("other", "other.label.txt"),
+    ] {
+        let path = io::label_description_path(&folder.path().join(labels));
+        assert_eq!(path, folder.path().join(description));
+    }
+    let path = folder.path().join("liver.label.txt");
+    let mut table = Task::Abdomen.table().clone();
+    table.entries[0].name = "the \"big\"\none".to_owned();
+    io::write_label_description(&path, Some(&table), &[0, 37, 1]).unwrap();
+    let text = std::fs::read_to_string(&path).unwrap();
+    let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
+    assert_eq!(lines[0].split_whitespace().collect::<Vec<_>>().join(" "), "0 0 0 0 0 0 0 \"Clear Label\"");
+    assert_eq!(lines[1], "    1   230  159    0        1  1  1    \"the 'big' one\"");
+    assert_eq!(lines.len(), 6);
+    assert!(lines[5].starts_with("   37 ") && lines[5].ends_with("\"class 37\""), "{}", lines[5]);
 }

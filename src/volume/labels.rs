@@ -7,6 +7,7 @@ use super::scan::with_voxels;
 use super::{Scaling, Scan, Volume};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::OnceLock;
 use thiserror::Error;
 
@@ -111,6 +112,40 @@ impl Scan {
     }
 }
 
+impl LabelEntry {
+    /// What is shown for a label value: the entry of `table`, or "class 37" in a colour of its own for a value it does not
+    /// know.
+    pub fn describing(table: Option<&LabelTable>, value: u16) -> LabelEntry {
+        table.and_then(|table| table.entry(value)).cloned().unwrap_or_else(|| LabelEntry {
+            value,
+            structure: 0,
+            name: format!("class {value}"),
+            snomed_ct: String::new(),
+            rgb: unknown_rgb(value),
+        })
+    }
+}
+
+/// A colour for a value without an entry: hues a golden angle apart, so that neighbouring values differ most, and paler
+/// than those of the tables.
+fn unknown_rgb(value: u16) -> [u8; 3] {
+    const GOLDEN_ANGLE_TURNS: f64 = 0.381_966;
+    let hue = (f64::from(value) * GOLDEN_ANGLE_TURNS).fract() * 6.0;
+    [5.0, 3.0, 1.0].map(|shift| {
+        let distance: f64 = (shift + hue) % 6.0;
+        let saturated = 1.0 - distance.min(4.0 - distance).clamp(0.0, 1.0);
+        (255.0 * (0.35 + 0.6 * saturated)).round() as u8
+    })
+}
+
+/// A map in another table's values, and what could not be expressed in them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Translated {
+    pub labels: LabelMap,
+    /// Values of the program's own that occur and have no value in the table, ascending: they became background.
+    pub dropped: Vec<u16>,
+}
+
 impl LabelTable {
     /// The tables that come with the program.
     pub fn builtin() -> &'static [LabelTable] {
@@ -159,6 +194,24 @@ impl LabelTable {
     pub fn to_structures(&self, labels: &LabelMap) -> LabelMap {
         labels.map(|&value| self.entry(value).map_or(0, |entry| entry.structure))
     }
+
+    /// Rewrites a map of the program's own values into this table's; what the table lacks becomes background and is
+    /// listed, so that nothing is lost unsaid.
+    pub fn from_structures(&self, structures: &LabelMap) -> Translated {
+        let value_of = |structure: u16| {
+            self.entries.iter().find(|entry| entry.structure == structure).map(|entry| entry.value)
+        };
+        let mut dropped = BTreeSet::new();
+        let labels = structures.map(|&structure| match (structure, value_of(structure)) {
+            (0, _) => 0,
+            (_, Some(value)) => value,
+            (_, None) => {
+                dropped.insert(structure);
+                0
+            }
+        });
+        Translated { labels, dropped: dropped.into_iter().collect() }
+    }
 }
 
 const EMBEDDED: [&str; 9] = [
@@ -198,6 +251,45 @@ mod tests {
         assert_eq!((there.voxels(), dropped.as_slice()), (&[0, 6, 2, 3, 1, 0][..], &[(37, 1)][..]));
         let (back, dropped) = btcv.rewrite(&there, own);
         assert_eq!((back.voxels(), dropped.as_slice()), (&[0, 1, 2, 3, 4, 0][..], &[][..]));
+    }
+
+    #[test]
+    fn a_map_in_another_tables_values_comes_back_and_what_is_lost_is_said() {
+        let grid = crate::volume::Geometry::axis_aligned([6, 1, 1], [1.0; 3], [0.0; 3]).unwrap();
+        let own = Volume::from_fn(grid, |i, _, _| i as u16);
+        for table in LabelTable::builtin() {
+            let translated = table.from_structures(&own);
+            let has = |structure: u16| table.entries.iter().any(|entry| entry.structure == structure);
+            let lost: Vec<u16> = (1..6).filter(|structure| !has(*structure)).collect();
+            assert_eq!(translated.dropped, lost, "{}", table.name);
+            let kept = own.map(|&structure| if has(structure) { structure } else { 0 });
+            assert_eq!(table.to_structures(&translated.labels), kept, "{}", table.name);
+            let values = translated.labels.voxels();
+            assert!(values.iter().all(|value| *value == 0 || table.entry(*value).is_some()));
+        }
+    }
+
+    #[test]
+    fn every_structure_has_one_code_and_colour_in_all_tables() {
+        let digits = |code: &str| !code.is_empty() && code.bytes().all(|byte| byte.is_ascii_digit());
+        for table in LabelTable::builtin() {
+            let values: BTreeSet<u16> = table.entries.iter().map(|entry| entry.value).collect();
+            assert!(values.len() == table.entries.len() && !values.contains(&0), "{}", table.name);
+            for entry in &table.entries {
+                let own = table.task.table().entry(entry.structure).unwrap();
+                assert!(digits(&entry.snomed_ct), "{}: {entry:?}", table.name);
+                assert_eq!((&entry.name, &entry.snomed_ct, entry.rgb), (&own.name, &own.snomed_ct, own.rgb));
+            }
+        }
+    }
+
+    #[test]
+    fn values_without_a_name_get_colours_that_can_be_told_apart() {
+        let entry = LabelEntry::describing(Some(Task::Abdomen.table()), 37);
+        assert_eq!((entry.name.as_str(), entry.snomed_ct.as_str()), ("class 37", ""));
+        let colours: BTreeSet<[u8; 3]> =
+            (1..=60).map(|value| LabelEntry::describing(None, value).rgb).collect();
+        assert_eq!(colours.len(), 60);
     }
 
     #[test]

@@ -13,7 +13,7 @@ mod statistics;
 pub use geometry::{
     Geometry, GeometryError, Reorientation, corner_distance_mm, geometry_equal, is_usable_affine,
 };
-pub use labels::{LabelEntry, LabelMap, LabelTable, LabelTableError, LabelValueError, Task};
+pub use labels::{LabelEntry, LabelMap, LabelTable, LabelTableError, LabelValueError, Task, Translated};
 pub use resample::{Resampler, reorient};
 pub(crate) use scan::with_voxels;
 pub use scan::{DType, Flag, Modality, Scaling, Scan, Voxels};

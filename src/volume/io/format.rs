@@ -50,17 +50,20 @@ impl OutputFormat {
     /// The endings that [`Self::by_name`] knows, for messages.
     pub const NAMES: &str = ".nii.gz, .nii, .nrrd, .seg.nrrd or .mha";
 
+    /// What each ending asks for, the longer before those they end with.
+    pub(super) const ENDINGS: [(&str, OutputFormat); 5] = [
+        (".nii.gz", OutputFormat::Nifti { compressed: true }),
+        (".nii", OutputFormat::Nifti { compressed: false }),
+        (".seg.nrrd", OutputFormat::Nrrd { segmentation: true }),
+        (".nrrd", OutputFormat::Nrrd { segmentation: false }),
+        (".mha", OutputFormat::Meta),
+    ];
+
     /// What the name of a file to be written asks for.
     pub fn by_name(path: &Path) -> Result<Self, IoError> {
         let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-        let formats = [
-            (".nii.gz", OutputFormat::Nifti { compressed: true }),
-            (".nii", OutputFormat::Nifti { compressed: false }),
-            (".seg.nrrd", OutputFormat::Nrrd { segmentation: true }),
-            (".nrrd", OutputFormat::Nrrd { segmentation: false }),
-            (".mha", OutputFormat::Meta),
-        ];
-        let known = formats.iter().find(|(ending, _)| name.ends_with(ending) && name.len() > ending.len());
+        let known =
+            Self::ENDINGS.iter().find(|(ending, _)| name.ends_with(ending) && name.len() > ending.len());
         known.map(|(_, format)| *format).ok_or_else(|| IoError::Extension { path: path.to_owned() })
     }
 }

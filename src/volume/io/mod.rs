@@ -5,10 +5,12 @@
 
 mod array;
 mod atomic;
+mod data_files;
 pub mod dicom;
 mod error;
 mod format;
 mod gzip;
+mod label_description;
 mod memory;
 mod meta;
 pub mod nifti;
@@ -16,15 +18,18 @@ mod nrrd;
 mod options;
 mod payload;
 mod placement;
+mod read_back;
 mod source;
 mod streams;
 mod text_header;
+mod unscaled;
 mod whole;
 
 pub use atomic::{GridReceipt, Receipt};
 pub use dicom::{SeriesInfo, SeriesKind};
 pub use error::IoError;
 pub use format::OutputFormat;
+pub use label_description::{label_description_path, write_label_description};
 pub use options::OpenOptions;
 
 use super::{DType, Flag, Geometry, LabelMap, LabelTable, Scaling, Scan, Volume, Voxels, geometry_equal};
@@ -165,7 +170,8 @@ pub fn write_values(path: &Path, values: &Volume<f32>, reference: &Scan) -> Resu
     write(path, &content, reference)
 }
 
-/// Writes a scan with its stored type, scaling, place and header extensions.
+/// Writes a scan with its stored type, scaling, place and header extensions. NRRD and MetaImage have no scaling: there a
+/// scan that has one is written as its measured values, whole numbers where it only shifts whole numbers, else float32.
 pub fn write_scan(path: &Path, scan: &Scan) -> Result<Receipt, IoError> {
     let content = Content {
         voxels: scan.voxels(),
@@ -188,7 +194,8 @@ struct Content<'a> {
 fn write(path: &Path, content: &Content, reference: &Scan) -> Result<Receipt, IoError> {
     match OutputFormat::by_name(path)? {
         OutputFormat::Nifti { compressed } => nifti::write(path, compressed, content, reference),
-        OutputFormat::Nrrd { .. } | OutputFormat::Meta => Err(IoError::Extension { path: path.to_owned() }),
+        OutputFormat::Nrrd { segmentation } => nrrd::write(path, segmentation, content, reference),
+        OutputFormat::Meta => meta::write(path, content, reference),
     }
 }
 

@@ -47,6 +47,18 @@ impl Lines {
             }
         }
     }
+
+    /// The lines up to an empty one or the end, without the spaces around them.
+    pub(super) fn rest(&mut self) -> Result<Vec<String>, IoError> {
+        let mut lines = Vec::new();
+        while let Some(line) = self.next()? {
+            match line.trim() {
+                "" => break,
+                line => lines.push(line.to_owned()),
+            }
+        }
+        Ok(lines)
+    }
 }
 
 /// Header bytes as text. Fields are ASCII; key/value pairs may be UTF-8, and what is neither is nothing that is read.

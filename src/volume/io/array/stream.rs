@@ -29,7 +29,7 @@ enum Decoder {
 impl<'a> Stream<'a> {
     pub(super) fn new(array: &'a Array) -> Result<Self, IoError> {
         let files = array.files.len() as u64;
-        if files == 0 || array.layout.numbers % files != 0 {
+        if files == 0 || !array.layout.numbers.is_multiple_of(files) {
             let expected = format!("a number of files that divides {} voxels", array.layout.numbers);
             let first = array.files.first().map_or(Path::new(""), |file| file.as_path());
             return Err(IoError::field(first, "data files", expected, files));
@@ -141,7 +141,7 @@ impl<'a> Stream<'a> {
             (Source::open_part(file, first, compression)?, 0)
         };
         let bytes = self.bytes_per_file;
-        let before = |skip: u64| first.checked_add(skip).unwrap_or(u64::MAX);
+        let before = |skip: u64| first.saturating_add(skip);
         let position = match start.then {
             Skip::Bytes(skip) => before(skip),
             Skip::ToTheLast => before(source.stored_bytes().saturating_sub(first).saturating_sub(bytes)),

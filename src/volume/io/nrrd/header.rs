@@ -11,6 +11,8 @@ pub(super) struct Header {
     pub pairs: Vec<(String, String)>,
     /// Names of data files, one a line, after "data file: LIST".
     pub listed_files: Vec<String>,
+    /// Whether there was such a list, be it empty.
+    pub lists_files: bool,
     /// Where the voxels start if they are in this file.
     pub bytes: u64,
 }
@@ -25,8 +27,13 @@ impl Header {
             let got: String = version.chars().take(20).collect();
             return Err(IoError::field(path, "first line", "NRRD0001 to NRRD0005", got.escape_debug()));
         }
-        let mut header =
-            Header { fields: Fields::new(path), pairs: Vec::new(), listed_files: Vec::new(), bytes: 0 };
+        let mut header = Header {
+            fields: Fields::new(path),
+            pairs: Vec::new(),
+            listed_files: Vec::new(),
+            lists_files: false,
+            bytes: 0,
+        };
         while let Some(line) = lines.next()? {
             let line = line.trim_end();
             if line.is_empty() {
@@ -35,8 +42,10 @@ impl Header {
             if !line.starts_with('#') && !header.field_or_pair(line)? {
                 continue;
             }
-            if header.fields.get("datafile").is_some_and(|value| value.starts_with("LIST")) {
-                header.listed_files = listed(&mut lines)?;
+            if header.fields.get("datafile").and_then(|value| value.split_whitespace().next()) == Some("LIST")
+            {
+                header.listed_files = lines.rest()?;
+                header.lists_files = true;
                 break;
             }
         }
@@ -66,17 +75,6 @@ impl Header {
         self.fields.insert(name, rest)?;
         Ok(true)
     }
-}
-
-fn listed(lines: &mut Lines) -> Result<Vec<String>, IoError> {
-    let mut names = Vec::new();
-    while let Some(line) = lines.next()? {
-        match line.trim() {
-            "" => break,
-            name => names.push(name.to_owned()),
-        }
-    }
-    Ok(names)
 }
 
 /// "\n" and "\\" are the only escapes there are.

@@ -4,13 +4,15 @@
 //! Invariant: a field that decides what a voxel is or where it lies is understood or refused, never passed over.
 
 mod axes;
-mod data_file;
 mod header;
 mod place;
 mod segments;
+mod write;
+
+pub(super) use write::write;
 
 use super::array::{self, Array, Encoding, Layout, Role, Skip, Start};
-use super::{HeaderInfo, IoError, OpenOptions};
+use super::{HeaderInfo, IoError, OpenOptions, data_files};
 use crate::volume::{DType, Flag, Scaling, Scan};
 use header::Header;
 use std::path::Path;
@@ -55,7 +57,11 @@ fn judge(header: &Header) -> Result<(Array, HeaderInfo), IoError> {
         flags: if colour { vec![Flag::Colour] } else { Vec::new() },
         warnings,
     };
-    let files = data_file::files(header, &layout)?;
+    let files = match fields.get("datafile") {
+        None => None,
+        Some(_) if header.lists_files => Some(data_files::listed(path, &header.listed_files)?),
+        Some(value) => Some(data_files::named(path, value)?),
+    };
     let start = Start {
         header_bytes: if files.is_none() { header.bytes } else { 0 },
         lines: fields.number("lineskip")?.unwrap_or(0),

@@ -6,6 +6,7 @@
 use super::super::IoError;
 use super::super::placement::Placement;
 use super::header::Header;
+use super::write;
 use crate::volume::is_usable_affine;
 use glam::{DMat3, DMat4, DVec3};
 
@@ -83,7 +84,8 @@ pub(super) fn placement(header: &Header, spatial: &[usize]) -> Result<Placement,
                 .into(),
         );
     }
-    let spacing_known = spacing_known && spatial.len() == 3;
+    let (key, unknown) = write::SPACING_PAIR;
+    let spacing_known = spacing_known && spatial.len() == 3 && header.pair(key) != Some(unknown);
     Ok(Placement { world_from_voxel, orientation_known, spacing_known, warnings })
 }
 

@@ -1,33 +1,31 @@
-//! Detached voxels: one file, a list of files, or files numbered by a pattern.
+//! Voxels in other files than their header: one file, a list of files, or files numbered by a pattern.
+//!
+//! Invariant: every path lies relative to the header's folder and is that of a file that exists.
 
-use super::super::IoError;
-use super::super::array::Layout;
-use super::header::Header;
+use super::IoError;
 use std::path::{Component, Path, PathBuf};
 
-/// The files that hold the voxels, in their order; `None` if they follow the header in its own file.
-pub(super) fn files(header: &Header, layout: &Layout) -> Result<Option<Vec<PathBuf>>, IoError> {
-    let Some(value) = header.fields.get("datafile") else { return Ok(None) };
-    let path = header.fields.path();
-    if value.split_whitespace().next() == Some("LIST") {
-        return header.listed_files.iter().map(|name| beside(path, name)).collect::<Result<_, _>>().map(Some);
-    }
-    match Pattern::parse(value) {
-        None => Ok(Some(vec![beside(path, value)?])),
-        Some(pattern) => {
-            // No more files than voxels can be meant, and the count may be any claim at all.
-            let count = pattern.count().filter(|count| *count <= layout.numbers.min(1 << 20));
-            let count = count.ok_or_else(|| {
-                header.fields.wrong("data file", "a pattern that names some files, each with voxels", value)
-            })?;
-            (0..count).map(|n| beside(path, &pattern.name(n))).collect::<Result<_, _>>().map(Some)
-        }
-    }
+/// More files than any volume has slices.
+const FILES_LIMIT: u64 = 1 << 16;
+
+/// The files that a header names one by one.
+pub(super) fn listed(header: &Path, names: &[String]) -> Result<Vec<PathBuf>, IoError> {
+    names.iter().map(|name| beside(header, name)).collect()
+}
+
+/// The file that `value` names, or the files if it is a pattern with numbers.
+pub(super) fn named(header: &Path, value: &str) -> Result<Vec<PathBuf>, IoError> {
+    let Some(pattern) = Pattern::parse(value) else { return Ok(vec![beside(header, value)?]) };
+    // The count may be any claim at all.
+    let count = pattern.count().filter(|count| *count <= FILES_LIMIT).ok_or_else(|| {
+        IoError::field(header, "data file", "a pattern that names some files, each with voxels", value)
+    })?;
+    (0..count).map(|n| beside(header, &pattern.name(n))).collect()
 }
 
 /// A data file's path as its header names it, which must lie relative to the header: a header from elsewhere must not
 /// make this machine open any file or share that it names.
-pub(in super::super) fn beside(header: &Path, name: &str) -> Result<PathBuf, IoError> {
+fn beside(header: &Path, name: &str) -> Result<PathBuf, IoError> {
     let relative = Path::new(name);
     let rooted = relative.has_root()
         || matches!(relative.components().next(), Some(Component::Prefix(_)))
