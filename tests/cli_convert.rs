@@ -92,6 +92,8 @@ fn labels_move_to_another_tables_values_and_what_has_none_is_told() {
         ["labels.nii.gz", "-o", "btcv.nii.gz", "--labels", "abdomen", "--to-table", "btcv"].as_slice();
     assert_eq!(case.converted(arguments)["dropped"], serde_json::json!([]));
     let there = io::open_labels(&case.path("btcv.nii.gz")).unwrap();
+    let names = std::fs::read_to_string(case.path("btcv.label.txt")).unwrap();
+    assert!(names.lines().any(|line| line.trim_start().starts_with("6 ") && line.ends_with("\"Liver\"")));
     // BTCV: liver 6, right kidney 2, left kidney 3, spleen 1.
     let expected = labels.map(|&value| [0, 6, 2, 3, 1][usize::from(value)]);
     assert_eq!(there.voxels(), expected.voxels());

@@ -105,14 +105,14 @@ impl Convert {
         let labels =
             scan.to_labels().with_context(|| format!("{}: not a label map", self.input[0].display()))?;
         let (labels, dropped) = self.rewritten(labels)?;
-        let table = self.to_table.or(self.labels);
-        let receipt = match self.grid_wanted(scan.geometry())? {
-            None => io::write_labels(&self.output, &labels, table, scan)?,
-            Some(reference) => {
-                let moved = Resampler::new(scan.geometry(), reference.geometry()).nearest(&labels, 0);
-                let receipt = io::write_labels(&self.output, &moved, table, &reference)?;
-                return Ok(Written { receipt, dims: moved.dims(), dropped });
-            }
+        let grid = self.grid_wanted(scan.geometry())?;
+        let (labels, reference) = match &grid {
+            None => (labels, scan),
+            Some(there) => (Resampler::new(scan.geometry(), there.geometry()).nearest(&labels, 0), there),
+        };
+        let receipt = match self.to_table.or(self.labels) {
+            Some(table) => io::write_named_labels(&self.output, &labels, table, reference)?,
+            None => io::write_labels(&self.output, &labels, None, reference)?,
         };
         Ok(Written { receipt, dims: labels.dims(), dropped })
     }

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 pub(super) struct Segment {
     /// The scan: a file, or a DICOM folder.
     input: PathBuf,
-    /// Where the labels go: .nii.gz, .nii, .seg.nrrd, .nrrd or .mha.
+    /// Where the labels go: .nii.gz, .nii, .seg.nrrd, .nrrd or .mha; their names go beside them for ITK-SNAP (.label.txt).
     #[arg(short, long)]
     output: PathBuf,
     /// Also write the gap map a(p), 0..1.
@@ -48,7 +48,7 @@ impl Segment {
         let result = segment(&scan, modality, &bundle, self.refine, self.choice.device)?;
         let labels = result.labels.unpack()?;
         let gap = result.gap.unpack()?;
-        io::write_labels(&self.output, &labels, Some(bundle.card.task.table()), &scan)?;
+        io::write_named_labels(&self.output, &labels, bundle.card.task.table(), &scan)?;
         if let Some(path) = &self.gap {
             io::write_values(path, &gap, &scan)?;
         }

@@ -15,7 +15,6 @@ use crate::protocol::{
 };
 use crate::volume::io::{self, IoError, Receipt, SeriesInfo, SeriesKind};
 use crate::volume::{Geometry, LabelMap, LabelTable, Modality, Scan, Task, geometry_equal};
-use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -215,8 +214,9 @@ pub fn open_labels(
 
 /// Every value of the map, ascending, that `table` does not name.
 fn values_without_structure(labels: &LabelMap, table: &LabelTable) -> Vec<u16> {
-    let values: BTreeSet<u16> = labels.voxels().iter().copied().collect();
-    values.into_iter().filter(|&value| value != 0 && table.entry(value).is_none()).collect()
+    let mut values = labels.values_present();
+    values.retain(|&value| value != 0 && table.entry(value).is_none());
+    values
 }
 
 /// Reads and verifies the model and packs every order for the engine.
@@ -320,7 +320,7 @@ pub fn export_labels(
     table: &LabelTable,
     scan: &OpenScan,
 ) -> Result<Receipt, LoadError> {
-    Ok(io::write_labels(path, labels, Some(table), &scan.scan)?)
+    Ok(io::write_named_labels(path, labels, table, &scan.scan)?)
 }
 
 fn words_of(panic: &(dyn std::any::Any + Send)) -> String {

@@ -146,6 +146,15 @@ pub struct Translated {
     pub dropped: Vec<u16>,
 }
 
+impl LabelMap {
+    /// Every value in the map, 0 included if it is there, ascending.
+    pub fn values_present(&self) -> Vec<u16> {
+        let mut present = vec![false; usize::from(u16::MAX) + 1];
+        self.voxels.iter().for_each(|&label| present[usize::from(label)] = true);
+        (0..=u16::MAX).filter(|&label| present[usize::from(label)]).collect()
+    }
+}
+
 impl LabelTable {
     /// The tables that come with the program.
     pub fn builtin() -> &'static [LabelTable] {

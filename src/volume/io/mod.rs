@@ -162,6 +162,21 @@ pub fn write_labels(
     write(path, &content, reference)
 }
 
+/// Like [`write_labels`]; where the format has no room for the labels' names and colours, they are written beside it for
+/// ITK-SNAP ([`label_description_path`]). A description of that name that was there is replaced.
+pub fn write_named_labels(
+    path: &Path,
+    labels: &LabelMap,
+    table: &LabelTable,
+    reference: &Scan,
+) -> Result<Receipt, IoError> {
+    let receipt = write_labels(path, labels, Some(table), reference)?;
+    if OutputFormat::by_name(path)? != (OutputFormat::Nrrd { segmentation: true }) {
+        write_label_description(&label_description_path(path), Some(table), &labels.values_present())?;
+    }
+    Ok(receipt)
+}
+
 /// Writes computed values as float32 on the very grid of `reference`.
 pub fn write_values(path: &Path, values: &Volume<f32>, reference: &Scan) -> Result<Receipt, IoError> {
     require_same_grid(path, values, reference)?;
