@@ -7,7 +7,7 @@ use dicom_dictionary_std::tags;
 use mindgap::volume::io::{self, SeriesKind};
 use mindgap::volume::{DType, Flag, Scan, Voxels};
 
-const RLE: &str = "1.2.840.10008.1.2.5";
+pub const RLE: &str = "1.2.840.10008.1.2.5";
 const JPEG_BASELINE: &str = "1.2.840.10008.1.2.4.50";
 const JPEG_LOSSLESS: &str = "1.2.840.10008.1.2.4.70";
 const JPEG_LS: &str = "1.2.840.10008.1.2.4.80";
@@ -43,8 +43,10 @@ fn fault_66_a_ct_without_rescale_is_flagged_and_an_mr_is_not() {
     assert_eq!(ct.flags, [Flag::NotHounsfield]);
     assert_eq!(ct.value(0, 0, 0), 100.0);
     assert!(open(Slice::mr(1), EXPLICIT).flags.is_empty());
-    let unspecified = open(Slice::ct(1).text(tags::RESCALE_TYPE, VR::LO, "US"), EXPLICIT);
-    assert_eq!(unspecified.flags, [Flag::NotHounsfield]);
+    let unit = |unit: &str| open(Slice::ct(1).text(tags::RESCALE_TYPE, VR::LO, unit), EXPLICIT);
+    assert_eq!(unit("MGML").flags, [Flag::NotHounsfield]);
+    assert!(unit("HU").flags.is_empty() && unit("HU").warnings.is_empty());
+    assert!(unit("US").flags.is_empty() && unit("US").warnings[0].contains("unspecified"));
 }
 
 #[test]
@@ -144,7 +146,7 @@ fn colours_become_their_luminance_and_are_flagged() {
 }
 
 /// One frame of RLE: a segment of high bytes, one of low bytes, each as literal runs.
-fn run_length(values: &[u16]) -> Vec<u8> {
+pub fn run_length(values: &[u16]) -> Vec<u8> {
     let pack = |bytes: Vec<u8>| {
         // The second half repeats nothing; a run of two shows that runs are understood.
         let mut packed = vec![bytes.len() as u8 - 3];
@@ -238,16 +240,28 @@ fn damaged_compressed_pixels_are_an_error_and_never_a_crash() {
     let mut jpeg_ls = Vec::new();
     jpegls::encode(&wide(), SIZE[0] as u32, SIZE[1] as u32, &mut jpeg_ls).unwrap();
     let lossless = lossless_jpeg::encode(&wide(), SIZE[0], SIZE[1]);
-    for (syntax, frame) in [(RLE, run_length(&wide())), (JPEG_LOSSLESS, lossless), (JPEG_LS, jpeg_ls)] {
+    let tall = || Slice::ct(1).count(tags::ROWS, 6).count(tags::COLUMNS, 8);
+    let frames = [
+        (RLE, Slice::ct(1), run_length(&wide())),
+        (JPEG_LOSSLESS, Slice::ct(1), lossless),
+        (JPEG_LS, Slice::ct(1), jpeg_ls),
+        (JPEG_2000, tall(), codestream()),
+    ];
+    for (syntax, slice, frame) in frames {
+        let open = |frame: Vec<u8>| {
+            let (_folder, path) = saved(&sixteen_bits(slice.clone()).fragments(&[frame]).bytes(syntax));
+            io::open(&path)
+        };
         for at in 0..frame.len() {
             let mut damaged = frame.clone();
             damaged[at] ^= 0xFF;
-            for frame in [damaged, frame[..at].to_vec()] {
-                let (_folder, path) = saved(&sixteen_bits(Slice::ct(1)).fragments(&[frame]).bytes(syntax));
-                if let Ok(scan) = io::open(&path) {
-                    assert_eq!(scan.voxels().len(), 12);
-                }
+            if let Ok(scan) = open(damaged) {
+                assert_eq!(scan.voxels().len(), scan.geometry().len());
             }
+        }
+        // The last bytes may be a marker, or padding.
+        for length in 0..frame.len() - 5 {
+            assert!(open(frame[..length].to_vec()).is_err(), "{syntax} cut to {length} of {}", frame.len());
         }
     }
 }

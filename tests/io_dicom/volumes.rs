@@ -1,6 +1,7 @@
 //! Several volumes at the same places, and several frames in one file (faults 60 and 71).
 
 use crate::dicom_file::{EXPLICIT, SIZE, Series, Slice, ramp};
+use crate::pixels::{RLE, run_length};
 use dicom_core::{DataElement, PrimitiveValue, Tag, VR, value::DataSetSequence};
 use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;
@@ -161,6 +162,17 @@ fn fault_71_an_enhanced_mr_is_read_frame_by_frame() {
     assert_eq!(firsts(&scan), [100.0, 200.0, 300.0]);
     assert_eq!((scan.scaling().slope, scan.scaling().intercept), (2.0, -5.0));
     assert_eq!(scan.geometry().world_from_voxel().w_axis.z, 3.0);
+}
+
+#[test]
+fn fault_71_compressed_frames_come_from_their_own_fragments() {
+    let frames = [3, 2, 1].map(|number| run_length(&ramp(number)));
+    let (_folder, path) = crate::dicom_file::saved(&enhanced().fragments(&frames).bytes(RLE));
+    assert_eq!(firsts(&io::open(&path).unwrap()), [100.0, 200.0, 300.0]);
+    // Two fragments for three frames, and no table of which is whose.
+    let (_folder, path) = crate::dicom_file::saved(&enhanced().fragments(&frames[..2]).bytes(RLE));
+    let message = io::open(&path).unwrap_err().to_string();
+    assert!(message.contains("3 frames in 2 fragments"), "{message}");
 }
 
 #[test]

@@ -91,10 +91,17 @@ impl<'a> Plan<'a> {
         let slices = &self.stack.slices;
         let given: Vec<Option<Scaling>> = slices.iter().map(|slice| slice.plane().rescale).collect();
         let first = given[0];
-        let other_unit = slices.iter().any(|slice| !matches!(slice.plane().rescale_type.as_str(), "" | "HU"));
-        if self.modality == Some(Modality::Ct) && (other_unit || given.iter().any(Option::is_none)) {
-            self.flags.push(Flag::NotHounsfield);
-            self.warnings.push("The file does not say how its values become Hounsfield units.".to_owned());
+        if self.modality == Some(Modality::Ct) {
+            let units = || slices.iter().map(|slice| slice.plane().rescale_type.as_str());
+            if given.iter().any(Option::is_none) || units().any(|unit| !matches!(unit, "" | "HU" | "US")) {
+                self.flags.push(Flag::NotHounsfield);
+                self.warnings
+                    .push("The file does not say how its values become Hounsfield units.".to_owned());
+            } else if units().any(|unit| unit == "US") {
+                // Programs that rewrite a CT put this on slopes and intercepts that are those of the scanner.
+                self.warnings
+                    .push("RescaleType is \"unspecified\"; Hounsfield units were assumed.".to_owned());
+            }
         }
         if given.iter().all(|scaling| *scaling == first) {
             self.scaling = first.unwrap_or(Scaling::IDENTITY);
@@ -222,10 +229,10 @@ impl<'a> Plan<'a> {
         }
         voxels.par_chunks_mut(ni * nj).zip(&slices).try_for_each(|(plane, slice)| {
             let Some(slice) = slice else { return Ok(()) };
-            let frame = frames
-                .get(slice.path())
-                .map_or_else(|| FrameIndex::of(&slice.image), |index| Ok(index.clone()))?;
-            let numbers = numbers(slice, &frame)?;
+            let numbers = match frames.get(slice.path()) {
+                Some(index) => numbers(slice, index)?,
+                None => numbers(slice, &FrameIndex::of(&slice.image)?)?,
+            };
             plane.iter_mut().zip(numbers).for_each(|(voxel, number)| *voxel = convert(number, slice));
             Ok(())
         })?;
@@ -278,7 +285,12 @@ fn numbers(slice: &Slice, frames: &FrameIndex) -> Result<Vec<i64>, IoError> {
         let in_words = image.pixels.is_some_and(|pixels| pixels.in_words);
         stored::native(&bytes, layout, image.syntax.encoding.big_endian, in_words)
     };
-    Ok(stored::numbers(samples, layout))
+    let numbers = stored::numbers(samples, layout);
+    let (expected, got) = (layout.rows * layout.columns, numbers.len());
+    if got != expected {
+        return Err(IoError::field(&image.path, "PixelData", format!("{expected} pixels"), got));
+    }
+    Ok(numbers)
 }
 
 /// The smallest type that holds what every slice may store.

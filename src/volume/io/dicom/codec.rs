@@ -83,7 +83,8 @@ fn jpeg_ls_size(bytes: &[u8]) -> Option<(u16, u16)> {
 fn jpeg_2000(bytes: &[u8], layout: &Layout) -> Result<Samples, String> {
     let (width, height) = jpeg_2000_size(bytes).ok_or("it has no image size")?;
     require_size(layout, width, height)?;
-    let image = jpeg2k::Image::from_bytes(bytes).map_err(|error| error.to_string())?;
+    let image = jpeg2k::Image::from_bytes_with(bytes, jpeg2k::DecodeParameters::new().strict(true))
+        .map_err(|error| error.to_string())?;
     let components = image.components();
     if components.len() != layout.samples {
         return Err(format!("expected {} components, got {}", layout.samples, components.len()));

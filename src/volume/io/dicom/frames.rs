@@ -12,7 +12,7 @@ use crate::volume::io::IoError;
 type Stretches = Vec<(u64, u64)>;
 
 /// The places of all frames of one file.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct FrameIndex(Vec<Stretches>);
 
 impl FrameIndex {
