@@ -2,7 +2,7 @@
 
 use super::output;
 use crate::dataset::phantom::{self, CardiacView, Coverage, PhantomSpec};
-use crate::volume::{Modality, Task, io};
+use crate::volume::{Modality, Task, io, label_counts};
 use anyhow::Context;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget};
@@ -90,8 +90,9 @@ impl Phantom {
             io::write_labels(path, &phantom.tissues.map(|tissue| u16::from(*tissue)), None, &phantom.scan)?;
         }
         let geometry = phantom.scan.geometry();
+        let counts = label_counts(&phantom.labels);
         let structures = self.task.table().entries.iter().map(|entry| {
-            let voxels = phantom.labels.voxels().iter().filter(|label| **label == entry.value).count();
+            let voxels = counts.get(&entry.value).copied().unwrap_or(0);
             Structure {
                 label: entry.value,
                 name: entry.name.clone(),

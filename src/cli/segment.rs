@@ -2,7 +2,7 @@
 
 use super::{input, job, output};
 use crate::protocol::{DeviceChoice, Event, Refine, Request, SegmentRequest, Segmentation, WireScan};
-use crate::session::model_payload;
+use crate::session::{self, model_payload};
 use crate::volume::{LabelMap, LabelTable, Modality, Scan, Volume, io};
 use clap::Args;
 use serde::Serialize;
@@ -114,24 +114,15 @@ struct Structure {
 
 /// Counted on the volumes as they are written.
 fn structures(labels: &LabelMap, gap: &Volume<f32>, table: &LabelTable) -> Vec<Structure> {
-    let voxel_ml = labels.geometry().voxel_ml();
-    table
-        .entries
-        .iter()
-        .map(|entry| {
-            let inside =
-                || labels.voxels().iter().zip(gap.voxels()).filter(|(label, _)| **label == entry.value);
-            let voxels = inside().count();
-            let sum: f64 = inside().map(|(_, gap)| f64::from(*gap)).sum();
-            Structure {
-                label: entry.value,
-                name: entry.name.clone(),
-                voxels,
-                volume_ml: voxel_ml.map(|ml| ml * voxels as f64),
-                mean_gap: (voxels > 0).then(|| sum / voxels as f64),
-            }
-        })
-        .collect()
+    let summaries = session::summarise(labels, Some(gap), None, table);
+    let row = |of: session::StructureSummary| Structure {
+        label: of.label,
+        name: of.name,
+        voxels: of.voxels,
+        volume_ml: of.volume_ml,
+        mean_gap: of.mean_gap,
+    };
+    summaries.into_iter().map(row).collect()
 }
 
 impl Summary {

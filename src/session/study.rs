@@ -5,7 +5,10 @@
 
 use super::body::{BodyBox, IntensityStats};
 use super::request::{OpenRequest, Origin};
-use crate::volume::{Geometry, LabelEntry, LabelMap, LabelTable, Modality, Scan, Volume};
+use crate::volume::{
+    Geometry, LabelEntry, LabelMap, LabelTable, Modality, Scan, Volume, label_counts, label_means,
+};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -245,41 +248,24 @@ pub fn summarise(
     uncertainty: Option<&Volume<f32>>,
     table: &LabelTable,
 ) -> Vec<StructureSummary> {
-    let largest = table.entries.iter().map(|entry| usize::from(entry.value)).max().unwrap_or(0);
-    let mut counts = vec![0usize; largest + 1];
-    for &label in labels.voxels() {
-        if let Some(count) = counts.get_mut(usize::from(label)) {
-            *count += 1;
-        }
-    }
-    let means = |values: Option<&Volume<f32>>| values.map(|values| mean_inside(labels, values, &counts));
+    let counts = label_counts(labels);
+    let means = |values: Option<&Volume<f32>>| values.map(|values| label_means(labels, values));
     let (gaps, uncertainties) = (means(gap), means(uncertainty));
     let voxel_ml = labels.geometry().voxel_ml();
     let row = |entry: &LabelEntry| {
-        let label = usize::from(entry.value);
-        let mean = |means: &Option<Vec<Option<f64>>>| means.as_ref().and_then(|means| means[label]);
+        let voxels = counts.get(&entry.value).copied().unwrap_or(0);
+        let mean = |means: &Option<BTreeMap<u16, f64>>| means.as_ref()?.get(&entry.value).copied();
         StructureSummary {
             label: entry.value,
             name: entry.name.clone(),
             rgb: entry.rgb,
-            voxels: counts[label],
-            volume_ml: voxel_ml.map(|ml| ml * counts[label] as f64),
+            voxels,
+            volume_ml: voxel_ml.map(|ml| ml * voxels as f64),
             mean_gap: mean(&gaps),
             mean_uncertainty: mean(&uncertainties),
         }
     };
     table.entries.iter().map(row).collect()
-}
-
-/// Mean of `values` over the voxels of each label below `counts.len()`; `None` for labels without voxels.
-fn mean_inside(labels: &LabelMap, values: &Volume<f32>, counts: &[usize]) -> Vec<Option<f64>> {
-    let mut sums = vec![0.0f64; counts.len()];
-    for (&label, &value) in labels.voxels().iter().zip(values.voxels()) {
-        if let Some(sum) = sums.get_mut(usize::from(label)) {
-            *sum += f64::from(value);
-        }
-    }
-    sums.iter().zip(counts).map(|(sum, &count)| (count > 0).then(|| sum / count as f64)).collect()
 }
 
 #[cfg(test)]

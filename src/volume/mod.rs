@@ -18,7 +18,7 @@ pub use resample::{Resampler, reorient};
 pub(crate) use scan::with_voxels;
 pub use scan::{DType, Flag, Modality, Scaling, Scan, Voxels};
 pub use statistics::{
-    Histogram, LabelStatistics, Percentile, Spread, Statistics, label_counts, label_statistics,
+    Histogram, LabelStatistics, Percentile, Spread, Statistics, label_counts, label_means, label_statistics,
 };
 
 /// One value a voxel on a grid.

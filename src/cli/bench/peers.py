@@ -47,6 +47,8 @@ def nibabel(work, files):
         outcome, voxels = timed(lambda: np.asanyarray(nib.load(files[0]).dataobj))
         assert voxels.dtype == np.int16, voxels.dtype
         return outcome | {"check": float(voxels.mean())}
+    if work == "first-slice":
+        return timed(lambda: np.asanyarray(nib.load(files[0]).dataobj[..., 0]))[0]
     if work == "header":
         return timed(lambda: (lambda image: (image.shape, image.affine, image.get_data_dtype()))(nib.load(files[0])))[0]
     assert work == "write-labels", work

@@ -2,7 +2,7 @@
 
 use super::cases::{Program, Run};
 use super::peers::{Peers, outcome_of};
-use super::work::{Outcome, Task};
+use super::work::Outcome;
 use anyhow::Context;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -55,7 +55,7 @@ pub(super) fn measure(
             let mut command = command_of(run, peers)?;
             command.args(inputs);
             let output = scratch.join(format!("{}.nii.gz", run.name));
-            if run.task == Task::WriteLabels {
+            if run.task.writes() {
                 command.arg(&output);
             }
             let outcome = outcome_of(command).with_context(|| run.name)?;

@@ -1,7 +1,7 @@
 //! One work, done once in this process and timed: what a fresh process of this program is started for.
 
 use crate::eval;
-use crate::volume::{self, Resampler, Voxels, io, with_voxels};
+use crate::volume::{self, LabelMap, Resampler, Voxels, io, with_voxels};
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use rayon::prelude::*;
@@ -14,10 +14,14 @@ use std::time::Instant;
 pub(super) enum Task {
     /// A scan from its file into memory.
     Read,
+    /// The first slices of a scan, while the rest is still to be read.
+    FirstSlice,
     /// The bare decompression of a gzip file of one member: the floor for `Read`.
     Inflate,
     /// A label map into a compressed file.
     WriteLabels,
+    /// Its voxels alone, compressed and written: neither synced nor read back.
+    Compress,
     /// A scan in memory onto a 1 mm grid in its stored type, one sample a voxel.
     Resample,
     /// The same with the averages that keep a shrunk image from aliasing.
@@ -29,6 +33,11 @@ pub(super) enum Task {
 }
 
 impl Task {
+    /// Whether a file to write follows the inputs.
+    pub(super) fn writes(self) -> bool {
+        matches!(self, Task::WriteLabels | Task::Compress)
+    }
+
     /// As in the command line of a fresh process.
     pub(super) fn name(self) -> String {
         self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
@@ -61,11 +70,16 @@ impl Work {
                 let (outcome, scan) = timed(|| io::open(file))?;
                 Ok(Outcome { check: mean(scan.voxels()), ..outcome })
             }
+            (Task::FirstSlice, [file]) => first_slice(file),
             (Task::Inflate, [file]) => Ok(timed(|| inflate(file))?.0),
             (Task::WriteLabels, [labels, output]) => {
                 let reference = io::open(labels)?;
                 let labels = reference.to_labels()?;
                 Ok(timed(|| io::write_labels(output, &labels, None, &reference))?.0)
+            }
+            (Task::Compress, [labels, output]) => {
+                let labels = io::open_labels(labels)?;
+                Ok(timed(|| compress(&labels, output))?.0)
             }
             (Task::Resample | Task::ResampleAveraged, [file]) => {
                 let scan = io::open(file)?;
@@ -97,6 +111,22 @@ fn timed<T, E: Into<anyhow::Error>>(work: impl FnOnce() -> Result<T, E>) -> anyh
     let seconds = start.elapsed().as_secs_f64();
     let outcome = Outcome { seconds, peak_bytes: peak_bytes(), check: None };
     Ok((outcome, result.map_err(Into::into)?))
+}
+
+/// Until the first slices could be drawn; the rest is read all the same.
+fn first_slice(file: &Path) -> anyhow::Result<Outcome> {
+    let start = Instant::now();
+    let mut outcome = None;
+    io::open_progressive(file, &io::OpenOptions::default(), &mut |_| {
+        let seconds = start.elapsed().as_secs_f64();
+        outcome.get_or_insert(Outcome { seconds, peak_bytes: peak_bytes(), check: None });
+    })?;
+    outcome.context("the first slices were not handed over before the rest")
+}
+
+fn compress(labels: &LabelMap, output: &Path) -> std::io::Result<()> {
+    let bytes: Vec<u8> = labels.voxels().par_iter().map(|label| *label as u8).collect();
+    io::compress(&mut std::fs::File::create(output)?, &bytes)
 }
 
 /// The whole file decompressed in one call, its checksum verified.

@@ -81,6 +81,11 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> Result<Receipt, IoError> {
     atomic::replace(path, bytes.len() as u64, |writer| writer.write_all(bytes), |_| Ok(None))
 }
 
+/// Writes `bytes` as gzip, compressed by all cores: the format of a `.nii.gz`.
+pub fn compress(out: &mut impl Write, bytes: &[u8]) -> std::io::Result<()> {
+    gzip::write(out, &[bytes])
+}
+
 /// Reads the scan in `path`, a file of any format or a folder of DICOM files, as [`OpenOptions::default`] says.
 pub fn open(path: &Path) -> Result<Scan, IoError> {
     open_with(path, &OpenOptions::default())

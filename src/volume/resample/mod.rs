@@ -76,7 +76,7 @@ impl Resampler {
     /// Where the target is coarser, each target voxel averages sub-samples spaced about one source voxel apart, so that
     /// shrinking does not alias. Non-finite source voxels are left out of the averages they would poison.
     pub fn linear(&self, volume: &Volume<f32>, outside: f32) -> Volume<f32> {
-        let voxels = self.interpolated(volume.voxels(), outside, |sum| sum);
+        let voxels = self.interpolated(volume.voxels(), outside, |sum| sum as f32);
         Volume { voxels, geometry: self.target.clone() }
     }
 

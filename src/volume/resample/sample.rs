@@ -4,7 +4,7 @@ use std::ops::{Add, Mul};
 
 /// A stored voxel that can be averaged.
 pub(super) trait Sample: Copy + Default + Send + Sync {
-    /// float32 where it holds every stored value exactly, else float64.
+    /// float32 for small whole numbers; else float64, so that what is constant stays so to the last bit of a float32.
     type Sum: Sum;
 
     fn widen(self) -> Self::Sum;
@@ -14,7 +14,7 @@ pub(super) trait Sample: Copy + Default + Send + Sync {
 }
 
 /// float32 or float64.
-pub(super) trait Sum: Sample<Sum = Self> + Add<Output = Self> + Mul<Output = Self> {
+pub(super) trait Sum: Copy + Default + Send + Sync + Add<Output = Self> + Mul<Output = Self> {
     fn of(value: f64) -> Self;
     fn to_f64(self) -> f64;
     fn is_finite(self) -> bool;
@@ -38,22 +38,22 @@ macro_rules! whole {
 }
 
 macro_rules! floating {
-    ($($sum:ty),*) => {$(
-        impl Sample for $sum {
-            type Sum = $sum;
+    ($($stored:ty),*) => {$(
+        impl Sample for $stored {
+            type Sum = f64;
 
-            fn widen(self) -> $sum {
-                self
+            fn widen(self) -> f64 {
+                f64::from(self)
             }
 
-            fn narrow(sum: $sum) -> Self {
-                sum
+            fn narrow(sum: f64) -> Self {
+                sum as Self
             }
         }
 
-        impl Sum for $sum {
+        impl Sum for $stored {
             fn of(value: f64) -> Self {
-                value as $sum
+                value as Self
             }
 
             fn to_f64(self) -> f64 {
@@ -61,7 +61,7 @@ macro_rules! floating {
             }
 
             fn is_finite(self) -> bool {
-                <$sum>::is_finite(self)
+                <$stored>::is_finite(self)
             }
         }
     )*};

@@ -151,7 +151,7 @@ impl<A: Sum> Scratch<A> {
                 let start = ni * (j + nj * k);
                 &sampling.source[start + along_i.start..start + along_i.end]
             };
-            blend(blended, |tap| row(first + tap), weights);
+            blend(blended, |tap| row(first + tap), weights, S::widen);
         }
     }
 
@@ -160,28 +160,33 @@ impl<A: Sum> Scratch<A> {
         self.row.resize(width, A::default());
         let slice = &self.slice;
         let row = |j: usize| &slice[(j - taps[1].needed.start) * width..][..width];
-        blend(&mut self.row, |tap| row(first + tap), weights);
+        blend(&mut self.row, |tap| row(first + tap), weights, |sum| sum);
     }
 }
 
 /// The weighted sum of rows. The compiler makes vector instructions of the two usual cases.
-fn blend<'a, S: Sample + 'a>(blended: &mut [S::Sum], row: impl Fn(usize) -> &'a [S], weights: &[S::Sum]) {
+fn blend<'a, T: Copy + 'a, A: Sum>(
+    blended: &mut [A],
+    row: impl Fn(usize) -> &'a [T],
+    weights: &[A],
+    widen: impl Fn(T) -> A,
+) {
     match *weights {
         [a] => {
             for (sum, x) in blended.iter_mut().zip(row(0)) {
-                *sum = x.widen() * a;
+                *sum = widen(*x) * a;
             }
         }
         [a, b] => {
             for ((sum, x), y) in blended.iter_mut().zip(row(0)).zip(row(1)) {
-                *sum = x.widen() * a + y.widen() * b;
+                *sum = widen(*x) * a + widen(*y) * b;
             }
         }
         _ => {
-            blended.fill(S::Sum::default());
+            blended.fill(A::default());
             for (tap, &weight) in weights.iter().enumerate() {
                 for (sum, x) in blended.iter_mut().zip(row(tap)) {
-                    *sum = *sum + x.widen() * weight;
+                    *sum = *sum + widen(*x) * weight;
                 }
             }
         }

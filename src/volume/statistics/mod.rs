@@ -9,7 +9,7 @@ mod rank;
 mod tests;
 
 use super::scan::with_voxels;
-use super::{LabelMap, Scaling, Scan};
+use super::{LabelMap, Scaling, Scan, Volume};
 use rank::Ranked;
 use rayon::prelude::*;
 use serde::Serialize;
@@ -145,6 +145,17 @@ pub fn label_statistics(labels: &LabelMap, scan: Option<&Scan>, percents: &[f64]
 pub fn label_counts(labels: &LabelMap) -> BTreeMap<u16, usize> {
     let counts = rank::counted(labels.voxels());
     (1..=u16::MAX).zip(counts.into_iter().skip(1)).filter(|(_, voxels)| *voxels > 0).collect()
+}
+
+/// Mean of the finite values inside every label but 0 that has any. The values lie on the labels' grid.
+pub fn label_means(labels: &LabelMap, values: &Volume<f32>) -> BTreeMap<u16, f64> {
+    let mean = |values: Vec<f32>| {
+        let finite = values.iter().filter(|value| value.is_finite());
+        let count = finite.clone().count();
+        (count > 0).then(|| finite.map(|value| f64::from(*value)).sum::<f64>() / count as f64)
+    };
+    let inside = by_label(labels, values.voxels());
+    inside.into_iter().filter_map(|(label, values)| Some((label, mean(values)?))).collect()
 }
 
 /// The stored values inside each label but 0, in the order of the voxels.

@@ -134,6 +134,13 @@ fn a_labels_figures_are_those_of_its_own_voxels() {
 }
 
 #[test]
+fn a_missing_value_does_not_make_a_labels_mean_unknown() {
+    let labels: LabelMap = Volume::from_fn(grid([4, 1, 1]), |i, _, _| [1, 1, 2, 0][i]);
+    let values = Volume::from_fn(grid([4, 1, 1]), |i, _, _| [0.5, f32::NAN, f32::NAN, 9.0][i]);
+    assert_eq!(label_means(&labels, &values).into_iter().collect::<Vec<_>>(), [(1, 0.5)]);
+}
+
+#[test]
 fn no_millilitres_are_reported_where_the_voxel_size_is_unknown() {
     let labels: LabelMap = Volume::from_fn(grid([2, 2, 2]).with_unknown_spacing(), |_, _, _| 1);
     let rows = label_statistics(&labels, None, &[]);
