@@ -147,7 +147,7 @@ fn without_directions_the_spacing_is_known_and_the_patient_is_not() {
         [&bare[..], &["spacings: 1.5 2 4", "axis mins: 10 20 30", "centers: node cell cell"]].concat();
     let scan = open_bytes(&file(&changes, &little(&voxels()))).unwrap();
     assert_eq!(scan.geometry().spacing_mm(), [1.5, 2.0, 4.0]);
-    assert_eq!(scan.geometry().world_of(DVec3::ZERO), DVec3::new(10.0, 21.0, 32.0));
+    assert_eq!(scan.geometry().world_of(DVec3::ZERO), DVec3::ZERO);
     assert!(!scan.geometry().orientation_known() && scan.geometry().spacing_known());
 
     let by_ends = [&bare[..], &["axis mins: 0 0 0", "axis maxs: 3 4 8", "centers: node cell cell"]].concat();
@@ -237,8 +237,8 @@ fn lines_and_bytes_before_the_voxels_are_passed_over() {
     assert_eq!(open_bytes(&compressed).unwrap().voxels(), &Voxels::I16(voxels()));
     assert!(refusal(&file(&["line skip: 9000"], &data)).contains("9000 lines before the voxels"));
     assert!(refusal(&file(&["byte skip: 99999999999"], &data)).contains("truncated"));
-    assert!(refusal(&file(&["byte skip: 18446744073709551615"], &data)).contains("byteskip"));
-    assert!(refusal(&file(&["byte skip: -7"], &data)).contains("byteskip"));
+    assert!(refusal(&file(&["byte skip: 18446744073709551615"], &data)).contains("byte skip"));
+    assert!(refusal(&file(&["byte skip: -7"], &data)).contains("byte skip"));
 }
 
 #[test]
@@ -326,6 +326,34 @@ fn colours_are_shown_as_their_luminance_and_flagged() {
         assert_eq!((scan.flags.as_slice(), scan.volumes), (&[Flag::Colour][..], 1));
     }
     assert!(colour("complex", &[1, 2]).unwrap_err().to_string().contains("complex"));
+}
+
+#[test]
+fn labels_of_a_file_without_orientation_or_thickness_lie_on_it_in_nifti_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let bare = ["space: -", "space directions: -", "space origin: -", "axis mins: 5 5 5"];
+    let volume = [&bare[..], &["spacings: 1.5 2 4"]].concat();
+    let slice = [
+        "dimension: 2",
+        "sizes: 3 4",
+        "space: -",
+        "space directions: -",
+        "space origin: -",
+        "kinds: domain domain",
+        "spacings: 1.5 2",
+    ];
+    for changes in [&volume[..], &slice] {
+        let scan = open_bytes(&file(changes, &little(&voxels()))).unwrap();
+        for name in ["labels.nii.gz", "labels.nrrd"] {
+            let path = folder.path().join(name);
+            let labels = Volume::from_fn(scan.geometry().clone(), |i, _, _| i as u16);
+            io::write_labels(&path, &labels, None, &scan).unwrap();
+            assert_eq!(io::open(&path).unwrap().geometry(), scan.geometry(), "{name}");
+        }
+    }
+    let placed = plain(&oblique().with_unknown_orientation());
+    let error = io::write_scan(&folder.path().join("a.nii"), &placed).unwrap_err().to_string();
+    assert!(error.contains("save it as .nrrd"), "{error}");
 }
 
 #[test]

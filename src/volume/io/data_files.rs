@@ -64,7 +64,7 @@ impl<'a> Pattern<'a> {
         let numbers: Vec<i64> =
             words.split_off(words.len() - numbers).iter().filter_map(|word| word.parse().ok()).collect();
         let last_word = words.last()?;
-        let end = value.find(last_word)? + last_word.len();
+        let end = value.rfind(last_word)? + last_word.len();
         let (before, rest) = value[..end].split_once('%')?;
         let digits = rest.find(|c: char| !c.is_ascii_digit())?;
         let after = rest[digits..].strip_prefix('d')?;

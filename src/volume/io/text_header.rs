@@ -66,7 +66,7 @@ fn text(line: &[u8]) -> String {
     String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line)).into_owned()
 }
 
-/// The fields of a header by name, as text.
+/// The fields of a header by name, as text. Capitals and spaces in names make no difference.
 pub(super) struct Fields {
     path: PathBuf,
     values: BTreeMap<String, String>,
@@ -83,17 +83,16 @@ impl Fields {
     }
 
     /// Adds a field; twice the same contradicts itself.
-    pub(super) fn insert(&mut self, name: String, value: &str) -> Result<(), IoError> {
-        if self.values.contains_key(&name) {
-            return Err(self.wrong(&name, "one line", "a second one"));
+    pub(super) fn insert(&mut self, name: &str, value: &str) -> Result<(), IoError> {
+        match self.values.insert(plain(name), value.trim().to_owned()) {
+            None => Ok(()),
+            Some(_) => Err(self.wrong(name.trim(), "one line", "a second one")),
         }
-        self.values.insert(name, value.trim().to_owned());
-        Ok(())
     }
 
     /// The field as it stands there.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
-        self.values.get(name).map(String::as_str)
+        self.values.get(&plain(name)).map(String::as_str)
     }
 
     /// The first of these fields that is there: names of the same thing.
@@ -128,4 +127,8 @@ impl Fields {
         let shown: String = got.chars().take(80).collect();
         IoError::field(&self.path, name, expected, shown)
     }
+}
+
+fn plain(name: &str) -> String {
+    name.chars().filter(|c| !c.is_whitespace()).map(|c| c.to_ascii_lowercase()).collect()
 }

@@ -43,6 +43,15 @@ impl<'a> Stream<'a> {
         if self.left == 0 {
             self.next += (count / self.bytes_per_file) as usize;
             count %= self.bytes_per_file;
+            if count > 0 {
+                self.open_next()?;
+            }
+        }
+        if let Some(Decoder::Binary(source)) = &mut self.open
+            && count <= self.left
+        {
+            self.left -= count;
+            return source.skip_to(source.position().saturating_add(count));
         }
         let mut scratch = [0; 1 << 13];
         while count > 0 {

@@ -5,7 +5,6 @@ use super::super::text_header::{Fields, Lines};
 use std::path::Path;
 
 pub(super) struct Header {
-    /// Values by key, in small letters.
     pub fields: Fields,
     /// LOCAL, the name of a file, a pattern of names, or LIST.
     pub data_file: String,
@@ -27,8 +26,7 @@ impl Header {
             }
             let (key, value) =
                 line.split_once(['=', ':']).ok_or_else(|| fields.wrong("header", "\"Key = Value\"", line))?;
-            let key = key.trim().to_ascii_lowercase();
-            if key != "elementdatafile" {
+            if !key.trim().eq_ignore_ascii_case("ElementDataFile") {
                 fields.insert(key, value)?;
                 continue;
             }

@@ -26,7 +26,7 @@ pub(super) fn read(path: &Path, options: &OpenOptions) -> Result<Scan, IoError> 
     let header = Header::read(path)?;
     let (array, info) = judge(&header)?;
     let mut scan = array.read(path, info, options)?;
-    scan.modality = match header.fields.get("modality").map(str::to_ascii_uppercase).as_deref() {
+    scan.modality = match header.fields.get("Modality").map(str::to_ascii_uppercase).as_deref() {
         Some("MET_MOD_CT") => Some(Modality::Ct),
         Some("MET_MOD_MR") => Some(Modality::Mr),
         _ => None,
@@ -38,7 +38,7 @@ pub(super) fn read(path: &Path, options: &OpenOptions) -> Result<Scan, IoError> 
 fn judge(header: &Header) -> Result<(Array, HeaderInfo), IoError> {
     let fields = &header.fields;
     let path = fields.path();
-    if let Some(object) = fields.get("objecttype").filter(|object| !object.eq_ignore_ascii_case("image")) {
+    if let Some(object) = fields.get("ObjectType").filter(|object| !object.eq_ignore_ascii_case("image")) {
         return Err(fields.wrong("ObjectType", "Image", object));
     }
     let dimensions = dimensions(header)?;
@@ -69,22 +69,22 @@ fn judge(header: &Header) -> Result<(Array, HeaderInfo), IoError> {
         None => data_files::named(path, &header.data_file)?,
     };
     let encoding = encoding(header)?;
-    let big_endian = flag(header, &["binarydatabyteordermsb", "elementbyteordermsb"])?.unwrap_or(false);
+    let big_endian = flag(header, &["BinaryDataByteOrderMSB", "ElementByteOrderMSB"])?.unwrap_or(false);
     let start = start(header, attached, encoding)?;
     Ok((Array { layout, dtype, big_endian, encoding, files, attached, start }, info))
 }
 
 fn dimensions(header: &Header) -> Result<usize, IoError> {
-    let text = header.fields.require("ndims")?;
+    let text = header.fields.require("NDims")?;
     let count = text.parse().ok().filter(|count| (2..=4).contains(count));
     count.ok_or_else(|| header.fields.wrong("NDims", "2 to 4", text))
 }
 
 /// Components run fastest, and a fourth dimension counts volumes.
 fn axes(header: &Header, dimensions: usize, dtype: DType) -> Result<Vec<Axis>, IoError> {
-    header.fields.require("dimsize")?;
-    let sizes: Vec<u64> = header.fields.numbers("dimsize", dimensions)?.unwrap_or_default();
-    let channels: u64 = header.fields.number("elementnumberofchannels")?.unwrap_or(1);
+    header.fields.require("DimSize")?;
+    let sizes: Vec<u64> = header.fields.numbers("DimSize", dimensions)?.unwrap_or_default();
+    let channels: u64 = header.fields.number("ElementNumberOfChannels")?.unwrap_or(1);
     let role = if matches!(channels, 3 | 4) && dtype == DType::U8 { Role::Colour } else { Role::Volume };
     let mut axes = Vec::with_capacity(dimensions + 1);
     if channels != 1 {
@@ -99,7 +99,7 @@ fn axes(header: &Header, dimensions: usize, dtype: DType) -> Result<Vec<Axis>, I
 
 /// Sizes are those of MetaIO's table, whatever a "long" is on the machine.
 fn dtype(header: &Header) -> Result<DType, IoError> {
-    let name = header.fields.require("elementtype")?.to_ascii_uppercase();
+    let name = header.fields.require("ElementType")?.to_ascii_uppercase();
     let scalar = name.strip_suffix("_ARRAY").or_else(|| name.strip_suffix("_MATRIX")).unwrap_or(&name);
     Ok(match scalar {
         "MET_CHAR" | "MET_ASCII_CHAR" => DType::I8,
@@ -118,8 +118,8 @@ fn dtype(header: &Header) -> Result<DType, IoError> {
 
 /// MetaImage's own name for a linear relation of stored to measured values, which hardly any writer uses.
 fn scaling(header: &Header, warnings: &mut Vec<String>) -> Result<Scaling, IoError> {
-    let slope = header.fields.number("elementtointensityfunctionslope")?.unwrap_or(1.0);
-    let intercept = header.fields.number("elementtointensityfunctionoffset")?.unwrap_or(0.0);
+    let slope = header.fields.number("ElementToIntensityFunctionSlope")?.unwrap_or(1.0);
+    let intercept = header.fields.number("ElementToIntensityFunctionOffset")?.unwrap_or(0.0);
     let scaling = Scaling { slope, intercept };
     if scaling == Scaling::IDENTITY || slope == 0.0 {
         return Ok(Scaling::IDENTITY);
@@ -135,9 +135,9 @@ fn scaling(header: &Header, warnings: &mut Vec<String>) -> Result<Scaling, IoErr
 }
 
 fn encoding(header: &Header) -> Result<Encoding, IoError> {
-    let compressed = flag(header, &["compresseddata"])?.unwrap_or(false);
+    let compressed = flag(header, &["CompressedData"])?.unwrap_or(false);
     // ITK reads files without the field as binary.
-    let binary = flag(header, &["binarydata"])?.unwrap_or(true);
+    let binary = flag(header, &["BinaryData"])?.unwrap_or(true);
     Ok(match (compressed, binary) {
         (true, _) => Encoding::Zlib,
         (false, true) => Encoding::Raw,
@@ -157,7 +157,7 @@ fn flag(header: &Header, names: &[&str]) -> Result<Option<bool>, IoError> {
 /// HeaderSize counts from the start of the file of the voxels, also where that is the header's own.
 fn start(header: &Header, attached: bool, encoding: Encoding) -> Result<Start, IoError> {
     let own_header = if attached { header.bytes } else { 0 };
-    let (header_bytes, then) = match header.fields.number::<i64>("headersize")?.unwrap_or(0) {
+    let (header_bytes, then) = match header.fields.number::<i64>("HeaderSize")?.unwrap_or(0) {
         -1 if encoding == Encoding::Raw => (own_header, Skip::ToTheLast),
         0 => (own_header, Skip::Bytes(0)),
         size => match u64::try_from(size) {

@@ -6,14 +6,14 @@ use super::header::Header;
 use crate::volume::is_usable_affine;
 use glam::{DMat3, DMat4, DVec3};
 
-const MATRIX_NAMES: [&str; 3] = ["transformmatrix", "rotation", "orientation"];
-const OFFSET_NAMES: [&str; 3] = ["offset", "position", "origin"];
-const SPACING_NAMES: [&str; 2] = ["elementspacing", "elementsize"];
+const MATRIX_NAMES: [&str; 3] = ["TransformMatrix", "Rotation", "Orientation"];
+const OFFSET_NAMES: [&str; 3] = ["Offset", "Position", "Origin"];
+const SPACING_NAMES: [&str; 2] = ["ElementSpacing", "ElementSize"];
 
 /// Places a grid of two, three or four dimensions, of which the first three are in space.
 ///
-/// A file without a matrix would be taken for axis-aligned by ITK. It does not say so, and its left and right are
-/// treated as unknown; the numbers are those that ITK gets.
+/// A file without a matrix would be taken for axis-aligned by ITK. It does not say so: its left and right are unknown
+/// here, and as with NIfTI files of that kind its grid starts at 0.
 pub(super) fn placement(header: &Header, dimensions: usize) -> Result<Placement, IoError> {
     let mut warnings = Vec::new();
     let in_space = dimensions.min(3);
@@ -66,13 +66,12 @@ pub(super) fn placement(header: &Header, dimensions: usize) -> Result<Placement,
         affine.w_axis = (ras_from_lps * origin).extend(1.0);
         affine
     };
-    let placed = directions.map(affine).filter(is_usable_affine);
-    if directions.is_some() && placed.is_none() {
+    let placed = directions.map(affine).filter(|affine| in_space == 3 && is_usable_affine(affine));
+    if directions.is_some() && placed.is_none() && in_space == 3 {
         warnings
             .push("The TransformMatrix or the Offset is singular or not finite; both were ignored.".into());
-        origin = DVec3::ZERO;
     }
-    let orientation_known = placed.is_some() && in_space == 3;
+    let orientation_known = placed.is_some();
     if !orientation_known {
         warnings.push(
             "The file does not say how the patient lies (no usable TransformMatrix in three dimensions): left and \
@@ -83,15 +82,8 @@ pub(super) fn placement(header: &Header, dimensions: usize) -> Result<Placement,
     if orientation_known && offset.is_none() {
         warnings.push("The file gives no Offset: the first voxel was placed at 0.".into());
     }
-    let axis_aligned = || {
-        let ras_from_lps = DVec3::new(-1.0, -1.0, 1.0);
-        let mut affine = DMat4::from_scale(spacing_mm * ras_from_lps);
-        let origin = if origin.is_finite() { origin } else { DVec3::ZERO };
-        affine.w_axis = (origin * ras_from_lps).extend(1.0);
-        affine
-    };
     Ok(Placement {
-        world_from_voxel: placed.unwrap_or_else(axis_aligned),
+        world_from_voxel: placed.unwrap_or_else(|| DMat4::from_scale(spacing_mm)),
         orientation_known,
         spacing_known: spacing_known && in_space == 3,
         warnings,

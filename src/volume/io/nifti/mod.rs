@@ -19,7 +19,7 @@ pub use spatial::SpatialHeader;
 pub(super) use write::write;
 
 use super::{HeaderInfo, IoError, OpenOptions, memory, source::Source};
-use crate::volume::{Flag, Geometry, Scaling, Scan};
+use crate::volume::{Flag, Scaling, Scan};
 use datatype::Stored;
 use header::Header;
 use std::path::Path;
@@ -141,15 +141,8 @@ fn judge(path: &Path, header: &Header, options: &OpenOptions) -> Result<HeaderIn
     }
     let (dims, volumes) = grid_dims(path, header, stored)?;
     let placement = header.spatial.placement(dims, options.prefer_qform);
-    let mut geometry = Geometry::new(dims, placement.world_from_voxel)
-        .map_err(|error| IoError::field(path, "dim and affine", "a usable grid", error))?;
-    if !placement.orientation_known {
-        geometry = geometry.with_unknown_orientation();
-    }
-    if !placement.spacing_known {
-        geometry = geometry.with_unknown_spacing();
-    }
-    warnings.extend(placement.warnings);
+    let (geometry, assumed) = placement.geometry(path, "dim and affine", dims)?;
+    warnings.extend(assumed);
     let scaling = scaling(header, stored, &mut warnings);
     let (format, dtype) = (header.version.name().to_owned(), stored.dtype());
     let nifti = Some(header.spatial.clone());

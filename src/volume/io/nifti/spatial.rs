@@ -4,6 +4,7 @@
 //! qform first. World space is RAS+ in mm.
 //! Formulas: nifti1.h, "METHOD 1", "METHOD 2" and "METHOD 3" of 3D image orientation.
 
+use super::super::placement::Placement;
 use super::Version;
 use crate::volume::{Geometry, is_usable_affine};
 use glam::{DMat3, DMat4, DQuat, DVec3, DVec4};
@@ -25,14 +26,6 @@ pub struct SpatialHeader {
     /// qfac, then the spacing along i, j, k in the file's unit.
     pub pixdim: [f64; 4],
     pub xyzt_units: i32,
-}
-
-/// A grid's place, with what a reader must know about how it was found.
-pub(super) struct Placement {
-    pub world_from_voxel: DMat4,
-    pub orientation_known: bool,
-    pub spacing_known: bool,
-    pub warnings: Vec<String>,
 }
 
 /// Two forms that differ by more than this contradict each other.
@@ -83,7 +76,6 @@ impl SpatialHeader {
             );
         }
         let world_from_voxel = form.unwrap_or_else(|| DMat4::from_scale(spacing_mm));
-        warnings.extend(implausible_spacing(&world_from_voxel, spacing_known));
         Placement { world_from_voxel, orientation_known: form.is_some(), spacing_known, warnings }
     }
 
@@ -108,7 +100,8 @@ impl SpatialHeader {
         let rotation = if rotation.w < 0.0 { -rotation } else { rotation };
         let code = i32::from(geometry.orientation_known());
         let row = |n: usize| affine.row(n).to_array();
-        let stored = if geometry.spacing_known() { spacing } else { [0.0; 3] };
+        // Where the voxel size is unknown, 1 mm was assumed: along one axis for a slice without thickness, or all.
+        let stored = spacing.map(|mm| if geometry.spacing_known() || mm != 1.0 { mm } else { 0.0 });
         Self {
             version: Version::One,
             qform_code: if sheared { 0 } else { code },
@@ -203,15 +196,5 @@ fn conflict(sform: &DMat4, qform: &DMat4, dims: [usize; 3], prefer_qform: bool) 
             "sform and qform differ by up to {distance_mm:.1} mm and {degrees:.1} degrees; the {used} was used, and the \
              {other} can be chosen instead."
         )
-    })
-}
-
-/// A warning if the voxels are smaller than a cell or larger than a person, as when metres were taken for mm.
-fn implausible_spacing(affine: &DMat4, spacing_known: bool) -> Option<String> {
-    let sizes = [0, 1, 2].map(|axis| affine.col(axis).truncate().length());
-    let implausible = sizes.iter().any(|size| !(1e-3..=1e3).contains(size));
-    (spacing_known && implausible).then(|| {
-        let [i, j, k] = sizes;
-        format!("A voxel of {i:.3e} x {j:.3e} x {k:.3e} mm is implausible: the file's unit may be wrong.")
     })
 }

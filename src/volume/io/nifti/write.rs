@@ -6,6 +6,7 @@ use super::super::{
 use super::header::Header;
 use super::{SpatialHeader, Version, datatype, extension};
 use crate::volume::{Geometry, Scaling, Scan, geometry_equal};
+use glam::{DMat4, DVec3};
 use std::io::Write;
 use std::path::Path;
 
@@ -17,6 +18,7 @@ pub(in super::super) fn write(
     reference: &Scan,
 ) -> Result<Receipt, IoError> {
     let voxels = content.voxels;
+    refuse_what_has_no_place(path, reference)?;
     let header = header_for(content, reference);
     let encoded = header.encode(content.extensions);
     let bytes = payload::little_endian(voxels);
@@ -40,6 +42,21 @@ pub(in super::super) fn write(
             })
         },
     )
+}
+
+/// Without sform and qform, NIfTI has only a grid's voxel size: it starts at 0 and runs along its axes.
+fn refuse_what_has_no_place(path: &Path, reference: &Scan) -> Result<(), IoError> {
+    let geometry = reference.geometry();
+    let along_axes = DMat4::from_scale(DVec3::from_array(geometry.spacing_mm()));
+    let placeless = geometry.world_from_voxel().abs_diff_eq(along_axes, SAME_GRID_MM);
+    if geometry.orientation_known() || reference.nifti.is_some() || placeless {
+        return Ok(());
+    }
+    Err(IoError::Unsupported {
+        path: path.to_owned(),
+        what: "NIfTI cannot hold the place of a grid whose orientation is unknown".to_owned(),
+        advice: "save it as .nrrd",
+    })
 }
 
 /// NIfTI-1 unless the scan came as NIfTI-2 or a dimension needs it.

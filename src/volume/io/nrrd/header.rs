@@ -5,7 +5,6 @@ use super::super::text_header::{Fields, Lines};
 use std::path::Path;
 
 pub(super) struct Header {
-    /// Fields by name, in small letters and without spaces: "space directions" and "spacedirections" are one.
     pub fields: Fields,
     /// Key/value pairs with escapes resolved, in the order of the file.
     pub pairs: Vec<(String, String)>,
@@ -42,7 +41,8 @@ impl Header {
             if !line.starts_with('#') && !header.field_or_pair(line)? {
                 continue;
             }
-            if header.fields.get("datafile").and_then(|value| value.split_whitespace().next()) == Some("LIST")
+            if header.fields.get("data file").and_then(|value| value.split_whitespace().next())
+                == Some("LIST")
             {
                 header.listed_files = lines.rest()?;
                 header.lists_files = true;
@@ -66,12 +66,8 @@ impl Header {
             self.pairs.push((unescaped(name), unescaped(value.trim())));
             return Ok(false);
         }
-        let name: String = name.chars().filter(|c| !c.is_whitespace()).collect();
-        let name = match name.to_ascii_lowercase() {
-            // One field has two names.
-            name if name == "centerings" => "centers".to_owned(),
-            name => name,
-        };
+        // One field has two names.
+        let name = if name.eq_ignore_ascii_case("centerings") { "centers" } else { name };
         self.fields.insert(name, rest)?;
         Ok(true)
     }

@@ -57,14 +57,14 @@ fn judge(header: &Header) -> Result<(Array, HeaderInfo), IoError> {
         flags: if colour { vec![Flag::Colour] } else { Vec::new() },
         warnings,
     };
-    let files = match fields.get("datafile") {
+    let files = match fields.get("data file") {
         None => None,
         Some(_) if header.lists_files => Some(data_files::listed(path, &header.listed_files)?),
         Some(value) => Some(data_files::named(path, value)?),
     };
     let start = Start {
         header_bytes: if files.is_none() { header.bytes } else { 0 },
-        lines: fields.number("lineskip")?.unwrap_or(0),
+        lines: fields.number("line skip")?.unwrap_or(0),
         then: skip(header, encoding)?,
     };
     let attached = files.is_none();
@@ -140,12 +140,12 @@ fn big_endian(header: &Header, dtype: DType, encoding: Encoding) -> Result<bool,
 }
 
 fn skip(header: &Header, encoding: Encoding) -> Result<Skip, IoError> {
-    match header.fields.number::<i64>("byteskip")?.unwrap_or(0) {
+    match header.fields.number::<i64>("byte skip")?.unwrap_or(0) {
         -1 if encoding == Encoding::Raw => Ok(Skip::ToTheLast),
         skip => match u64::try_from(skip) {
             Ok(skip) => Ok(Skip::Bytes(skip)),
             Err(_) => Err(header.fields.wrong(
-                "byteskip",
+                "byte skip",
                 "a number of bytes, or -1 if the encoding is raw",
                 &skip.to_string(),
             )),

@@ -20,7 +20,7 @@ struct Space {
 
 /// One direction an axis, in the file's space and unit, as three numbers; `None` for axes that have none.
 pub(super) fn directions(header: &Header, axes: usize) -> Result<Vec<Option<DVec3>>, IoError> {
-    let Some(text) = header.fields.get("spacedirections") else { return Ok(vec![None; axes]) };
+    let Some(text) = header.fields.get("space directions") else { return Ok(vec![None; axes]) };
     let vectors = vectors(text).filter(|vectors| vectors.len() == axes);
     vectors.ok_or_else(|| {
         header.fields.wrong("space directions", "one vector in parentheses or \"none\" an axis", text)
@@ -35,7 +35,7 @@ pub(super) fn placement(header: &Header, spatial: &[usize]) -> Result<Placement,
     let directions = directions(header, count)?;
     let chosen: Option<Vec<DVec3>> =
         spatial.iter().map(|axis| directions.get(*axis).copied().flatten()).collect();
-    let origin = match header.fields.get("spaceorigin") {
+    let origin = match header.fields.get("space origin") {
         None => None,
         Some(text) => {
             let origin = vectors(text).filter(|vectors| vectors.len() == 1);
@@ -44,7 +44,7 @@ pub(super) fn placement(header: &Header, spatial: &[usize]) -> Result<Placement,
             origin[0].filter(|origin| origin.is_finite())
         }
     };
-    let mm = mm_per_unit(header, "spaceunits", space.dimension, &mut warnings);
+    let mm = mm_per_unit(header, "space units", space.dimension, &mut warnings);
     let to_mm = |vector: DVec3| vector * DVec3::from_array(mm);
     let affine = chosen.map(|directions| {
         let flip = space.ras_from_space.unwrap_or(DVec3::ONE);
@@ -91,7 +91,7 @@ pub(super) fn placement(header: &Header, spatial: &[usize]) -> Result<Placement,
 
 fn space(header: &Header, warnings: &mut Vec<String>) -> Result<Space, IoError> {
     let Some(name) = header.fields.get("space") else {
-        let dimension = header.fields.number("spacedimension")?.unwrap_or(3);
+        let dimension = header.fields.number("space dimension")?.unwrap_or(3);
         return Ok(Space { dimension, ras_from_space: None });
     };
     let plain: String =
@@ -115,7 +115,9 @@ fn space(header: &Header, warnings: &mut Vec<String>) -> Result<Space, IoError> 
     Ok(Space { dimension, ras_from_space })
 }
 
-/// The grid along its own axes: spacings, else the distance of axis mins and maxs; 1 mm where neither is given.
+/// The grid along its own axes: spacings, else the distance of axis mins and maxs; 1 mm where neither is given. It starts
+/// at 0, as every grid whose orientation is unknown does in NIfTI: axis mins are positions along the file's axes, not in
+/// the patient.
 fn by_spacings(
     header: &Header,
     spatial: &[usize],
@@ -123,12 +125,12 @@ fn by_spacings(
     warnings: &mut Vec<String>,
 ) -> Result<(DMat4, bool), IoError> {
     let per_axis = |name: &str| header.fields.numbers::<f64>(name, count);
-    let (spacings, mins, maxs) = (per_axis("spacings")?, per_axis("axismins")?, per_axis("axismaxs")?);
+    let (spacings, mins, maxs) = (per_axis("spacings")?, per_axis("axis mins")?, per_axis("axis maxs")?);
     let sizes = per_axis("sizes")?;
     let centers = header.fields.numbers::<String>("centers", count)?;
     let mm = mm_per_unit(header, "units", count, warnings);
     let mut known = true;
-    let (mut spacing_mm, mut origin_mm) = (DVec3::ONE, DVec3::ZERO);
+    let mut spacing_mm = DVec3::ONE;
     for (axis, n) in spatial.iter().enumerate() {
         let at = |values: &Option<Vec<f64>>| values.as_ref().map_or(f64::NAN, |values| values[*n]);
         // Cells end where the next ones start; nodes sit on the ends.
@@ -144,8 +146,6 @@ fn by_spacings(
         } else {
             known = false;
         }
-        let first = at(&mins) * unit(&mm, *n) + if node { 0.0 } else { 0.5 * spacing_mm[axis] };
-        origin_mm[axis] = if first.is_finite() { first } else { 0.0 };
     }
     if !known {
         warnings.push(
@@ -153,9 +153,7 @@ fn by_spacings(
                 .into(),
         );
     }
-    let mut affine = DMat4::from_scale(spacing_mm);
-    affine.w_axis = origin_mm.extend(1.0);
-    Ok((affine, known))
+    Ok((DMat4::from_scale(spacing_mm), known))
 }
 
 fn unit(mm: &[f64; 3], axis: usize) -> f64 {
