@@ -476,6 +476,16 @@ fn claims_are_refused_before_anything_is_allocated() {
         assert!(sized("1000 1000 10", encoding).contains("truncated"), "{encoding}");
     }
     assert!(sized("1000 1000 10", "gzip").contains("cannot hold"));
+    for (encoding, words) in [("raw", "truncated"), ("ascii", "truncated"), ("gzip", "cannot hold")] {
+        let changes = [
+            "dimension: 4",
+            "sizes: 2 9000 900 90",
+            "kinds: vector domain domain domain",
+            "space directions: none (1,0,0) (0,1,0) (0,0,1)",
+            &format!("encoding: {encoding}"),
+        ];
+        assert!(refusal(&file(&changes, &[0x1f, 0x8b, 8, 0])).contains(words), "{encoding}");
+    }
 }
 
 #[test]
@@ -621,6 +631,8 @@ fn a_segmentation_names_colours_and_codes_every_label_that_occurs() {
         pair("Segment0_Tags").unwrap().contains(liver) && pair("Segment1_Tags").unwrap().contains(kidney)
     );
     assert_eq!(pair("Segment3_ID"), None);
+    let values = io::write_scan(&path, &plain(&grid)).unwrap_err().to_string();
+    assert!(values.contains("holds labels"), "{values}");
     // A plain .nrrd holds the same labels without segments.
     let plain_path = folder.path().join("labels.nrrd");
     io::write_labels(&plain_path, &labels(&grid), Some(Task::Abdomen.table()), &plain(&grid)).unwrap();

@@ -82,7 +82,7 @@ impl Layout {
         let mut in_file = 1u64;
         // Colour components lie side by side in the scan, whatever they do in the file.
         let mut in_scan = self.components as u64;
-        let (mut first, mut last) = (0, 0);
+        let (mut first, mut last, mut in_order) = (0, 0, true);
         let mut axes = Vec::with_capacity(self.axes.len());
         for axis in &self.axes {
             let steps = axis.size - 1;
@@ -97,17 +97,19 @@ impl Layout {
                     let step = in_scan;
                     in_scan *= axis.size;
                     last += steps * in_file;
+                    in_order &= step == in_file;
                     Place { size: axis.size, start: 0, step: Some(step) }
                 }
                 Role::Colour => {
                     last += steps * in_file;
+                    in_order &= in_file == 1;
                     Place { size: axis.size, start: 0, step: Some(1) }
                 }
             };
             axes.push(place);
             in_file *= axis.size;
         }
-        Selection { axes, first, span: last + 1, count: in_scan as usize, components: self.components }
+        Selection { axes, first, span: last + 1, count: in_scan as usize, in_order }
     }
 }
 
@@ -120,7 +122,8 @@ pub(super) struct Selection {
     pub span: u64,
     /// How many they are.
     pub count: usize,
-    components: usize,
+    /// Whether they lie in the file side by side and as they do in the scan.
+    pub in_order: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -133,11 +136,6 @@ struct Place {
 }
 
 impl Selection {
-    /// Whether the volume lies in the file as it does in the scan.
-    pub(super) fn is_contiguous(&self) -> bool {
-        self.span == self.count as u64 && self.components == 1
-    }
-
     /// Walks through the span and says where each number goes.
     pub(super) fn places(&self) -> Places<'_> {
         Places { axes: &self.axes, index: self.axes.iter().map(|axis| axis.start).collect() }

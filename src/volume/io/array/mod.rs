@@ -89,15 +89,15 @@ impl Array {
     /// The numbers of one volume, i fastest; colours become their luminance.
     fn voxels(&self, path: &Path, volume: usize, stream: &mut Stream) -> Result<Voxels, IoError> {
         let selection = self.layout.select(volume);
-        // Other orders than the scan's own need a second copy while they are sorted.
-        let copies = if selection.is_contiguous() { 1 } else { 2 };
+        let straight = selection.in_order && self.layout.components == 1;
+        // Other orders than the scan's own, and colours, need a second copy.
+        let copies = if straight { 1 } else { 2 };
         let needed = (selection.count * self.dtype.size()) as u64;
         memory::refuse_what_does_not_fit(path, self.layout.dims, needed.saturating_mul(copies))?;
 
         stream.skip(selection.first * self.dtype.size() as u64)?;
-        if selection.is_contiguous()
-            && let Some(source) = stream.one_source(needed)?
-        {
+        stream.open_if_needed()?;
+        if straight && let Some(source) = stream.one_source(needed) {
             return payload::read_voxels(source, self.dtype, self.big_endian, selection.count);
         }
         let bytes = self.sorted_bytes(path, &selection, stream)?;
@@ -123,6 +123,10 @@ impl Array {
             IoError::system(path, "held in memory", std::io::Error::from(std::io::ErrorKind::OutOfMemory))
         })?;
         bytes.resize(selection.count * size, 0);
+        if selection.in_order {
+            stream.read_exact(&mut bytes)?;
+            return Ok(bytes);
+        }
         let mut chunk = vec![0; CHUNK.min(selection.span) as usize * size];
         let mut places = selection.places();
         let mut left = selection.span;

@@ -66,9 +66,7 @@ impl<'a> Stream<'a> {
     pub(super) fn read_exact(&mut self, buffer: &mut [u8]) -> Result<(), IoError> {
         let mut filled = 0;
         while filled < buffer.len() {
-            if self.left == 0 {
-                self.open_next()?;
-            }
+            self.open_if_needed()?;
             let step = self.left.min((buffer.len() - filled) as u64) as usize;
             let part = &mut buffer[filled..filled + step];
             match &mut self.open {
@@ -83,17 +81,19 @@ impl<'a> Stream<'a> {
         Ok(())
     }
 
-    /// The one file that has the next `count` bytes, if there is such a file and it is binary. They count as taken.
-    pub(super) fn one_source(&mut self, count: u64) -> Result<Option<&mut Source>, IoError> {
-        if self.left == 0 {
-            self.open_next()?;
-        }
+    /// Opens the file with the next bytes, which checks that it can hold what is expected of it.
+    pub(super) fn open_if_needed(&mut self) -> Result<(), IoError> {
+        if self.left == 0 { self.open_next() } else { Ok(()) }
+    }
+
+    /// The open file if it is binary and has the next `count` bytes. They count as taken.
+    pub(super) fn one_source(&mut self, count: u64) -> Option<&mut Source> {
         match &mut self.open {
             Some(Decoder::Binary(source)) if self.left >= count => {
                 self.left -= count;
-                Ok(Some(source))
+                Some(source)
             }
-            _ => Ok(None),
+            _ => None,
         }
     }
 

@@ -24,8 +24,18 @@ pub(in super::super) fn write(
     let voxels = unscaled::measured(content);
     let bytes = payload::little_endian(&voxels);
     let mut header = header(voxels.dtype(), reference.geometry());
-    if let (true, Some(table)) = (segmentation, content.labels) {
-        header.push_str(&segments::pairs(&voxels, reference.geometry().dims(), table));
+    match (segmentation, content.labels) {
+        (true, Some(table)) => {
+            header.push_str(&segments::pairs(&voxels, reference.geometry().dims(), table));
+        }
+        (true, None) => {
+            return Err(IoError::Unsupported {
+                path: path.to_owned(),
+                what: "a .seg.nrrd holds labels, and these are values".to_owned(),
+                advice: "save it as .nrrd",
+            });
+        }
+        (false, _) => {}
     }
     header.push('\n');
     let at_most_bytes = (header.len() + bytes.len()) as u64;
