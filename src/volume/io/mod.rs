@@ -34,7 +34,6 @@ pub use options::OpenOptions;
 
 use super::{DType, Flag, Geometry, LabelMap, LabelTable, Scaling, Scan, Volume, Voxels, geometry_equal};
 use format::Format;
-use rayon::prelude::*;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -156,12 +155,8 @@ pub fn write_labels(
     reference: &Scan,
 ) -> Result<Receipt, IoError> {
     require_same_grid(path, labels, reference)?;
-    let fits = labels.voxels().par_iter().all(|value| *value <= u16::from(u8::MAX));
-    let voxels = if fits {
-        Voxels::U8(labels.voxels().par_iter().map(|value| *value as u8).collect())
-    } else {
-        Voxels::U16(labels.voxels().to_vec())
-    };
+    let voxels =
+        payload::narrow(labels.voxels()).map_or_else(|| Voxels::U16(labels.voxels().to_vec()), Voxels::U8);
     let content =
         Content { voxels: &voxels, scaling: Scaling::IDENTITY, labels: Some(table), extensions: &[] };
     write(path, &content, reference)

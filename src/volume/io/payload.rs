@@ -93,3 +93,20 @@ pub(super) fn luma(colour: &[u8]) -> u8 {
     let [red, green, blue] = [0, 1, 2].map(|channel| u32::from(colour[channel]));
     ((2126 * red + 7152 * green + 722 * blue + 5000) / 10_000) as u8
 }
+
+/// The labels as bytes, if all of them fit.
+pub(super) fn narrow(labels: &[u16]) -> Option<Vec<u8>> {
+    const PIECE: usize = 1 << 18;
+    let mut bytes = vec![0; labels.len()];
+    let all_bits = bytes
+        .par_chunks_mut(PIECE)
+        .zip(labels.par_chunks(PIECE))
+        .map(|(bytes, labels)| {
+            bytes.iter_mut().zip(labels).fold(0, |bits, (byte, label)| {
+                *byte = *label as u8;
+                bits | label
+            })
+        })
+        .reduce(|| 0, |a, b| a | b);
+    (all_bits <= u16::from(u8::MAX)).then_some(bytes)
+}

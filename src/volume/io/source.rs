@@ -180,16 +180,24 @@ impl Source {
         Ok(values)
     }
 
-    /// Whether `bytes` come next.
-    pub(super) fn continues_with(&mut self, bytes: &[u8]) -> Result<bool, IoError> {
+    /// Whether the file has exactly `parts`, one after the other, from where it was opened to the last expected byte.
+    pub(super) fn holds(&mut self, parts: &[&[u8]]) -> Result<bool, IoError> {
         /// Small enough to stay in a core's cache.
         const PIECE_BYTES: usize = 1 << 18;
-        if let Some(found) = self.inflate_rest::<u8>(bytes.len())? {
-            let pieces = found.par_chunks(PIECE_BYTES).zip(bytes.par_chunks(PIECE_BYTES));
-            return Ok(pieces.all(|(found, expected)| found == expected));
+        let count = parts.iter().map(|part| part.len()).sum();
+        self.expect_bytes(count as u64)?;
+        if let Some(found) = self.inflate_rest::<u8>(count)? {
+            let mut rest = found.as_slice();
+            let same = parts.iter().all(|part| {
+                let (found, after) = rest.split_at(part.len());
+                rest = after;
+                let pieces = found.par_chunks(PIECE_BYTES).zip(part.par_chunks(PIECE_BYTES));
+                pieces.all(|(found, expected)| found == expected)
+            });
+            return Ok(same);
         }
-        let mut scratch = vec![0; PIECE_BYTES.min(bytes.len())];
-        for expected in bytes.chunks(PIECE_BYTES) {
+        let mut scratch = vec![0; PIECE_BYTES];
+        for expected in parts.iter().flat_map(|part| part.chunks(PIECE_BYTES)) {
             let found = &mut scratch[..expected.len()];
             self.read_exact(found)?;
             if found != expected {

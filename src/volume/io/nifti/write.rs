@@ -85,8 +85,7 @@ fn header_for(content: &Content, reference: &Scan) -> Header {
 /// What came back different, and the error it gave if it could not be read at all.
 type Difference = (&'static str, Option<IoError>);
 
-/// Reads `written` as anyone would and compares header, extensions, grid, type, scaling and every voxel with what was
-/// meant. The grid may be that of either form: a scan that was placed by its qform keeps its sform as well.
+/// Reads `written` as anyone would and compares every byte, and then grid, type and scaling, with what was meant. The grid may be that of either form: a scan that was placed by its qform keeps its sform as well.
 fn verify(
     written: &Path,
     encoded: &[u8],
@@ -97,12 +96,16 @@ fn verify(
     let unreadable = |error| ("content", Some(error));
     let mut source = Source::open(written).map_err(unreadable)?;
     let bytes = payload::little_endian(content.voxels);
-    source.expect_bytes((encoded.len() + bytes.len()) as u64).map_err(unreadable)?;
-    let mut found = vec![0; encoded.len()];
-    source.read_exact(&mut found).map_err(unreadable)?;
-    let read = Header::decode(written, &found).map_err(unreadable)?;
-    if found != encoded || !read.spatial.same_bits(&header.spatial) {
-        return Err(("header", None));
+    if !source.holds(&[encoded, &bytes]).map_err(unreadable)? {
+        return Err(("header or voxel", None));
+    }
+    if source.finish().map_err(unreadable)?.is_some() {
+        return Err(("length", None));
+    }
+    // The file's header is, byte for byte, the encoded one: what matters now is how it is understood.
+    let read = Header::decode(written, encoded).map_err(unreadable)?;
+    if !read.spatial.same_bits(&header.spatial) {
+        return Err(("sform, qform or unit", None));
     }
     let judge = |prefer_qform| {
         let options = OpenOptions { prefer_qform, ..OpenOptions::default() };
@@ -115,12 +118,6 @@ fn verify(
     let rounded = |scaling: Scaling| [scaling.slope as f32, scaling.intercept as f32];
     if info.dtype != content.voxels.dtype() || rounded(info.scaling) != rounded(content.scaling) {
         return Err(("type or scaling", None));
-    }
-    if !source.continues_with(&bytes).map_err(unreadable)? {
-        return Err(("voxel", None));
-    }
-    if source.finish().map_err(unreadable)?.is_some() {
-        return Err(("length", None));
     }
     let kept = reference.nifti.as_ref().map(|scan| scan.same_bits(&read.spatial));
     Ok(GridReceipt::of(grid, reference.geometry(), kept))
