@@ -9,7 +9,7 @@ mod survive;
 
 use glam::DVec4;
 use mindgap::volume::io::nifti::SpatialHeader;
-use mindgap::volume::{Scan, Voxels, io};
+use mindgap::volume::{Scan, Voxels, geometry_equal, io};
 use nifti_image::{Image, any_image};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};
@@ -94,6 +94,35 @@ proptest! {
         prop_assert_eq!(read.scaling(), scan.scaling());
         prop_assert_eq!(&read.extensions, &scan.extensions);
         prop_assert!(bytes_of(read.voxels()) == image.voxels);
+    }
+}
+
+proptest! {
+    #![proptest_config(config(4, 300))]
+
+    #[test]
+    fn nrrd_and_metaimage_keep_every_voxel_and_its_place(
+        image in any_image(),
+        name in prop::sample::select(&["x.nrrd", "x.mha"][..]),
+    ) {
+        // Neither has a scaling: with one, measured values are written instead.
+        let image = Image { slope: 1.0, intercept: 0.0, ..image };
+        let folder = tempfile::tempdir().unwrap();
+        let scan = saved(&folder, "x.nii", &image);
+        let copy = folder.path().join(name);
+        let written = io::write_scan(&copy, &scan);
+        if name == "x.mha" && !scan.geometry().orientation_known() {
+            // MetaImage cannot say so, and its readers would guess.
+            prop_assert!(written.is_err() && !copy.exists());
+            return Ok(());
+        }
+        written.unwrap();
+        let read = io::open(&copy).unwrap();
+        prop_assert_eq!(read.voxels().dtype(), scan.voxels().dtype());
+        prop_assert!(bytes_of(read.voxels()) == image.voxels);
+        let (there, back) = (scan.geometry(), read.geometry());
+        prop_assert!(geometry_equal(there, back, 1e-3), "{there:?} {back:?}");
+        prop_assert_eq!(back.orientation_known(), there.orientation_known());
     }
 }
 
