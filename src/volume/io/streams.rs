@@ -79,3 +79,102 @@ impl Read for ZlibStream {
         Ok(0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use flate2::Compression;
+    use flate2::write::{GzEncoder, ZlibEncoder};
+    use std::io::Write;
+
+    /// A disk that gives few bytes at a time, is interrupted before each of them, and fails at one byte.
+    struct Flaky {
+        bytes: Vec<u8>,
+        position: usize,
+        step: usize,
+        fails_at: usize,
+        interrupted: bool,
+    }
+
+    impl Read for Flaky {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let count = self.fill_buf()?.read(buffer)?;
+            self.consume(count);
+            Ok(count)
+        }
+    }
+
+    impl BufRead for Flaky {
+        fn fill_buf(&mut self) -> io::Result<&[u8]> {
+            self.interrupted = !self.interrupted;
+            if self.interrupted {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
+            if self.position >= self.fails_at {
+                return Err(io::Error::other("input/output error"));
+            }
+            let end = (self.position + self.step).min(self.bytes.len()).min(self.fails_at);
+            Ok(&self.bytes[self.position..end])
+        }
+
+        fn consume(&mut self, count: usize) {
+            self.position += count;
+        }
+    }
+
+    fn flaky(bytes: &[u8], step: usize, fails_at: usize) -> Input {
+        Box::new(Flaky { bytes: bytes.to_vec(), position: 0, step, fails_at, interrupted: false })
+    }
+
+    /// All that comes, tried again after interruptions as [`super::super::source::Source`] does.
+    fn read_all(mut stream: impl Read) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).map(|_| bytes)
+    }
+
+    fn content() -> Vec<u8> {
+        (0..3000u32).map(|n| (n * n >> 7) as u8).collect()
+    }
+
+    /// Two members, the second with a name in its header.
+    fn members(content: &[u8]) -> Vec<u8> {
+        let (first, second) = content.split_at(1000);
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(first).unwrap();
+        let mut named = flate2::GzBuilder::new().filename("x.nii").write(Vec::new(), Compression::none());
+        named.write_all(second).unwrap();
+        [encoder.finish().unwrap(), named.finish().unwrap()].concat()
+    }
+
+    fn zlib(content: &[u8]) -> Vec<u8> {
+        let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(content).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn interruptions_and_short_reads_lose_no_byte() {
+        let (content, never) = (content(), usize::MAX);
+        for step in [1, 2, 3, 1000] {
+            let gzip = GzipMembers::new(flaky(&members(&content), step, never));
+            assert!(read_all(gzip).unwrap() == content, "step {step}");
+            let zlib = ZlibStream::new(flaky(&zlib(&content), step, never));
+            assert!(read_all(zlib).unwrap() == content, "step {step}");
+        }
+    }
+
+    #[test]
+    fn a_disk_that_fails_at_any_byte_is_an_error_and_never_the_end() {
+        let content = content();
+        let (gzip, zlib) = (members(&content), zlib(&content));
+        for at in 0..gzip.len() {
+            let error = read_all(GzipMembers::new(flaky(&gzip, 100, at))).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::Other, "byte {at}: {error}");
+        }
+        for at in 0..zlib.len() {
+            let error = read_all(ZlibStream::new(flaky(&zlib, 100, at))).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::Other, "byte {at}: {error}");
+        }
+    }
+}
