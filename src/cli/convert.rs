@@ -96,7 +96,7 @@ impl Convert {
         };
         // Where the scan has no voxel, its smallest value stands: air in CT, nothing in MR.
         let outside = scan.intensity_range().map_or(0.0, |[low, _]| low as f32);
-        let moved = Resampler::new(scan.geometry(), reference.geometry()).linear(&scan.to_f32(), outside);
+        let moved = Resampler::new(scan.geometry(), reference.geometry()).linear_scan(scan, outside);
         let receipt = io::write_values(&self.output, &moved, &reference)?;
         Ok(Written { receipt, dims: moved.dims(), dropped: Vec::new() })
     }

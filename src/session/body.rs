@@ -15,9 +15,9 @@ const PLANE_FRACTION: f64 = 0.04;
 /// How measured values are spread.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct IntensityStats {
-    /// Smallest and largest finite value.
+    /// Smallest and largest value of the voxels looked at, widened to hold 0.
     pub range: [f32; 2],
-    /// 0.5 and 99.5 percentile of the finite voxels that are not zero.
+    /// 0.5 and 99.5 percentile of those that are finite and not zero.
     pub bulk: [f32; 2],
 }
 

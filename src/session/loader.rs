@@ -150,7 +150,7 @@ pub fn open_scan(request: &OpenRequest, on_first: &mut dyn FnMut(OpenScan)) -> R
             open.labels = Some(Arc::new(labels));
         }
     }
-    Ok(Opened::Scan(open))
+    Ok(Opened::Scan(Box::new(open)))
 }
 
 /// The series of the folder that was asked for, if more than one of them is a volume and none was chosen yet.

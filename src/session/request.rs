@@ -32,7 +32,7 @@ pub struct OpenRequest {
 /// What came of a request.
 #[derive(Debug)]
 pub enum Opened {
-    Scan(OpenScan),
+    Scan(Box<OpenScan>),
     /// The folder has several series, and one must be chosen.
     Choice(Vec<SeriesInfo>),
 }

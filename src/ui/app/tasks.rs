@@ -178,7 +178,7 @@ impl App {
                 self.state.dialog = Some(Dialog::Series(SeriesDialog { request, role, series, chosen }));
             }
             Ok(Opened::Scan(scan)) => {
-                for effect in update::scan_opened(&mut self.state, scan, role) {
+                for effect in update::scan_opened(&mut self.state, *scan, role) {
                     self.perform_without_context(effect);
                 }
                 self.cancel_orphaned_jobs();
