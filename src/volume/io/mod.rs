@@ -20,6 +20,7 @@ mod payload;
 mod placement;
 mod read_back;
 mod source;
+mod stamp;
 mod streams;
 mod text_header;
 mod unscaled;

@@ -3,15 +3,15 @@
 //! Invariants: only regular files are opened, so that nothing here can hang; gzip is recognised by its first bytes,
 //! never by the file's name; reading compressed data to their end verifies every checksum and length in them.
 
+use super::stamp::Stamp;
 use super::streams::{GzipMembers, Input, ZlibStream};
 use super::{IoError, memory, whole};
 use crate::volume::Flag;
 use bytemuck::Pod;
 use rayon::prelude::*;
-use std::fs::{self, File, Metadata};
+use std::fs::{self, File};
 use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 /// How much may follow the last voxel before the file counts as a decompression bomb.
 pub(super) const TRAILING_LIMIT_BYTES: u64 = 1_000_000;
@@ -34,8 +34,8 @@ pub(super) struct Source {
     start: u64,
     /// What the file has from there.
     file_bytes: u64,
-    /// When the file was last written to, as it was opened; `None` where the file system does not say.
-    written: Option<SystemTime>,
+    /// The file as it was opened.
+    stamp: Stamp,
     position: u64,
     expected_bytes: u64,
 }
@@ -94,21 +94,20 @@ impl Source {
         compression: Compression,
         buffer_bytes: usize,
     ) -> Result<Self, IoError> {
-        let open = || -> io::Result<(File, BufReader<File>, Metadata)> {
+        let open = || -> io::Result<(File, BufReader<File>, Stamp)> {
             file.seek(SeekFrom::Start(start))?;
-            let metadata = file.metadata()?;
+            let stamp = Stamp::of(&file)?;
             let reader = BufReader::with_capacity(buffer_bytes, file.try_clone()?);
-            Ok((file, reader, metadata))
+            Ok((file, reader, stamp))
         };
-        let (file, reader, metadata) = open().map_err(|source| IoError::system(path, "opened", source))?;
+        let (file, reader, stamp) = open().map_err(|source| IoError::system(path, "opened", source))?;
         let bytes = match compression {
             Compression::None => Bytes::Plain(reader),
             Compression::Gzip => Bytes::Gzip(GzipMembers::new(Box::new(reader))),
             Compression::Zlib => Bytes::Zlib(ZlibStream::new(Box::new(reader))),
         };
-        let (path, written) = (path.to_owned(), metadata.modified().ok());
-        let file_bytes = metadata.len().saturating_sub(start);
-        Ok(Self { path, file, bytes, start, file_bytes, written, position: 0, expected_bytes: 0 })
+        let (path, file_bytes) = (path.to_owned(), stamp.bytes.saturating_sub(start));
+        Ok(Self { path, file, bytes, start, file_bytes, stamp, position: 0, expected_bytes: 0 })
     }
 
     /// The file as it was named.
@@ -313,9 +312,8 @@ impl Source {
 
     /// Voxels without a checksum may be of two files if another program wrote meanwhile.
     fn refuse_change(&self) -> Result<(), IoError> {
-        let metadata = self.file.metadata().map_err(|source| IoError::system(&self.path, "read", source))?;
-        let file_bytes = metadata.len().saturating_sub(self.start);
-        if file_bytes != self.file_bytes || metadata.modified().ok() != self.written {
+        let stamp = Stamp::of(&self.file).map_err(|source| IoError::system(&self.path, "read", source))?;
+        if stamp != self.stamp {
             return Err(IoError::Changed { path: self.path.clone() });
         }
         Ok(())
