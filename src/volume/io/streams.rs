@@ -134,7 +134,7 @@ mod tests {
     }
 
     fn content() -> Vec<u8> {
-        (0..3000u32).map(|n| (n * n >> 7) as u8).collect()
+        (0..3000u32).map(|n| ((n * n) >> 7) as u8).collect()
     }
 
     /// Two members, the second with a name in its header.
