@@ -213,6 +213,36 @@ fn every_axis_order_oblique_and_sheared_survives_being_written_without_a_header(
 }
 
 #[test]
+fn axes_that_a_dicom_file_rounded_have_a_qform_for_programs_that_read_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("scan.nii");
+    // Cosines of six decimals, and a slice axis from positions of three, ten slices apart.
+    let axes = [
+        DVec3::new(-0.77038, -0.618446, 0.155046) * 1.367188,
+        DVec3::new(0.15161, -0.41389, -0.897613) * 1.367188,
+        DVec3::new(6.1929, -6.6799, 4.1261),
+    ];
+    let with_third = |third: DVec3| {
+        let [i, j, _] = axes.map(|axis| axis.extend(0.0));
+        let affine = DMat4::from_cols(i, j, third.extend(0.0), DVec4::new(24.0, 291.7, 92.5, 1.0));
+        Geometry::new([64, 64, 10], affine).unwrap()
+    };
+    for (grid, qform_code) in [
+        (with_third(axes[2]), 1),
+        // Half a millimetre askew at the last slice: no qform says that.
+        (with_third(axes[2] + axes[0] * 0.04), 0),
+    ] {
+        let scan = Scan::from_volume(Volume::from_fn(grid.clone(), |_, _, _| 0.0), "phantom");
+        io::write_scan(&path, &scan).unwrap();
+        let mut bytes = std::fs::read(&path).unwrap();
+        assert_eq!(bytes[QFORM_CODE], qform_code);
+        bytes[SFORM_CODE] = 0;
+        let by_qform = open_bytes("x.nii", &bytes).unwrap();
+        assert_eq!(corner_distance_mm(by_qform.geometry(), &grid) < 1e-2, qform_code == 1);
+    }
+}
+
+#[test]
 fn what_is_saved_on_a_scan_has_its_place_bit_for_bit_in_every_axis_order_and_unit() {
     let folder = tempfile::tempdir().unwrap();
     let (original, saved) = (folder.path().join("scan.nii"), folder.path().join("saved.nii"));

@@ -4,9 +4,10 @@
 //! qform first. World space is RAS+ in mm.
 //! Formulas: nifti1.h, "METHOD 1", "METHOD 2" and "METHOD 3" of 3D image orientation.
 
+use super::super::SAME_GRID_MM;
 use super::super::placement::Placement;
 use super::Version;
-use crate::volume::{Geometry, is_usable_affine};
+use crate::volume::{Geometry, geometry_equal, is_usable_affine};
 use glam::{DMat3, DMat4, DQuat, DVec3, DVec4};
 
 /// The fields of a NIfTI header that place its grid in the patient, kept to be written back bit for bit.
@@ -85,7 +86,8 @@ impl SpatialHeader {
         conflict(&by(false), &by(true), dims, false).is_some()
     }
 
-    /// The fields for a grid that came from no NIfTI file: sform and, unless the grid is sheared, qform; code 1.
+    /// The fields for a grid that came from no NIfTI file: sform and, where it puts the grid in the same place, qform;
+    /// code 1.
     pub(super) fn of_geometry(geometry: &Geometry) -> Self {
         let affine = geometry.world_from_voxel();
         let spacing = geometry.spacing_mm();
@@ -93,25 +95,31 @@ impl SpatialHeader {
         for axis in 0..3 {
             *axes.col_mut(axis) /= spacing[axis];
         }
-        let sheared = !(axes.transpose() * axes).abs_diff_eq(DMat3::IDENTITY, 1e-6);
         let qfac = if axes.determinant() < 0.0 { -1.0 } else { 1.0 };
         axes.z_axis *= qfac;
-        let rotation = if sheared { DQuat::IDENTITY } else { DQuat::from_mat3(&axes).normalize() };
+        let rotation = DQuat::from_mat3(&axes).normalize();
         let rotation = if rotation.w < 0.0 { -rotation } else { rotation };
         let code = i32::from(geometry.orientation_known());
         let row = |n: usize| affine.row(n).to_array();
         // Where the voxel size is unknown, 1 mm was assumed: along one axis for a slice without thickness, or all.
         let stored = spacing.map(|mm| if geometry.spacing_known() || mm != 1.0 { mm } else { 0.0 });
-        Self {
+        let mut header = Self {
             version: Version::One,
-            qform_code: if sheared { 0 } else { code },
+            qform_code: code,
             sform_code: code,
             quatern: [rotation.x, rotation.y, rotation.z],
             qoffset: affine.w_axis.truncate().to_array(),
             srow: [row(0), row(1), row(2)],
             pixdim: [qfac, stored[0], stored[1], stored[2]],
             xyzt_units: 2,
+        };
+        // A qform has no shear. Axes that are square but for the decimals a DICOM file gave them do well with one.
+        let by_qform = header.qform(1.0, DVec3::from_array(spacing));
+        let by_qform = by_qform.and_then(|affine| Geometry::new(geometry.dims(), affine).ok());
+        if !by_qform.is_some_and(|grid| geometry_equal(&grid, geometry, SAME_GRID_MM)) {
+            (header.qform_code, header.quatern) = (0, [0.0; 3]);
         }
+        header
     }
 
     /// Whether two headers place a grid by the very same bits, NaN included.
