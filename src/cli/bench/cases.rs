@@ -119,7 +119,7 @@ pub(super) const CASES: &[Case] = &[
             python(Library::Nibabel, Task::Header),
             python(Library::SimpleItk, Task::Header),
         ],
-        goals: &[Goal::Seconds { run: "mindgap", at_most: 0.05 }],
+        goals: &[Goal::Seconds { run: "mindgap", at_most: 0.02 }],
     },
     Case {
         name: "score",
