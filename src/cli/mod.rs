@@ -3,6 +3,7 @@
 //! Invariants: with `--json` stdout is exactly one JSON object; everything else that is not the answer goes to stderr; a
 //! command either does what it says and returns `Ok`, or leaves no half-written file and returns an error.
 
+mod ablate;
 mod bench;
 mod convert;
 mod evaluate;
@@ -50,6 +51,7 @@ enum Command {
     Evaluate(evaluate::Evaluate),
     Phantom(phantom::Phantom),
     Train(train::Train),
+    Ablate(ablate::Ablate),
     Models(models::Models),
     #[command(hide = true)]
     Bench(bench::Bench),
@@ -70,6 +72,7 @@ impl Cli {
             Some(Command::Evaluate(command)) => command.run(),
             Some(Command::Phantom(command)) => command.run(),
             Some(Command::Train(command)) => command.run(),
+            Some(Command::Ablate(command)) => command.run(),
             Some(Command::Models(command)) => command.run(),
             Some(Command::Bench(command)) => command.run(),
             #[cfg(feature = "gui")]

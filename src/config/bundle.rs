@@ -191,7 +191,12 @@ pub fn load_bundle(id_or_folder: &str) -> Result<Bundle, BundleError> {
         let known = bundled_models()?.into_iter().map(|card| card.id).collect::<Vec<_>>().join(", ");
         return Err(BundleError::Unknown { asked: id_or_folder.to_owned(), known });
     }
-    let card = read_card(&folder)?;
+    load_bundle_in(&folder)
+}
+
+/// Reads and verifies the bundle in a folder.
+pub fn load_bundle_in(folder: &Path) -> Result<Bundle, BundleError> {
+    let card = read_card(folder)?;
     let path = folder.join("weights.safetensors");
     let weights =
         std::fs::read(&path).map_err(|source| BundleError::Unreadable { path: path.clone(), source })?;
@@ -199,7 +204,7 @@ pub fn load_bundle(id_or_folder: &str) -> Result<Bundle, BundleError> {
     if got != card.weights_sha256 {
         return Err(BundleError::WrongHash { path, expected: card.weights_sha256, got });
     }
-    Ok(Bundle { card, folder, weights })
+    Ok(Bundle { card, folder: folder.to_owned(), weights })
 }
 
 /// SHA-256 of some bytes, in lower-case hexadecimal.

@@ -4,10 +4,11 @@
 
 mod assets;
 mod bundle;
+pub mod study;
 pub mod train;
 
 pub use assets::{AssetError, assets_dir, demo_dir};
 pub use bundle::{
     Bundle, BundleError, Card, GapMode, NetworkConfig, Plane, Preprocessing, Score, TrainingRecord, Window,
-    bundled_models, load_bundle, model_for, sha256_hex,
+    bundled_models, load_bundle, load_bundle_in, model_for, sha256_hex,
 };

@@ -26,6 +26,9 @@ pub struct TrainConfig {
     /// What the model is not good for; goes into the card.
     #[serde(default)]
     pub limits: Vec<String>,
+    /// Finished bundles whose networks this run starts from, instead of from chance.
+    #[serde(default)]
+    pub start_from: StartFrom,
     pub network: NetworkConfig,
     pub preprocessing: Preprocessing,
     pub translation: TranslationConfig,
@@ -33,6 +36,18 @@ pub struct TrainConfig {
     pub self_training: SelfTrainingConfig,
     pub source_data: Vec<DataSource>,
     pub target_data: Vec<DataSource>,
+}
+
+/// Bundles to start from; paths are relative to the output folder.
+///
+/// An ablation trains the style transfer once and shares it between the arms that need it, so that they differ in nothing
+/// else.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StartFrom {
+    pub generator: Option<PathBuf>,
+    /// Segmentation net and feature critic.
+    pub segmenter: Option<PathBuf>,
 }
 
 /// Where volumes come from.
@@ -51,18 +66,30 @@ pub enum DataSource {
         tissue_table: Option<String>,
         licence: String,
     },
-    /// Volumes of the program's own generator, seeds `first_seed .. first_seed + count`.
-    Phantoms {
-        count: u64,
-        first_seed: u64,
-        /// Hearts only; left out, the generator's usual view of the modality.
-        view: Option<PhantomView>,
-    },
+    /// Volumes of the program's own generator.
+    Phantoms(PhantomSource),
+}
+
+/// Phantoms of the seeds `first_seed .. first_seed + count`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PhantomSource {
+    pub count: u64,
+    pub first_seed: u64,
+    /// Hearts only; left out, the generator's usual view of the modality.
+    pub view: Option<PhantomView>,
+    /// Voxel size, instead of the generator's usual one.
+    pub spacing_mm: Option<[f64; 3]>,
+    /// All structures whole, instead of a field of view drawn from the seed.
+    #[serde(default)]
+    pub whole: bool,
+    /// The label whose contrast alone flips between the modalities, for measuring local imbalance.
+    pub contrast_flip: Option<u16>,
 }
 
 impl DataSource {
     fn is_empty(&self) -> bool {
-        matches!(self, DataSource::Phantoms { count: 0, .. })
+        matches!(self, DataSource::Phantoms(PhantomSource { count: 0, .. }))
     }
 }
 
@@ -96,12 +123,14 @@ pub struct SegmentationConfig {
     pub warm_batch: usize,
     pub warm_learning_rate: f64,
     pub steps: u64,
-    /// Labelled slices a step, of which `translated` come from the style transfer, `restyled` from intensity curves and
-    /// the rest from label-map synthesis.
+    /// Labelled slices a step, of which `real` are source images as they are, `translated` come from the style transfer,
+    /// `restyled` from intensity curves and the rest from label-map synthesis.
     pub batch: usize,
+    #[serde(default)]
+    pub real: usize,
     pub translated: usize,
     pub restyled: usize,
-    /// Unlabelled target slices a step, for the feature critic and the alignment.
+    /// Unlabelled target slices a step, for the feature critic and the alignment; 0 leaves both out, and the mask is 0.
     pub target_batch: usize,
     pub learning_rate: f64,
     pub critic_learning_rate: f64,
@@ -109,6 +138,8 @@ pub struct SegmentationConfig {
     pub lambda_alignment: f64,
     /// Share of labelled slices from scans where there are phantoms too.
     pub scan_share: f64,
+    /// How far slices are turned in the plane, either way; left out, what is usual for the task.
+    pub rotation_deg: Option<f32>,
 }
 
 /// Self-training on refined labels of target scans.
@@ -139,7 +170,8 @@ impl TrainConfig {
         Ok(config)
     }
 
-    fn check(&self) -> Result<(), ConfigError> {
+    /// Checks what the types cannot say.
+    pub fn check(&self) -> Result<(), ConfigError> {
         let classes = self.task.table().entries.len() as i64 + 1;
         let halvings = self.network.level_multiples.len() as u32;
         let s = &self.segmentation;
@@ -170,10 +202,17 @@ impl TrainConfig {
                 format!("{:?}", self.preprocessing.size),
             ),
             (
-                s.translated >= 1 && s.translated + s.restyled <= s.batch && s.target_batch >= 1,
+                s.batch >= 1 && s.real + s.translated + s.restyled <= s.batch,
                 "segmentation.batch",
-                "translated (at least 1) + restyled at most batch, and target_batch at least 1".to_owned(),
-                format!("{} + {} of {}, {}", s.translated, s.restyled, s.batch, s.target_batch),
+                "at least 1, and real + translated + restyled at most batch".to_owned(),
+                format!("{} + {} + {} of {}", s.real, s.translated, s.restyled, s.batch),
+            ),
+            (
+                s.target_batch == 0 || s.real + s.translated >= 1,
+                "segmentation.target_batch",
+                "0 where no slice is real or translated: the critic compares target slices with those"
+                    .to_owned(),
+                s.target_batch.to_string(),
             ),
             (
                 s.warm_batch > 0 && self.translation.batch > 0 && self.self_training.target_batch > 0,

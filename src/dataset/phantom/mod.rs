@@ -25,6 +25,9 @@ use scene::{Body, Samples};
 use serde::Serialize;
 use thiserror::Error;
 
+/// Raised whenever the same seed gives another volume: figures measured on phantoms are comparable within one version.
+pub const GENERATOR_VERSION: u32 = 1;
+
 /// How much of the body is in the field of view.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Coverage {

@@ -80,7 +80,26 @@ pub fn from_bytes(bytes: &[u8]) -> Result<BTreeMap<String, Tensor>, WeightsError
 
 /// Copies loaded tensors into a store, all or none.
 pub fn load_into(store: &VarStore, loaded: &BTreeMap<String, Tensor>) -> Result<(), WeightsError> {
-    let variables = store.variables();
+    load_variables(store.variables(), loaded)
+}
+
+/// Copies those loaded tensors whose names start with one of `prefixes` into the variables of the same names, all or
+/// none; the other variables keep their values.
+pub fn load_part(
+    store: &VarStore,
+    loaded: &BTreeMap<String, Tensor>,
+    prefixes: &[&str],
+) -> Result<(), WeightsError> {
+    let wanted = |name: &str| prefixes.iter().any(|prefix| name.starts_with(prefix));
+    let variables = store.variables().into_iter().filter(|(name, _)| wanted(name)).collect();
+    let part = loaded.iter().filter(|(name, _)| wanted(name)).map(|(n, t)| (n.clone(), t.shallow_clone()));
+    load_variables(variables, &part.collect())
+}
+
+fn load_variables(
+    variables: HashMap<String, Tensor>,
+    loaded: &BTreeMap<String, Tensor>,
+) -> Result<(), WeightsError> {
     let differences = differences(&variables, loaded)?;
     if !differences.is_empty() {
         return Err(WeightsError::Mismatch(differences));

@@ -23,7 +23,7 @@ pub struct Batch {
     /// Real source images for the style transfer; the first ones of them are to be translated in the adaptation.
     pub source: Vec<Vec<f32>>,
     pub source_labels: Vec<Vec<u8>>,
-    /// Restyled, painted or (in the warm-up) real labelled images.
+    /// Real, restyled and painted labelled images, in this order.
     pub labelled: Vec<Vec<f32>>,
     pub labels: Vec<Vec<u8>>,
     /// Target images; in self-training with labels of the net's own.
@@ -67,8 +67,8 @@ fn draw(phase: Phase, config: &TrainConfig, data: &TrainData, step: u64, pseudo:
     match phase {
         Phase::Translate => {
             for _ in 0..config.translation.batch {
-                artist.add_source(&GeometryRange::target(config.task));
-                artist.add_target(&GeometryRange::target(config.task), false);
+                artist.add_source(&artist.mild());
+                artist.add_target(false);
             }
         }
         Phase::Warm => {
@@ -78,15 +78,15 @@ fn draw(phase: Phase, config: &TrainConfig, data: &TrainData, step: u64, pseudo:
         }
         Phase::Adapt | Phase::SelfTrain(_) => {
             let s = &config.segmentation;
-            (0..s.translated).for_each(|_| artist.add_source(&GeometryRange::source(config.task)));
+            (0..s.translated).for_each(|_| artist.add_source(&artist.strong()));
+            (0..s.real).for_each(|_| artist.add_real());
             (0..s.restyled).for_each(|_| artist.add_restyled());
-            (s.translated + s.restyled..s.batch).for_each(|_| artist.add_painted());
+            (s.real + s.translated + s.restyled..s.batch).for_each(|_| artist.add_painted());
             match phase {
                 Phase::SelfTrain(_) => {
                     (0..config.self_training.target_batch).for_each(|_| artist.add_pseudo(pseudo))
                 }
-                _ => (0..s.target_batch)
-                    .for_each(|_| artist.add_target(&GeometryRange::target(config.task), true)),
+                _ => (0..s.target_batch).for_each(|_| artist.add_target(true)),
             }
         }
     }
@@ -102,6 +102,23 @@ struct Artist<'a> {
 }
 
 impl<'a> Artist<'a> {
+    /// How labelled slices are bent.
+    fn strong(&self) -> GeometryRange {
+        self.turned(GeometryRange::source(self.config.task))
+    }
+
+    /// How slices are bent whose own shapes are to be learned.
+    fn mild(&self) -> GeometryRange {
+        self.turned(GeometryRange::target(self.config.task))
+    }
+
+    fn turned(&self, range: GeometryRange) -> GeometryRange {
+        match self.config.segmentation.rotation_deg {
+            Some(degrees) => GeometryRange { rotation: degrees.to_radians(), ..range },
+            None => range,
+        }
+    }
+
     fn add_source(&mut self, range: &GeometryRange) {
         let sample = self.source_sample(range);
         self.batch.source.push(sample.image);
@@ -109,17 +126,16 @@ impl<'a> Artist<'a> {
     }
 
     fn add_real(&mut self) {
-        let mut sample = self.source_sample(&GeometryRange::source(self.config.task));
+        let mut sample = self.source_sample(&self.strong());
         degrade::perturb(&mut self.rng, &mut sample.image);
         self.batch.labelled.push(sample.image);
         self.batch.labels.push(sample.labels);
     }
 
     fn add_restyled(&mut self) {
-        let sample = self.source_sample(&GeometryRange::source(self.config.task));
+        let sample = self.source_sample(&self.strong());
         let size = self.batch.size;
-        let references: Vec<Vec<f32>> =
-            (0..2).map(|_| self.target_plane(&GeometryRange::target(self.config.task)).1).collect();
+        let references: Vec<Vec<f32>> = (0..2).map(|_| self.target_image()).collect();
         let mut image = contrast::restyle(&mut self.rng, &sample, &references);
         degrade::degrade(&mut self.rng, &mut image, size);
         self.batch.labelled.push(image);
@@ -127,7 +143,7 @@ impl<'a> Artist<'a> {
     }
 
     fn add_painted(&mut self) {
-        let mut sample = self.source_sample(&GeometryRange::source(self.config.task));
+        let mut sample = self.source_sample(&self.strong());
         let size = self.batch.size;
         contrast::vary_anatomy(&mut self.rng, &mut sample, size);
         let mut image = contrast::paint(&mut self.rng, &sample.tissues, size);
@@ -136,8 +152,8 @@ impl<'a> Artist<'a> {
         self.batch.labels.push(sample.labels);
     }
 
-    fn add_target(&mut self, range: &GeometryRange, perturbed: bool) {
-        let (_, mut image, _) = self.target_plane(range);
+    fn add_target(&mut self, perturbed: bool) {
+        let mut image = self.target_image();
         if perturbed {
             degrade::perturb(&mut self.rng, &mut image);
         }
@@ -148,7 +164,7 @@ impl<'a> Artist<'a> {
     fn add_pseudo(&mut self, pseudo: &PseudoLabels) {
         let index = self.rng.random_range(0..pseudo.len());
         let case = &self.data.target[index];
-        let plane = self.plane_through(case, &GeometryRange::target(self.config.task), None);
+        let plane = self.plane_through(case, &self.mild(), None);
         let mut image = plane.linear(&case.image);
         if self.rng.random_bool(0.5) {
             image = contrast::recolour(&mut self.rng, &image);
@@ -158,11 +174,10 @@ impl<'a> Artist<'a> {
         self.batch.pseudo_labels.push(plane.nearest(&pseudo[index]));
     }
 
-    fn target_plane(&mut self, range: &GeometryRange) -> (usize, Vec<f32>, CurvedPlane) {
+    fn target_image(&mut self) -> Vec<f32> {
         let index = self.pick(self.data.target.len(), self.data.target_scans);
         let case = &self.data.target[index];
-        let plane = self.plane_through(case, range, None);
-        (index, plane.linear(&case.image), plane)
+        self.plane_through(case, &self.mild(), None).linear(&case.image)
     }
 
     fn source_sample(&mut self, range: &GeometryRange) -> Sample {

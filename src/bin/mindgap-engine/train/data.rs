@@ -3,10 +3,10 @@
 use super::{Observer, TrainError};
 use crate::model::preprocess::{self, Prepared};
 use mindgap::config::sha256_hex;
-use mindgap::config::train::{DataSource, PhantomView, TrainConfig};
+use mindgap::config::train::{DataSource, PhantomSource, PhantomView, TrainConfig};
 use mindgap::dataset::anatomy::{self, TissueTable};
 use mindgap::dataset::case::{Annotation, Case};
-use mindgap::dataset::phantom::{self, CardiacView, PhantomSpec};
+use mindgap::dataset::phantom::{self, CardiacView, Coverage, PhantomSpec};
 use mindgap::volume::{LabelMap, LabelTable, Modality, Volume, io};
 use std::path::Path;
 
@@ -66,18 +66,20 @@ fn load_source(
     observer: &mut dyn Observer,
 ) -> Result<(Vec<Case>, String), TrainError> {
     match source {
-        DataSource::Phantoms { count, first_seed, view } => {
+        DataSource::Phantoms(source) => {
+            let (first_seed, count) = (source.first_seed, source.count);
             let mut cases = Vec::new();
-            for seed in *first_seed..first_seed + count {
+            for seed in first_seed..first_seed + count {
                 if observer.cancelled() {
                     return Err(TrainError::Cancelled);
                 }
-                cases.push(phantom_case(config, modality, seed, *view, labelled)?);
-                observer.progress("making phantoms", seed - first_seed + 1, *count, modality.name());
+                cases.push(phantom_case(config, modality, seed, source, labelled)?);
+                observer.progress("making phantoms", seed - first_seed + 1, count, modality.name());
             }
             let description = format!(
-                "{count} phantom {} volumes, seeds {first_seed}-{}",
+                "{count} phantom {} volumes, generator {}, seeds {first_seed}-{}",
                 modality.name(),
+                phantom::GENERATOR_VERSION,
                 first_seed + count - 1
             );
             Ok((cases, description))
@@ -110,15 +112,18 @@ fn phantom_case(
     config: &TrainConfig,
     modality: Modality,
     seed: u64,
-    view: Option<PhantomView>,
+    source: &PhantomSource,
     labelled: bool,
 ) -> Result<Case, TrainError> {
     let usual = PhantomSpec::new(config.task, modality, seed);
-    let spec = match view {
+    let mut spec = match source.view {
         None => usual,
         Some(PhantomView::Axial) => usual.with_view(CardiacView::Axial),
         Some(PhantomView::ShortAxis) => usual.with_view(CardiacView::ShortAxis),
     };
+    spec.spacing_mm = source.spacing_mm.unwrap_or(spec.spacing_mm);
+    spec.coverage = if source.whole { Coverage::Whole } else { Coverage::Varied };
+    spec.contrast_flip = source.contrast_flip;
     let phantom = phantom::generate(&spec).map_err(in_data)?;
     let prepared = preprocess::prepare(&phantom.scan, modality, &config.preprocessing).map_err(in_data)?;
     let annotation = labelled.then(|| {

@@ -9,6 +9,7 @@
 mod adam;
 mod batches;
 mod data;
+mod log;
 mod record;
 mod schedule;
 mod segmentation;
@@ -17,6 +18,7 @@ mod translation;
 
 use crate::model::checkpoint::WeightsError;
 use crate::model::infer::InferError;
+use log::Log;
 use mindgap::config::train::{ConfigError, TrainConfig};
 use mindgap::config::{BundleError, Card};
 use mindgap::volume::io::IoError;
@@ -105,16 +107,20 @@ pub fn train(job: &TrainJob, observer: &mut dyn Observer) -> Result<Card, TrainE
     let mut state = TrainState::new(&config, job.device);
     if job.resume {
         state.restore(&checkpoint, &job.config_text)?;
+    } else {
+        state.start_from(&config.start_from, &job.out_dir)?;
     }
+    let mut log = Log::new(&job.out_dir, &config);
     let started = Instant::now();
     let seconds_before = state.seconds;
     for phase in Phase::all(&config) {
         if phase.index() < state.phase {
             continue;
         }
-        run_phase(phase, &config, &data, &mut state, observer, &|state| {
+        run_phase(phase, &config, &data, &mut state, &mut log, observer, &|state, log| {
             state.seconds = seconds_before + started.elapsed().as_secs_f64();
-            state.save(&checkpoint, &job.config_text)
+            state.save(&checkpoint, &job.config_text)?;
+            log.flush()
         })?;
     }
     state.seconds = seconds_before + started.elapsed().as_secs_f64();
@@ -130,8 +136,9 @@ fn run_phase(
     config: &TrainConfig,
     data: &data::TrainData,
     state: &mut TrainState,
+    log: &mut Log,
     observer: &mut dyn Observer,
-    save: &dyn Fn(&mut TrainState) -> Result<(), TrainError>,
+    save: &dyn Fn(&mut TrainState, &mut Log) -> Result<(), TrainError>,
 ) -> Result<(), TrainError> {
     let total = phase.steps(config);
     if state.step == 0 {
@@ -143,37 +150,49 @@ fn run_phase(
         while state.step < total {
             let batch =
                 batches.recv().map_err(|_| TrainError::Data("the batch producer stopped".to_owned()))?;
-            let losses = match phase {
+            let record = match phase {
                 Phase::Translate => translation::step(&batch, config, state)?,
                 _ => segmentation::step(phase, &batch, config, state)?,
             };
-            if !losses.iter().all(|(_, value)| value.is_finite()) {
+            if !record.losses.iter().all(|(_, value)| value.is_finite()) {
                 return Err(TrainError::Diverged { phase: phase.name(), step: state.step });
             }
             state.step += 1;
+            log.add(phase, state.step, &record);
             if state.step.is_multiple_of(REPORT_EVERY) || state.step == total {
-                observer.progress(&phase.label(), state.step, total, &describe(&losses));
+                observer.progress(&phase.label(), state.step, total, &record.describe());
             }
             if observer.cancelled() {
-                save(state)?;
+                save(state, log)?;
                 return Err(TrainError::Cancelled);
             }
             if state.step.is_multiple_of(config.checkpoint_every) && state.step < total {
-                save(state)?;
+                save(state, log)?;
             }
         }
         Ok(())
     })?;
     state.phase = phase.index() + 1;
     state.step = 0;
-    save(state)
+    save(state, log)
 }
 
-/// Named loss values of one step.
-type Losses = Vec<(&'static str, f64)>;
+/// What one step measured.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepRecord {
+    pub losses: Vec<(&'static str, f64)>,
+    /// Mean a(p) of each class on labelled source slices, background first; empty where no critic is trained.
+    pub gap_of_class: Vec<Option<f64>>,
+}
 
-fn describe(losses: &Losses) -> String {
-    losses.iter().map(|(name, value)| format!("{name} {value:.3}")).collect::<Vec<_>>().join("  ")
+impl StepRecord {
+    fn new(losses: Vec<(&'static str, f64)>) -> Self {
+        Self { losses, gap_of_class: Vec::new() }
+    }
+
+    fn describe(&self) -> String {
+        self.losses.iter().map(|(name, value)| format!("{name} {value:.3}")).collect::<Vec<_>>().join("  ")
+    }
 }
 
 fn file_error(path: &Path) -> impl FnOnce(std::io::Error) -> TrainError + '_ {

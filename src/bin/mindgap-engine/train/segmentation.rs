@@ -4,7 +4,7 @@ use super::batches::Batch;
 use super::data::TrainData;
 use super::schedule::{self, Phase};
 use super::state::TrainState;
-use super::{Losses, Observer, TrainError};
+use super::{Observer, StepRecord, TrainError};
 use crate::model::infer::{self, SegmentOptions};
 use crate::model::refine::{self, RefineSettings};
 use crate::model::{Domain, amplify, losses, mask_of_score, tensor};
@@ -50,74 +50,138 @@ pub fn step(
     batch: &Batch,
     config: &TrainConfig,
     state: &mut TrainState,
-) -> Result<Losses, TrainError> {
+) -> Result<StepRecord, TrainError> {
     if phase == Phase::Warm {
         return warm_step(batch, config, state);
     }
-    let device = state.live.store.device();
-    let images =
-        |pixels: &[Vec<f32>]| tensor::image_batch(&pixels.concat(), pixels.len(), batch.size, device);
-    let x_st = tch::no_grad(|| -> Result<Tensor, TrainError> {
-        let signed = infer::to_signed(&images(&batch.source)?);
-        Ok(infer::from_signed(&state.averaged.generator.translate(&signed, Domain::Source, Domain::Target)))
-    })?;
-    let mut parts = vec![x_st];
-    if !batch.labelled.is_empty() {
-        parts.push(images(&batch.labelled)?);
-    }
-    parts.push(images(&batch.target)?);
-    let input = Tensor::f_cat(&parts, 0)?;
-    let labels = [batch.source_labels.as_slice(), &batch.labels, &batch.pseudo_labels].concat();
-    let truth = tensor::label_batch(&labels.concat(), labels.len(), batch.size, device)?;
-
-    let translated = batch.source.len() as i64;
-    let (supervised, all) = (labels.len() as i64, input.size()[0]);
-    let targets = batch.target.len() as i64;
+    let parts = Parts::of(batch, config, state)?;
     let (step, total) = (state.step, phase.steps(config));
-    let features = state.live.segmenter.encode(&input);
+    let features = state.live.segmenter.encode(&parts.images);
     let score = state.live.gap.score(&features.map);
     let mask = mask_of_score(&score).detach();
-    let held = phase == Phase::Adapt && schedule::mask_held(step, total);
+    // Without target slices there is no critic, and a is 0.
+    let acts = parts.targets > 0 && !(phase == Phase::Adapt && schedule::mask_held(step, total));
     let map = match config.network.gap_mode {
-        GapMode::Feature if !held => amplify(&features.map, &mask),
+        GapMode::Feature if acts => amplify(&features.map, &mask),
         _ => features.map.shallow_clone(),
     };
-    let with_labels = |t: &Tensor| t.narrow(0, 0, supervised);
-    let skips: Vec<Tensor> = features.skips.iter().map(with_labels).collect();
-    let logits = state.live.segmenter.decode(&with_labels(&map), &skips);
-    let l_seg = losses::segmentation(&logits, &truth);
-    let of_target = |t: &Tensor| t.narrow(0, all - targets, targets);
-    let weight = match config.network.gap_mode {
-        GapMode::Loss if !held => Some(of_target(&mask)),
-        _ => None,
-    };
-    let l_adv = losses::feature_alignment(&of_target(&score), weight.as_ref());
-    let ramp = if phase == Phase::Adapt { schedule::ramp(step, total) } else { 1.0 };
-    let loss = &l_seg + &l_adv * (config.segmentation.lambda_alignment * ramp);
+    let skips: Vec<Tensor> = features.skips.iter().map(|skip| parts.supervised(skip)).collect();
+    let logits = state.live.segmenter.decode(&parts.supervised(&map), &skips);
+    let l_seg = losses::segmentation(&logits, &parts.truth);
+    let mut record = StepRecord::new(vec![("segmentation", l_seg.f_double_value(&[])?)]);
+    let mut loss = l_seg;
+    if parts.targets > 0 {
+        let weight = match config.network.gap_mode {
+            GapMode::Loss if acts => Some(parts.target(&mask)),
+            _ => None,
+        };
+        let l_adv = losses::feature_alignment(&parts.target(&score), weight.as_ref());
+        let ramp = if phase == Phase::Adapt { schedule::ramp(step, total) } else { 1.0 };
+        record.losses.push(("alignment", l_adv.f_double_value(&[])?));
+        loss = loss + l_adv * (config.segmentation.lambda_alignment * ramp);
+    }
     let gradients = Tensor::f_run_backward(&[&loss], &state.segmenter_adam.parameters(), false, false)?;
-
-    let detached = features.map.detach();
-    let of_translated = state.live.gap.score(&detached.narrow(0, 0, translated));
-    let l_df = losses::feature_critic(&of_translated, &state.live.gap.score(&of_target(&detached)));
-    let critic_gradients = Tensor::f_run_backward(&[&l_df], &state.gap_adam.parameters(), false, false)?;
-
+    let critic = if parts.targets > 0 { Some(critic_gradients(&features.map, &parts, state)?) } else { None };
     let base_rate = match phase {
         Phase::SelfTrain(_) => config.self_training.learning_rate,
         _ => config.segmentation.learning_rate,
     };
     state.segmenter_adam.apply(&gradients, schedule::cosine(base_rate, step, total))?;
-    state.gap_adam.apply(&critic_gradients, config.segmentation.critic_learning_rate)?;
+    if let Some((l_df, gradients)) = critic {
+        state.gap_adam.apply(&gradients, config.segmentation.critic_learning_rate)?;
+        record.losses.push(("feature critic", l_df));
+        record.losses.push(("mean gap", parts.target(&mask).f_mean(tch::Kind::Float)?.f_double_value(&[])?));
+        record.gap_of_class = gap_of_class(&parts, &mask, config.network.classes)?;
+    }
     state.average("segmenter.", DECAY, step);
     state.average("gap.", DECAY, step);
-    Ok(vec![
-        ("segmentation", l_seg.f_double_value(&[])?),
-        ("alignment", l_adv.f_double_value(&[])?),
-        ("feature critic", l_df.f_double_value(&[])?),
-        ("mean gap", of_target(&mask).f_mean(tch::Kind::Float)?.f_double_value(&[])?),
-    ])
+    Ok(record)
 }
 
-fn warm_step(batch: &Batch, config: &TrainConfig, state: &mut TrainState) -> Result<Losses, TrainError> {
+/// One step's images in a single batch: translated source slices, other labelled slices, target slices.
+struct Parts {
+    images: Tensor,
+    /// Labels of the first images; in self-training of all.
+    truth: Tensor,
+    /// How many of the first images stand for the source before the critic: the translated ones, or, where nothing is
+    /// translated, the real ones.
+    aligned: i64,
+    targets: i64,
+}
+
+impl Parts {
+    fn of(batch: &Batch, config: &TrainConfig, state: &TrainState) -> Result<Self, TrainError> {
+        let device = state.live.store.device();
+        let images =
+            |pixels: &[Vec<f32>]| tensor::image_batch(&pixels.concat(), pixels.len(), batch.size, device);
+        let mut parts = Vec::new();
+        if !batch.source.is_empty() {
+            let signed = infer::to_signed(&images(&batch.source)?);
+            let generator = &state.averaged.generator;
+            let x_st = tch::no_grad(|| generator.translate(&signed, Domain::Source, Domain::Target));
+            parts.push(infer::from_signed(&x_st));
+        }
+        for pixels in [&batch.labelled, &batch.target] {
+            if !pixels.is_empty() {
+                parts.push(images(pixels)?);
+            }
+        }
+        let labels = [batch.source_labels.as_slice(), &batch.labels, &batch.pseudo_labels].concat();
+        let aligned = match batch.source.len() {
+            0 => config.segmentation.real,
+            translated => translated,
+        };
+        Ok(Self {
+            images: Tensor::f_cat(&parts, 0)?,
+            truth: tensor::label_batch(&labels.concat(), labels.len(), batch.size, device)?,
+            aligned: aligned as i64,
+            targets: batch.target.len() as i64,
+        })
+    }
+
+    fn supervised(&self, t: &Tensor) -> Tensor {
+        t.narrow(0, 0, self.truth.size()[0])
+    }
+
+    fn source(&self, t: &Tensor) -> Tensor {
+        t.narrow(0, 0, self.aligned)
+    }
+
+    fn target(&self, t: &Tensor) -> Tensor {
+        t.narrow(0, t.size()[0] - self.targets, self.targets)
+    }
+}
+
+/// L_Df and its gradients; E is held.
+fn critic_gradients(
+    features: &Tensor,
+    parts: &Parts,
+    state: &TrainState,
+) -> Result<(f64, Vec<Tensor>), TrainError> {
+    let detached = features.detach();
+    let of_source = state.live.gap.score(&parts.source(&detached));
+    let of_target = state.live.gap.score(&parts.target(&detached));
+    let l_df = losses::feature_critic(&of_source, &of_target);
+    let gradients = Tensor::f_run_backward(&[&l_df], &state.gap_adam.parameters(), false, false)?;
+    Ok((l_df.f_double_value(&[])?, gradients))
+}
+
+/// Mean a(p) of each class, background first, where the source's labels say the class is; `None` where it is not.
+fn gap_of_class(parts: &Parts, mask: &Tensor, classes: i64) -> Result<Vec<Option<f64>>, TrainError> {
+    let mask = parts.source(mask).f_squeeze_dim(1)?;
+    let stride = parts.truth.size()[1] / mask.size()[1];
+    let labels = parts.source(&parts.truth).f_slice(1, 0, None, stride)?.f_slice(2, 0, None, stride)?;
+    (0..classes)
+        .map(|class| {
+            let inside = labels.f_eq(class)?.f_to_kind(tch::Kind::Float)?;
+            let count = inside.f_sum(tch::Kind::Float)?.f_double_value(&[])?;
+            let sum = (inside * &mask).f_sum(tch::Kind::Float)?.f_double_value(&[])?;
+            Ok((count > 0.0).then(|| sum / count))
+        })
+        .collect()
+}
+
+fn warm_step(batch: &Batch, config: &TrainConfig, state: &mut TrainState) -> Result<StepRecord, TrainError> {
     let device = state.live.store.device();
     let images = tensor::image_batch(&batch.labelled.concat(), batch.labelled.len(), batch.size, device)?;
     let truth = tensor::label_batch(&batch.labels.concat(), batch.labels.len(), batch.size, device)?;
@@ -128,5 +192,5 @@ fn warm_step(batch: &Batch, config: &TrainConfig, state: &mut TrainState) -> Res
     let rate = schedule::cosine(s.warm_learning_rate, state.step, 2 * s.warm_steps);
     state.segmenter_adam.apply(&gradients, rate)?;
     state.average("segmenter.", DECAY, state.step);
-    Ok(vec![("segmentation", loss.f_double_value(&[])?)])
+    Ok(StepRecord::new(vec![("segmentation", loss.f_double_value(&[])?)]))
 }

@@ -5,11 +5,11 @@ use super::adam::Adam;
 use super::batches::PseudoLabels;
 use crate::model::checkpoint::{self, Precision};
 use crate::model::{ImageCritic, Networks};
-use mindgap::config::sha256_hex;
-use mindgap::config::train::TrainConfig;
+use mindgap::config::train::{StartFrom, TrainConfig};
+use mindgap::config::{self, sha256_hex};
 use mindgap::volume::{Geometry, Volume, io};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tch::nn::VarStore;
 use tch::{Device, Kind, TchError, Tensor};
@@ -57,6 +57,21 @@ impl TrainState {
             seconds: 0.0,
             pseudo_labels: Arc::new(Vec::new()),
         }
+    }
+
+    /// Takes over networks of finished bundles; `folder` is what their paths are relative to.
+    pub fn start_from(&mut self, start: &StartFrom, folder: &Path) -> Result<(), TrainError> {
+        let parts: [(&Option<PathBuf>, &[&str]); 2] =
+            [(&start.generator, &["generator."]), (&start.segmenter, &["segmenter.", "gap."])];
+        for (bundle, prefixes) in parts {
+            let Some(bundle) = bundle else { continue };
+            let bundle = config::load_bundle_in(&folder.join(bundle))?;
+            let weights = checkpoint::from_bytes(&bundle.weights)?;
+            for store in [&self.live.store, &self.averaged.store] {
+                checkpoint::load_part(store, &weights, prefixes)?;
+            }
+        }
+        Ok(())
     }
 
     /// Moves the averages of the weights under `prefix` towards the live ones. Early on the average follows quickly, so

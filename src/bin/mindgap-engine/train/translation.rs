@@ -7,7 +7,7 @@
 use super::batches::Batch;
 use super::schedule;
 use super::state::TrainState;
-use super::{Losses, TrainError};
+use super::{StepRecord, TrainError};
 use crate::model::{Domain, infer, losses, tensor};
 use mindgap::config::train::TrainConfig;
 use tch::Tensor;
@@ -16,7 +16,7 @@ use tch::Tensor;
 const DECAY: f64 = 0.99;
 
 /// Updates generator and critic once.
-pub fn step(batch: &Batch, config: &TrainConfig, state: &mut TrainState) -> Result<Losses, TrainError> {
+pub fn step(batch: &Batch, config: &TrainConfig, state: &mut TrainState) -> Result<StepRecord, TrainError> {
     let device = state.live.store.device();
     let to_tensor = |images: &[Vec<f32>]| {
         tensor::image_batch(&images.concat(), images.len(), batch.size, device).map(|t| infer::to_signed(&t))
@@ -43,12 +43,12 @@ pub fn step(batch: &Batch, config: &TrainConfig, state: &mut TrainState) -> Resu
     let gradients = Tensor::f_run_backward(&[&critic], &state.critic_adam.parameters(), false, false)?;
     state.critic_adam.apply(&gradients, rate)?;
     state.average("generator.", DECAY, state.step);
-    Ok(vec![
+    Ok(StepRecord::new(vec![
         ("reconstruction", reconstruction.f_double_value(&[])?),
         ("cycle", cycle.f_double_value(&[])?),
         ("adversarial", adversarial.f_double_value(&[])?),
         ("critic", critic.f_double_value(&[])?),
-    ])
+    ]))
 }
 
 fn update_generator(

@@ -1,0 +1,352 @@
+//! An ablation study on phantoms: which tasks, arms and seeds, and how large; and the training of each arm.
+//!
+//! Invariants: arms of one seed share everything but what their names say; phantoms that are tested on are never trained
+//! on; the supervised ceiling of a direction is the source-only net of the opposite one, on its own modality.
+
+use super::train::{
+    ConfigError, DataSource, PhantomSource, PhantomView, SegmentationConfig, SelfTrainingConfig, StartFrom,
+    TrainConfig, TranslationConfig,
+};
+use super::{NetworkConfig, Preprocessing};
+use crate::volume::{Modality, Task};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// One study.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StudyConfig {
+    pub name: String,
+    /// Version of the phantom generator that the study was laid out for.
+    pub generator_version: u32,
+    /// Training seeds.
+    pub seeds: Vec<u64>,
+    pub arms: Vec<Arm>,
+    pub phantoms: PhantomSplit,
+    pub network: NetworkConfig,
+    pub translation: TranslationConfig,
+    /// Its counts of real, translated, restyled and target slices are those of the arm `full`.
+    pub segmentation: SegmentationConfig,
+    pub self_training: SelfTrainingConfig,
+    pub tasks: Vec<TaskSetup>,
+}
+
+/// Seeds of the phantoms. CT and MR are unpaired: no seed serves both.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PhantomSplit {
+    pub train: u64,
+    pub test: u64,
+    pub first_train_ct: u64,
+    pub first_train_mr: u64,
+    pub first_test_ct: u64,
+    pub first_test_mr: u64,
+}
+
+/// One of the two tasks, as the study sees it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TaskSetup {
+    pub task: Task,
+    /// Labelled modalities: one direction each.
+    pub sources: Vec<Modality>,
+    pub spacing_mm: [f64; 3],
+    pub view: Option<PhantomView>,
+    pub rotation_deg: Option<f32>,
+    /// Labels whose contrast alone flips, one sub-study each; empty for the modalities' natural contrasts.
+    #[serde(default)]
+    pub contrast_flips: Vec<u16>,
+    pub preprocessing: Preprocessing,
+}
+
+/// What an arm of the ablation may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Arm {
+    /// Source images only.
+    SourceOnly,
+    /// And their translations (global alignment).
+    Global,
+    /// Source images, feature alignment and the local feature mask (local alignment).
+    Local,
+    /// Global and local alignment.
+    Both,
+    /// Both, and what else the bundled models are trained with: restyled and painted contrasts, self-training, refinement.
+    Full,
+}
+
+impl Arm {
+    /// "source-only", ...
+    pub fn name(self) -> &'static str {
+        match self {
+            Arm::SourceOnly => "source-only",
+            Arm::Global => "global",
+            Arm::Local => "local",
+            Arm::Both => "both",
+            Arm::Full => "full",
+        }
+    }
+
+    /// Whether it learns from translated images.
+    pub fn translates(self) -> bool {
+        matches!(self, Arm::Global | Arm::Both | Arm::Full)
+    }
+}
+
+/// One training of a study.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Stage {
+    /// The style transfer, shared by the arms that translate.
+    Translator,
+    /// The net that every arm starts from: source images only.
+    Warm,
+    Arm(Arm),
+}
+
+impl Stage {
+    /// The name of its folder.
+    pub fn name(self) -> &'static str {
+        match self {
+            Stage::Translator => "translator",
+            Stage::Warm => "warm",
+            Stage::Arm(arm) => arm.name(),
+        }
+    }
+
+    /// What has to be finished before.
+    pub fn needs(self) -> &'static [Stage] {
+        match self {
+            Stage::Warm => &[],
+            // Its check of the anatomy asks the source-only net.
+            Stage::Translator => &[Stage::Warm],
+            Stage::Arm(arm) if arm.translates() => &[Stage::Translator, Stage::Warm],
+            Stage::Arm(_) => &[Stage::Warm],
+        }
+    }
+}
+
+/// One direction of one task with one seed: the unit within which arms are paired.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Block<'a> {
+    pub setup: &'a TaskSetup,
+    pub source: Modality,
+    pub seed: u64,
+    pub contrast_flip: Option<u16>,
+}
+
+impl Block<'_> {
+    /// "abdomen-ct-to-mr", "abdomen-ct-to-mr-flip-1".
+    pub fn direction(&self) -> String {
+        let (from, to) = (self.source.name().to_lowercase(), self.source.other().name().to_lowercase());
+        let flip = self.contrast_flip.map_or_else(String::new, |label| format!("-flip-{label}"));
+        format!("{}-{from}-to-{to}{flip}", self.setup.task.name())
+    }
+
+    /// Its folder below a study's.
+    pub fn folder(&self) -> PathBuf {
+        Path::new(&self.direction()).join(format!("seed-{}", self.seed))
+    }
+}
+
+impl StudyConfig {
+    /// Parses and checks a study.
+    pub fn parse(text: &str) -> Result<Self, ConfigError> {
+        let study: Self = toml::from_str(text)?;
+        study.check()?;
+        Ok(study)
+    }
+
+    /// Every direction and seed.
+    pub fn blocks(&self) -> Vec<Block<'_>> {
+        let mut blocks = Vec::new();
+        for setup in &self.tasks {
+            let flips: Vec<Option<u16>> = match setup.contrast_flips.as_slice() {
+                [] => vec![None],
+                labels => labels.iter().copied().map(Some).collect(),
+            };
+            for contrast_flip in flips {
+                for &source in &setup.sources {
+                    let block = |&seed| Block { setup, source, seed, contrast_flip };
+                    blocks.extend(self.seeds.iter().map(block));
+                }
+            }
+        }
+        blocks
+    }
+
+    /// The trainings of a block, in an order in which each finds what it needs.
+    pub fn stages(&self) -> Vec<Stage> {
+        let mut stages = vec![Stage::Warm];
+        if self.arms.iter().any(|arm| arm.translates()) {
+            stages.push(Stage::Translator);
+        }
+        stages.extend(self.arms.iter().copied().map(Stage::Arm));
+        stages
+    }
+
+    /// The configuration of one training.
+    pub fn training(&self, block: &Block, stage: Stage) -> TrainConfig {
+        let mut config = TrainConfig {
+            id: format!("{}-{}", block.direction(), stage.name()),
+            version: "study".to_owned(),
+            task: block.setup.task,
+            source: block.source,
+            target: block.source.other(),
+            seed: block.seed,
+            checkpoint_every: 100,
+            limits: vec!["Trained within a study on phantoms; not for scans.".to_owned()],
+            start_from: StartFrom::default(),
+            network: self.network.clone(),
+            preprocessing: block.setup.preprocessing.clone(),
+            translation: self.translation.clone(),
+            segmentation: SegmentationConfig {
+                rotation_deg: block.setup.rotation_deg,
+                ..self.segmentation.clone()
+            },
+            self_training: self.self_training.clone(),
+            source_data: vec![self.phantoms_of(block, block.source, self.phantoms.train, true)],
+            target_data: vec![self.phantoms_of(block, block.source.other(), self.phantoms.train, true)],
+        };
+        match stage {
+            Stage::Translator => {
+                (config.segmentation.warm_steps, config.segmentation.steps) = (0, 0);
+                config.self_training.rounds = 0;
+            }
+            Stage::Warm => {
+                (config.translation.steps, config.segmentation.steps) = (0, 0);
+                config.self_training.rounds = 0;
+            }
+            Stage::Arm(arm) => {
+                (config.translation.steps, config.segmentation.warm_steps) = (0, 0);
+                config.start_from.segmenter = Some(sibling(Stage::Warm));
+                config.start_from.generator = arm.translates().then(|| sibling(Stage::Translator));
+                restrict(&mut config, arm);
+            }
+        }
+        config
+    }
+
+    /// Phantoms of a block that nothing was trained on.
+    pub fn test_phantoms(&self, block: &Block, modality: Modality) -> DataSource {
+        self.phantoms_of(block, modality, self.phantoms.test, false)
+    }
+
+    fn phantoms_of(&self, block: &Block, modality: Modality, count: u64, train: bool) -> DataSource {
+        let split = &self.phantoms;
+        let first_seed = match (modality, train) {
+            (Modality::Ct, true) => split.first_train_ct,
+            (Modality::Mr, true) => split.first_train_mr,
+            (Modality::Ct, false) => split.first_test_ct,
+            (Modality::Mr, false) => split.first_test_mr,
+        };
+        DataSource::Phantoms(PhantomSource {
+            count,
+            first_seed,
+            view: block.setup.view,
+            spacing_mm: Some(block.setup.spacing_mm),
+            whole: true,
+            contrast_flip: block.contrast_flip,
+        })
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        let split = &self.phantoms;
+        let ranges = [
+            (split.first_train_ct, split.train),
+            (split.first_train_mr, split.train),
+            (split.first_test_ct, split.test),
+            (split.first_test_mr, split.test),
+        ];
+        let overlap = ranges.iter().enumerate().any(|(n, (first, count))| {
+            ranges[..n].iter().any(|(other, length)| *first < other + length && *other < first + count)
+        });
+        let wrong = |field: &str, expected: &str, got: String| {
+            Err(ConfigError::Value { field: field.to_owned(), expected: expected.to_owned(), got })
+        };
+        if overlap {
+            return wrong("phantoms", "four ranges of seeds that share none", format!("{ranges:?}"));
+        }
+        if self.seeds.is_empty() || self.arms.is_empty() || self.tasks.is_empty() || split.test == 0 {
+            return wrong("seeds, arms, tasks, phantoms.test", "at least one each", "none".to_owned());
+        }
+        for block in self.blocks() {
+            for stage in self.stages() {
+                self.training(&block, stage).check()?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Takes out of a full training what an arm may not use.
+fn restrict(config: &mut TrainConfig, arm: Arm) {
+    let s = &mut config.segmentation;
+    let labelled = s.batch;
+    match arm {
+        Arm::Full => return,
+        Arm::SourceOnly => (s.real, s.translated, s.target_batch) = (labelled, 0, 0),
+        Arm::Global => (s.real, s.translated, s.target_batch) = (labelled / 2, labelled - labelled / 2, 0),
+        Arm::Local => (s.real, s.translated) = (labelled, 0),
+        Arm::Both => (s.real, s.translated) = (labelled / 2, labelled - labelled / 2),
+    }
+    s.restyled = 0;
+    config.self_training.rounds = 0;
+}
+
+fn sibling(stage: Stage) -> PathBuf {
+    Path::new("..").join(stage.name())
+}
+
+/// The committed study of that name, if there is one.
+pub fn study_path(name: &str) -> Result<PathBuf, super::AssetError> {
+    Ok(super::assets_dir()?.join("studies").join(Path::new(name).with_extension("toml")))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn committed() -> Vec<StudyConfig> {
+        let folder = super::super::assets_dir().unwrap().join("studies");
+        let parse = |entry: std::io::Result<std::fs::DirEntry>| {
+            let path = entry.unwrap().path();
+            let study = StudyConfig::parse(&std::fs::read_to_string(&path).unwrap());
+            study.unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+        };
+        std::fs::read_dir(folder).unwrap().map(parse).collect()
+    }
+
+    #[test]
+    fn every_committed_study_is_valid_and_of_the_generator_that_ships() {
+        for study in committed() {
+            assert_eq!(study.generator_version, crate::dataset::phantom::GENERATOR_VERSION, "{}", study.name);
+        }
+    }
+
+    #[test]
+    fn an_arm_uses_nothing_that_its_name_does_not_say() {
+        for study in committed() {
+            for block in study.blocks() {
+                let of = |arm| study.training(&block, Stage::Arm(arm));
+                let source_only = of(Arm::SourceOnly);
+                assert_eq!(source_only.segmentation.real, source_only.segmentation.batch);
+                assert_eq!(source_only.segmentation.target_batch, 0);
+                assert_eq!(of(Arm::Global).segmentation.target_batch, 0);
+                assert_eq!(of(Arm::Local).segmentation.translated, 0);
+                assert_eq!(of(Arm::Local).start_from.generator, None);
+                assert!(of(Arm::Both).segmentation.translated > 0);
+                assert!(of(Arm::Both).segmentation.target_batch > 0);
+                assert_eq!(of(Arm::Both).self_training.rounds, 0);
+            }
+        }
+    }
+
+    #[test]
+    fn a_study_that_tests_on_what_it_trained_on_is_refused() {
+        let mut study = committed().remove(0);
+        study.phantoms.first_test_ct = study.phantoms.first_train_mr;
+        let text = toml::to_string(&study).unwrap();
+        assert!(StudyConfig::parse(&text).unwrap_err().to_string().contains("phantoms"));
+    }
+}
