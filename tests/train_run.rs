@@ -4,8 +4,10 @@
 #![allow(clippy::unwrap_used)]
 
 use mindgap::config::{Card, load_bundle};
+use mindgap::dataset::phantom::{PhantomSpec, generate};
 use mindgap::protocol::{DeviceChoice, Event, Request, TrainRequest};
 use mindgap::session::{Engine, EngineError, Launch, run_job};
+use mindgap::volume::{Modality, Task, io};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -84,9 +86,13 @@ fn engine() -> Engine {
 }
 
 fn request(out_dir: &Path, resume: bool) -> Request {
+    request_of(CONFIG, out_dir, out_dir, resume)
+}
+
+fn request_of(config: &str, base_dir: &Path, out_dir: &Path, resume: bool) -> Request {
     Request::Train(TrainRequest {
-        config: CONFIG.to_owned(),
-        base_dir: out_dir.to_owned(),
+        config: config.to_owned(),
+        base_dir: base_dir.to_owned(),
         out_dir: out_dir.to_owned(),
         resume,
         device: DeviceChoice::Cpu,
@@ -125,6 +131,71 @@ fn a_run_that_was_cancelled_and_resumed_ends_with_the_weights_of_a_straight_run(
     assert_eq!(bundle.card.training.config, CONFIG);
     assert!(bundle.card.training.data.iter().any(|line| line.contains("target, no labels")));
     assert!(!straight.path().join("checkpoint.safetensors").exists());
+}
+
+/// What may lie beside a target scan.
+enum TargetLabels {
+    Present,
+    Absent,
+    Corrupted,
+}
+
+#[test]
+fn labels_that_lie_beside_target_scans_change_not_one_bit_of_the_weights() {
+    let phantom = generate(&PhantomSpec {
+        spacing_mm: [6.0, 6.0, 12.0],
+        ..PhantomSpec::new(Task::Abdomen, Modality::Mr, 2)
+    })
+    .unwrap();
+    let (before, _) = CONFIG.split_once("[[target_data]]").unwrap();
+    let config = format!(
+        "{before}[[target_data]]\nkind = \"folder\"\nname = \"target\"\nimages = \"target/*_image.nii.gz\"\n\
+         licence = \"none\"\n"
+    );
+    let train = |beside: TargetLabels| {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("target");
+        std::fs::create_dir(&target).unwrap();
+        io::write_scan(&target.join("a_image.nii.gz"), &phantom.scan).unwrap();
+        let labels = target.join("a_label.nii.gz");
+        match beside {
+            TargetLabels::Present => {
+                io::write_labels(&labels, &phantom.labels, None, &phantom.scan).map(|_| ()).unwrap()
+            }
+            TargetLabels::Corrupted => std::fs::write(&labels, b"no labels at all").unwrap(),
+            TargetLabels::Absent => {}
+        }
+        let out = folder.path().join("out");
+        let request = request_of(&config, folder.path(), &out, false);
+        let card = trained(run_job(&mut engine(), request, &AtomicBool::new(false), |_| ()).unwrap());
+        assert!(out.join("preview.png").is_file() && out.join("log.csv").is_file());
+        card.weights_sha256
+    };
+    let absent = train(TargetLabels::Absent);
+    assert_eq!(train(TargetLabels::Present), absent);
+    assert_eq!(train(TargetLabels::Corrupted), absent);
+}
+
+#[test]
+fn a_run_that_starts_from_a_bundle_keeps_what_it_does_not_train() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = folder.path().join("first");
+    let never = AtomicBool::new(false);
+    run_job(&mut engine(), request_of(CONFIG, &first, &first, false), &never, |_| ()).unwrap();
+    let second = folder.path().join("second");
+    let untrained = CONFIG
+        .replace("steps = 5\nbatch = 1", "steps = 0\nbatch = 1")
+        .replace("warm_steps = 5", "warm_steps = 0")
+        .replace("steps = 10", "steps = 0")
+        .replace("rounds = 1", "rounds = 0")
+        .replace(
+            "[network]",
+            "[start_from]\ngenerator = \"../first\"\nsegmenter = \"../first\"\n\n[network]",
+        );
+    let card = run_job(&mut engine(), request_of(&untrained, &second, &second, false), &never, |_| ());
+    let bytes = |folder: &Path| std::fs::read(folder.join("weights.safetensors")).unwrap();
+    assert_eq!(trained(card.unwrap()).weights_bytes, bytes(&second).len() as u64);
+    assert!(bytes(&first) == bytes(&second), "weights changed on the way");
 }
 
 #[test]

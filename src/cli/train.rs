@@ -1,7 +1,7 @@
 //! `mindgap train`: a configuration and a data folder to a bundle.
 
 use super::{job, output};
-use crate::config::train::{TrainConfig, preset_path};
+use crate::config::train::{TrainConfig, preset_path, self_contained};
 use crate::protocol::{DeviceChoice, Event, Request, TrainRequest};
 use anyhow::Context;
 use clap::Args;
@@ -39,6 +39,7 @@ impl Train {
         let config =
             std::fs::read_to_string(&path).with_context(|| format!("{}: cannot be read", path.display()))?;
         // Checked here first: a misspelt field is told without starting an engine.
+        let config = self_contained(&config).with_context(|| path.display().to_string())?;
         TrainConfig::parse(&config).with_context(|| path.display().to_string())?;
         std::fs::create_dir_all(&self.output)
             .with_context(|| format!("{}: cannot be made", self.output.display()))?;

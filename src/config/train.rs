@@ -5,6 +5,7 @@
 use super::{NetworkConfig, Preprocessing};
 use crate::volume::{LabelTable, Modality, Task};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
@@ -66,8 +67,31 @@ pub enum DataSource {
         tissue_table: Option<String>,
         licence: String,
     },
+    /// All cases of a folder.
+    Folder(FolderSource),
     /// Volumes of the program's own generator.
     Phantoms(PhantomSource),
+}
+
+/// The cases of a dataset as it lies on disk; paths are relative to the data folder.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FolderSource {
+    pub name: String,
+    /// The scans, files or DICOM folders; one `*` stands for what tells cases apart: `mm-whs/ct_train/*_image.nii.gz`.
+    pub images: String,
+    /// Source data only: the labels of the case that `*` stands for.
+    pub labels: Option<String>,
+    /// Where every structure has a file of its own: their names, and the values they have in the label table. `labels` is
+    /// then the folder they lie in.
+    #[serde(default)]
+    pub structure_files: BTreeMap<String, u16>,
+    pub label_table: Option<String>,
+    pub tissue_table: Option<String>,
+    /// What `*` stands for in cases to leave out: those that are tested on.
+    #[serde(default)]
+    pub exclude: Vec<String>,
+    pub licence: String,
 }
 
 /// Phantoms of the seeds `first_seed .. first_seed + count`.
@@ -160,6 +184,8 @@ pub enum ConfigError {
     Syntax(#[from] toml::de::Error),
     #[error("training configuration, {field}: expected {expected}, got {got}")]
     Value { field: String, expected: String, got: String },
+    #[error("training configuration, base: the preset \"{name}\" cannot be read ({reason})")]
+    Base { name: String, reason: String },
 }
 
 impl TrainConfig {
@@ -270,7 +296,15 @@ impl TrainConfig {
     }
 
     fn check_source(&self, data: &DataSource) -> Result<(), ConfigError> {
-        let DataSource::Scan { name, labels, label_table, tissue_table, .. } = data else { return Ok(()) };
+        let (name, labels, label_table, tissue_table) = match data {
+            DataSource::Phantoms(_) => return Ok(()),
+            DataSource::Scan { name, labels, label_table, tissue_table, .. } => {
+                (name, labels.clone(), label_table, tissue_table)
+            }
+            DataSource::Folder(f) => {
+                (&f.name, f.labels.as_ref().map(PathBuf::from), &f.label_table, &f.tissue_table)
+            }
+        };
         let missing = |field: &str| ConfigError::Value {
             field: format!("source_data \"{name}\", {field}"),
             expected: "a value: source data are labelled".to_owned(),
@@ -297,13 +331,51 @@ impl TrainConfig {
 
 /// Target labels must not even be named.
 fn check_target(data: &DataSource) -> Result<(), ConfigError> {
-    match data {
-        DataSource::Scan { name, labels: Some(labels), .. } => Err(ConfigError::Value {
-            field: format!("target_data \"{name}\", labels"),
-            expected: "nothing: target labels are never read in training".to_owned(),
-            got: labels.display().to_string(),
-        }),
-        _ => Ok(()),
+    let (name, labels) = match data {
+        DataSource::Scan { name, labels: Some(labels), .. } => (name, labels.display().to_string()),
+        DataSource::Folder(FolderSource { name, labels: Some(labels), .. }) => (name, labels.clone()),
+        DataSource::Folder(FolderSource { name, structure_files, .. }) if !structure_files.is_empty() => {
+            (name, format!("{} structure_files", structure_files.len()))
+        }
+        _ => return Ok(()),
+    };
+    Err(ConfigError::Value {
+        field: format!("target_data \"{name}\", labels"),
+        expected: "nothing: target labels are never read in training".to_owned(),
+        got: labels,
+    })
+}
+
+/// The configuration whole: where it names another preset as its `base`, that preset with what this one changes.
+///
+/// Tables are merged field by field; lists, such as the data, are replaced. Without a base, the text as it is.
+pub fn self_contained(text: &str) -> Result<String, ConfigError> {
+    let mut table: toml::Table = toml::from_str(text)?;
+    if !table.contains_key("base") {
+        return Ok(text.to_owned());
+    }
+    while let Some(base) = table.remove("base") {
+        let unreadable = |reason: String| ConfigError::Base { name: base.to_string(), reason };
+        let name = base.as_str().ok_or_else(|| unreadable("not a name".to_owned()))?;
+        let path = preset_path(name).map_err(|error| unreadable(error.to_string()))?;
+        let text = std::fs::read_to_string(&path).map_err(|error| unreadable(error.to_string()))?;
+        let mut whole: toml::Table = toml::from_str(&text)?;
+        merge(&mut whole, table);
+        table = whole;
+    }
+    // Whoever names itself as base would never end; a preset that ships does not, and others cannot be named.
+    toml::to_string(&table)
+        .map_err(|error| ConfigError::Base { name: String::new(), reason: error.to_string() })
+}
+
+fn merge(base: &mut toml::Table, changes: toml::Table) {
+    for (key, change) in changes {
+        match (base.get_mut(&key), change) {
+            (Some(toml::Value::Table(below)), toml::Value::Table(change)) => merge(below, change),
+            (_, change) => {
+                base.insert(key, change);
+            }
+        }
     }
 }
 
@@ -326,7 +398,8 @@ mod tests {
         let folder = super::super::assets_dir().unwrap().join("presets");
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
-            let config = TrainConfig::parse(&std::fs::read_to_string(&path).unwrap());
+            let config = self_contained(&std::fs::read_to_string(&path).unwrap())
+                .and_then(|text| TrainConfig::parse(&text));
             let config = config.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
             assert_eq!(path.file_stem().unwrap().to_str().unwrap(), config.id);
         }
@@ -341,6 +414,27 @@ mod tests {
         );
         let error = TrainConfig::parse(&text).unwrap_err().to_string();
         assert!(error.contains("target labels are never read"), "{error}");
+    }
+
+    #[test]
+    fn a_folder_of_target_scans_cannot_bring_its_labels() {
+        let start = preset().find("[[target_data]]").unwrap();
+        let mut text = preset()[..start].to_owned();
+        text.push_str(
+            "[[target_data]]\nkind = \"folder\"\nname = \"x\"\nimages = \"x/*.nii\"\nlabels = \"y/*.nii\"\nlicence = \"-\"\n",
+        );
+        let error = TrainConfig::parse(&text).unwrap_err().to_string();
+        assert!(error.contains("target labels are never read"), "{error}");
+    }
+
+    #[test]
+    fn a_preset_changes_of_its_base_what_it_names_and_nothing_else() {
+        let text =
+            self_contained("base = \"abdomen-ct-to-mr\"\nid = \"mine\"\n[network]\nbase_channels = 24\n");
+        let config = TrainConfig::parse(&text.unwrap()).unwrap();
+        let mut expected = TrainConfig::parse(&preset()).unwrap();
+        (expected.id, expected.network.base_channels) = ("mine".to_owned(), 24);
+        assert_eq!(config, expected);
     }
 
     #[test]

@@ -13,7 +13,9 @@ use thiserror::Error;
 /// A tissue table that cannot be used.
 #[derive(Debug, Error)]
 pub enum TissueTableError {
-    #[error("tissue table: expected one of totalsegmentator-v1, totalsegmentator-mr; got \"{0}\"")]
+    #[error(
+        "tissue table: expected one of totalsegmentator-v1, totalsegmentator-mr, mm-whs, btcv, chaos, amos22; got \"{0}\""
+    )]
     Unknown(String),
     #[error("tissue table {name}: {reason}")]
     Invalid { name: String, reason: String },
@@ -36,6 +38,10 @@ impl TissueTable {
         let text = match name {
             "totalsegmentator-v1" => include_str!("../../assets/tissues/totalsegmentator-v1.json"),
             "totalsegmentator-mr" => include_str!("../../assets/tissues/totalsegmentator-mr.json"),
+            "mm-whs" => include_str!("../../assets/tissues/mm-whs.json"),
+            "btcv" => include_str!("../../assets/tissues/btcv.json"),
+            "chaos" => include_str!("../../assets/tissues/chaos.json"),
+            "amos22" => include_str!("../../assets/tissues/amos22.json"),
             other => return Err(TissueTableError::Unknown(other.to_owned())),
         };
         let invalid = |reason: String| TissueTableError::Invalid { name: name.to_owned(), reason };
@@ -210,6 +216,15 @@ mod tests {
         for name in ["totalsegmentator-v1", "totalsegmentator-mr"] {
             let table = TissueTable::named(name).unwrap();
             assert_eq!(table.tissue_of_label.get(&5), Some(&Tissue::Liver), "{name}");
+        }
+        for (name, label, tissue) in [
+            ("mm-whs", 500, Tissue::LeftVentricle),
+            ("btcv", 6, Tissue::Liver),
+            ("chaos", 252, Tissue::Spleen),
+            ("amos22", 3, Tissue::LeftKidneyCortex),
+        ] {
+            let table = TissueTable::named(name).unwrap();
+            assert_eq!(table.tissue_of_label.get(&label), Some(&tissue), "{name}");
         }
         assert!(TissueTable::named("nonsense").is_err());
     }

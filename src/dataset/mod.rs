@@ -4,6 +4,7 @@ pub mod anatomy;
 pub mod case;
 pub mod contrast;
 pub mod degrade;
+pub mod folder;
 pub mod phantom;
 
 use rand::Rng;

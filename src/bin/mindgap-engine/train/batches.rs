@@ -31,6 +31,29 @@ pub struct Batch {
     pub pseudo_labels: Vec<Vec<u8>>,
 }
 
+impl Batch {
+    /// The first 1/`parts` of each kind of slice, at least one where there are any.
+    pub fn first_share(&self, parts: usize) -> Self {
+        fn first<T: Clone>(all: &[T], parts: usize) -> Vec<T> {
+            all[..all.len().div_ceil(parts)].to_vec()
+        }
+        Self {
+            size: self.size,
+            source: first(&self.source, parts),
+            source_labels: first(&self.source_labels, parts),
+            labelled: first(&self.labelled, parts),
+            labels: first(&self.labels, parts),
+            target: first(&self.target, parts),
+            pseudo_labels: first(&self.pseudo_labels, parts),
+        }
+    }
+
+    /// Slices of the most frequent kind.
+    pub fn largest(&self) -> usize {
+        self.source.len().max(self.labelled.len()).max(self.target.len())
+    }
+}
+
 /// The net's own refined labels of the target scans, by case.
 pub type PseudoLabels = Arc<Vec<Volume<u8>>>;
 

@@ -3,11 +3,13 @@
 use super::{Observer, TrainError};
 use crate::model::preprocess::{self, Prepared};
 use mindgap::config::sha256_hex;
-use mindgap::config::train::{DataSource, PhantomSource, PhantomView, TrainConfig};
+use mindgap::config::train::{DataSource, FolderSource, PhantomSource, PhantomView, TrainConfig};
 use mindgap::dataset::anatomy::{self, TissueTable};
 use mindgap::dataset::case::{Annotation, Case};
+use mindgap::dataset::folder::{self, Found};
 use mindgap::dataset::phantom::{self, CardiacView, Coverage, PhantomSpec};
-use mindgap::volume::{LabelMap, LabelTable, Modality, Volume, io};
+use mindgap::volume::{LabelMap, LabelTable, Modality, Volume, geometry_equal, io};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// All volumes of a run.
@@ -37,20 +39,24 @@ pub fn load(
     };
     let sides = [(config.source, &config.source_data, true), (config.target, &config.target_data, false)];
     for (modality, sources, labelled) in sides {
-        let (scans, phantoms): (Vec<_>, Vec<_>) =
-            sources.iter().partition(|source| matches!(source, DataSource::Scan { .. }));
+        let (phantoms, scans): (Vec<_>, Vec<_>) =
+            sources.iter().partition(|source| matches!(source, DataSource::Phantoms(_)));
         let mut cases = Vec::new();
+        let mut from_scans = 0;
         for source in scans.iter().chain(&phantoms) {
             let (read, description) = load_source(source, modality, labelled, config, data_dir, observer)?;
             cases.extend(read);
+            if !matches!(source, DataSource::Phantoms(_)) {
+                from_scans = cases.len();
+            }
             let role = if labelled { "source, labels used" } else { "target, no labels" };
             data.description.push(format!("{description} ({role})"));
         }
         if labelled {
-            data.source_scans = scans.len();
+            data.source_scans = from_scans;
             data.source = cases;
         } else {
-            data.target_scans = scans.len();
+            data.target_scans = from_scans;
             data.target = cases;
         }
     }
@@ -86,26 +92,113 @@ fn load_source(
         }
         DataSource::Scan { name, image, labels, label_table, tissue_table, licence } => {
             let path = data_dir.join(image);
-            let scan = io::open(&path).map_err(in_data)?;
-            let prepared = preprocess::prepare(&scan, modality, &config.preprocessing).map_err(in_data)?;
-            let annotation = match (labels, label_table, tissue_table) {
-                (Some(labels), Some(label_table), Some(tissue_table)) if labelled => Some(annotate(
-                    &prepared,
-                    &data_dir.join(labels),
-                    LabelTable::named(label_table).map_err(in_data)?,
-                    &TissueTable::named(tissue_table).map_err(in_data)?,
-                    modality,
-                    config.preprocessing.ct_window_hu,
-                )?),
+            let truth = match (labels, label_table, tissue_table) {
+                (Some(labels), Some(label_table), Some(tissue_table)) if labelled => Some(Truth {
+                    labels: io::open_labels(&data_dir.join(labels)).map_err(in_data)?,
+                    label_table,
+                    tissue_table,
+                }),
                 _ => None,
             };
-            let hash =
-                std::fs::read(&path).map(|bytes| sha256_hex(&bytes)).map_err(super::file_error(&path))?;
-            let description = format!("{name}, {licence}, sha256 {}", &hash[..16]);
-            let case = Case { name: name.clone(), modality, image: prepared.slices, annotation };
-            Ok((vec![case], description))
+            let (case, hash) = scan_case(name, &path, modality, truth, config)?;
+            Ok((vec![case], format!("{name}, {licence}, sha256 {hash}")))
+        }
+        DataSource::Folder(source) => load_folder(source, modality, labelled, config, data_dir, observer),
+    }
+}
+
+/// What is known of a source scan: its labels and what their values mean.
+struct Truth<'a> {
+    labels: LabelMap,
+    label_table: &'a str,
+    tissue_table: &'a str,
+}
+
+fn load_folder(
+    source: &FolderSource,
+    modality: Modality,
+    labelled: bool,
+    config: &TrainConfig,
+    data_dir: &Path,
+    observer: &mut dyn Observer,
+) -> Result<(Vec<Case>, String), TrainError> {
+    let mut found = folder::find(data_dir, &source.images).map_err(in_data)?;
+    found.retain(|found| !source.exclude.contains(&found.case));
+    let mut cases = Vec::new();
+    let mut hashes = Vec::new();
+    for (n, Found { case, path }) in found.iter().enumerate() {
+        if observer.cancelled() {
+            return Err(TrainError::Cancelled);
+        }
+        let truth = match (&source.labels, &source.label_table, &source.tissue_table) {
+            (Some(labels), Some(label_table), Some(tissue_table)) if labelled => Some(Truth {
+                labels: read_labels(&folder::path_of(data_dir, labels, case), &source.structure_files)?,
+                label_table,
+                tissue_table,
+            }),
+            _ => None,
+        };
+        let (read, hash) = scan_case(&format!("{} {case}", source.name), path, modality, truth, config)?;
+        cases.push(read);
+        hashes.push(format!("{case} {hash}"));
+        observer.progress("reading scans", n as u64 + 1, found.len() as u64, &source.name);
+    }
+    let description = format!(
+        "{}, {}, {} cases with sha256: {}",
+        source.name,
+        source.licence,
+        cases.len(),
+        hashes.join(", ")
+    );
+    Ok((cases, description))
+}
+
+/// The labels of a case: one file, or a folder with one file a structure.
+fn read_labels(path: &Path, structure_files: &BTreeMap<String, u16>) -> Result<LabelMap, TrainError> {
+    if structure_files.is_empty() {
+        return io::open_labels(path).map_err(in_data);
+    }
+    let mut whole: Option<LabelMap> = None;
+    for (file, value) in structure_files {
+        let file = path.join(file);
+        // Structures that a scan does not show have no file in some datasets.
+        if !file.exists() {
+            continue;
+        }
+        let part = io::open_labels(&file).map_err(in_data)?;
+        let labels = whole.get_or_insert_with(|| part.map(|_| 0));
+        if !geometry_equal(labels.geometry(), part.geometry(), 1e-3) {
+            return Err(in_data(format!("{}: lies on another grid than its siblings", file.display())));
+        }
+        for (label, inside) in labels.voxels_mut().iter_mut().zip(part.voxels()) {
+            if *inside != 0 {
+                *label = *value;
+            }
         }
     }
+    whole.ok_or_else(|| in_data(format!("{}: has none of the files of structure_files", path.display())))
+}
+
+/// A scan on the network grid, and the start of its hash.
+fn scan_case(
+    name: &str,
+    path: &Path,
+    modality: Modality,
+    truth: Option<Truth>,
+    config: &TrainConfig,
+) -> Result<(Case, String), TrainError> {
+    let scan = io::open(path).map_err(in_data)?;
+    let prepared = preprocess::prepare(&scan, modality, &config.preprocessing).map_err(in_data)?;
+    let window = config.preprocessing.ct_window_hu;
+    let annotation = truth.map(|truth| annotate(&prepared, &truth, modality, window)).transpose()?;
+    // A DICOM folder is known by its voxels, a file by its bytes.
+    let bytes = if path.is_dir() {
+        scan.to_f32().voxels().iter().flat_map(|value| value.to_le_bytes()).collect()
+    } else {
+        std::fs::read(path).map_err(super::file_error(path))?
+    };
+    let hash = sha256_hex(&bytes)[..16].to_owned();
+    Ok((Case { name: name.to_owned(), modality, image: prepared.slices, annotation }, hash))
 }
 
 fn phantom_case(
@@ -136,14 +229,13 @@ fn phantom_case(
 
 fn annotate(
     prepared: &Prepared,
-    path: &Path,
-    table: &LabelTable,
-    tissues: &TissueTable,
+    truth: &Truth,
     modality: Modality,
     ct_window_hu: [f32; 2],
 ) -> Result<Annotation, TrainError> {
-    let labels = io::open_labels(path).map_err(in_data)?;
-    let on_grid: LabelMap = preprocess::prepare_labels(&labels, prepared);
+    let table = LabelTable::named(truth.label_table).map_err(in_data)?;
+    let tissues = TissueTable::named(truth.tissue_table).map_err(in_data)?;
+    let on_grid: LabelMap = preprocess::prepare_labels(&truth.labels, prepared);
     let threshold = match modality {
         // -300 HU lies below the window, so any tissue above fat's lower end counts.
         Modality::Ct => 0.02,
@@ -151,7 +243,7 @@ fn annotate(
     };
     let body = anatomy::body_mask(&prepared.slices, threshold);
     let tissue_map: Volume<u8> =
-        anatomy::tissue_map(&prepared.slices, &on_grid, tissues, modality, ct_window_hu, &body);
+        anatomy::tissue_map(&prepared.slices, &on_grid, &tissues, modality, ct_window_hu, &body);
     let structures = table.to_structures(&on_grid).map(|&label| label as u8);
     Ok(Annotation::new(tissue_map, structures))
 }

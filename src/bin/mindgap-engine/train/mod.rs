@@ -10,6 +10,8 @@ mod adam;
 mod batches;
 mod data;
 mod log;
+mod memory;
+mod preview;
 mod record;
 mod schedule;
 mod segmentation;
@@ -120,7 +122,8 @@ pub fn train(job: &TrainJob, observer: &mut dyn Observer) -> Result<Card, TrainE
         run_phase(phase, &config, &data, &mut state, &mut log, observer, &|state, log| {
             state.seconds = seconds_before + started.elapsed().as_secs_f64();
             state.save(&checkpoint, &job.config_text)?;
-            log.flush()
+            log.flush()?;
+            preview::write(&job.out_dir, &config, &data, state)
         })?;
     }
     state.seconds = seconds_before + started.elapsed().as_secs_f64();
@@ -147,13 +150,17 @@ fn run_phase(
     std::thread::scope(|scope| {
         let batches =
             batches::produce(scope, phase, config, data, state.step..total, state.pseudo_labels.clone());
+        let mut share = memory::Share::default();
         while state.step < total {
             let batch =
                 batches.recv().map_err(|_| TrainError::Data("the batch producer stopped".to_owned()))?;
-            let record = match phase {
-                Phase::Translate => translation::step(&batch, config, state)?,
-                _ => segmentation::step(phase, &batch, config, state)?,
-            };
+            let record = memory::within(&batch, &mut share, |batch| match phase {
+                Phase::Translate => translation::step(batch, config, state),
+                _ => segmentation::step(phase, batch, config, state),
+            })?;
+            if share.shrank() {
+                observer.progress(&phase.label(), state.step, total, &share.describe());
+            }
             if !record.losses.iter().all(|(_, value)| value.is_finite()) {
                 return Err(TrainError::Diverged { phase: phase.name(), step: state.step });
             }

@@ -128,7 +128,7 @@ impl Parts {
         }
         let labels = [batch.source_labels.as_slice(), &batch.labels, &batch.pseudo_labels].concat();
         let aligned = match batch.source.len() {
-            0 => config.segmentation.real,
+            0 => config.segmentation.real.min(batch.labelled.len()),
             translated => translated,
         };
         Ok(Self {
