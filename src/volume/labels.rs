@@ -4,7 +4,7 @@
 //! in every table. The tables are data, compiled in from `assets/labels/*.json`.
 
 use super::scan::with_voxels;
-use super::{Scaling, Scan, Volume};
+use super::{Flag, Scaling, Scan, Volume};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -75,12 +75,18 @@ pub struct LabelTableError {
     pub known: String,
 }
 
-/// Stored values that cannot be labels.
+/// Why the values of a scan cannot be labels.
 #[derive(Debug, Error, Clone, PartialEq)]
-#[error("labels: expected whole numbers from 0 to 65535, got {listed}", listed = list(.examples))]
-pub struct LabelValueError {
-    /// The first few different offending values.
-    pub examples: Vec<f64>,
+pub enum LabelValueError {
+    #[error("labels: expected whole numbers from 0 to 65535, got {listed}", listed = list(.examples))]
+    NotWhole {
+        /// The first few different offending values.
+        examples: Vec<f64>,
+    },
+    #[error("labels: expected one number a voxel, got colours")]
+    Colours,
+    #[error("labels: expected one label a voxel, got how much of each voxel belongs to a segment")]
+    Fractions,
 }
 
 fn list(values: &[f64]) -> String {
@@ -88,8 +94,15 @@ fn list(values: &[f64]) -> String {
 }
 
 impl Scan {
-    /// The measured values as labels, if all of them are whole numbers from 0 to 65535 in whatever stored type.
+    /// The measured values as labels, if they are meant as numbers and all of them are whole ones from 0 to 65535, in
+    /// whatever stored type.
     pub fn to_labels(&self) -> Result<LabelMap, LabelValueError> {
+        if self.flags.contains(&Flag::Colour) {
+            return Err(LabelValueError::Colours);
+        }
+        if self.flags.contains(&Flag::Fractions) {
+            return Err(LabelValueError::Fractions);
+        }
         let Scaling { slope, intercept } = self.scaling();
         let mut examples = Vec::new();
         let mut label = |stored: f64| {
@@ -107,7 +120,7 @@ impl Scan {
         if examples.is_empty() {
             Ok(Volume { voxels: labels, geometry: self.geometry().clone() })
         } else {
-            Err(LabelValueError { examples })
+            Err(LabelValueError::NotWhole { examples })
         }
     }
 }
@@ -223,7 +236,7 @@ impl LabelTable {
     }
 }
 
-const EMBEDDED: [&str; 9] = [
+const EMBEDDED: [&str; 10] = [
     include_str!("../../assets/labels/abdomen.json"),
     include_str!("../../assets/labels/cardiac.json"),
     include_str!("../../assets/labels/totalsegmentator-v1.json"),
@@ -231,6 +244,7 @@ const EMBEDDED: [&str; 9] = [
     include_str!("../../assets/labels/totalsegmentator-mr.json"),
     include_str!("../../assets/labels/chaos.json"),
     include_str!("../../assets/labels/btcv.json"),
+    include_str!("../../assets/labels/amos22.json"),
     include_str!("../../assets/labels/mm-whs.json"),
     include_str!("../../assets/labels/sunnybrook.json"),
 ];
