@@ -1,9 +1,10 @@
-//! How well a label map agrees with a reference: Dice, and surface distances in mm; for one case and for many; as tables
-//! and as charts.
+//! How well a label map agrees with a reference: Dice, and surface distances in mm; for one case, for many, and for the
+//! arms of an ablation study; as tables and as charts.
 //!
 //! Invariants: both maps lie on one grid, or nothing is computed; what is undefined is `None`, never 0 or NaN; every
 //! report carries the definition its numbers follow.
 
+pub mod ablation;
 mod anatomy;
 pub mod chart;
 mod cohort;

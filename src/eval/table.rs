@@ -1,4 +1,6 @@
-//! Rows of words and numbers as aligned text or CSV.
+//! Rows of words and numbers as aligned text, Markdown or CSV.
+
+use std::fmt::Write;
 
 /// A table whose first column is words and whose others are numbers.
 pub(super) struct Table {
@@ -30,11 +32,38 @@ impl Table {
         text
     }
 
+    /// Padded, so that it reads well unrendered too.
+    pub(super) fn to_markdown(&self) -> String {
+        let widths = self.widths();
+        let mut text = String::new();
+        for (number, row) in self.rows.iter().enumerate() {
+            text.push('|');
+            for (column, cell) in row.iter().enumerate() {
+                let (cell, width) = (cell.replace('|', "\\|"), widths[column]);
+                // Writing to a string cannot fail.
+                let _ = if column == 0 {
+                    write!(text, " {cell:width$} |")
+                } else {
+                    write!(text, " {cell:>width$} |")
+                };
+            }
+            text.push('\n');
+            if number == 0 {
+                let rule = |(column, width): (usize, &usize)| {
+                    if column == 0 { "-".repeat(width + 2) } else { "-".repeat(width + 1) + ":" }
+                };
+                let rules: Vec<String> = widths.iter().enumerate().map(rule).collect();
+                text.push_str(&format!("|{}|\n", rules.join("|")));
+            }
+        }
+        text
+    }
+
     fn widths(&self) -> Vec<usize> {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
         let width = |column: usize| {
             let cells = self.rows.iter().filter_map(|row| row.get(column));
-            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+            cells.map(|cell| cell.chars().count() + cell.matches('|').count()).max().unwrap_or(0)
         };
         (0..columns).map(width).collect()
     }
