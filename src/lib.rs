@@ -19,7 +19,7 @@
 //! |---|---|---|
 //! | [`volume`] | scans, label maps, grids, resampling, files | nothing |
 //! | [`config`] | model cards, training configurations, where data lie | `volume` |
-//! | [`eval`] | Dice, surface distances, edge agreement | `volume` |
+//! | [`eval`] | Dice, surface distances, edge agreement; cohorts, ablation studies, charts | `volume` |
 //! | [`dataset`] | phantoms, training samples, new contrasts; no tensor | `volume`, `config` |
 //! | [`protocol`] | what passes between the two programs | `volume`, `config` |
 //! | [`session`] | starting the engine, talking to it, surviving it; the open study | `protocol`, `eval`, `volume`, `config` |

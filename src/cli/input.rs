@@ -73,10 +73,17 @@ pub(super) fn warn_of(scan: &Scan) {
 
 /// Refuses outputs of an unknown format, in folders that do not exist, or that are an input or each other.
 pub(super) fn refuse_outputs(inputs: &[PathBuf], outputs: &[&Path]) -> anyhow::Result<()> {
+    for output in outputs {
+        io::OutputFormat::by_name(output)?;
+    }
+    refuse_places(inputs, outputs)
+}
+
+/// Refuses outputs of any format in folders that do not exist, or that are an input or each other.
+pub(super) fn refuse_places(inputs: &[PathBuf], outputs: &[&Path]) -> anyhow::Result<()> {
     let place = |path: &Path| path.canonicalize().or_else(|_| std::path::absolute(path));
     let mut taken = inputs.iter().map(|input| place(input)).collect::<Result<Vec<_>, _>>()?;
     for output in outputs {
-        io::OutputFormat::by_name(output)?;
         let folder = output.parent().filter(|folder| !folder.as_os_str().is_empty());
         anyhow::ensure!(
             folder.is_none_or(Path::is_dir),

@@ -1,14 +1,22 @@
-//! How well a label map agrees with a reference: Dice, and surface distances in mm.
+//! How well a label map agrees with a reference: Dice, and surface distances in mm; for one case, for many, and for the
+//! arms of an ablation study; as tables and as charts.
 //!
 //! Invariants: both maps lie on one grid, or nothing is computed; what is undefined is `None`, never 0 or NaN; every
 //! report carries the definition its numbers follow.
 
+pub mod ablation;
 mod anatomy;
+pub mod chart;
+mod cohort;
 mod distance;
+mod moments;
 mod report;
 mod surface;
+mod table;
 
 pub use anatomy::edge_agreement;
+pub use cohort::{Case, Cohort, CohortSummary};
+pub use moments::{MeanSd, Metric, MetricSummary, StructureSummary};
 pub use report::{MeanScore, Report, StructureScore};
 
 use crate::volume::{Geometry, LabelMap, LabelTable, geometry_equal};

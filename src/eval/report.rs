@@ -4,11 +4,11 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// What the numbers of a [`Report`] mean.
-const DEFINITION: &str = "Dice = 2|P and R| / (|P| + |R|) over voxels. Surface voxels are those of a mask with one of \
-    their six face neighbours outside it; beyond the volume is outside. ASSD and HD95 are the mean and the 95th percentile \
-    (linear interpolation) of the Euclidean distances, in mm between voxel centres, from every surface voxel of P and of R \
-    to the nearest surface voxel of the other, both directions pooled (as in MedPy). Undefined values are null and left \
-    out of the means.";
+pub(super) const DEFINITION: &str = "Dice = 2|P and R| / (|P| + |R|) over voxels. Surface voxels are those of a mask with \
+    one of their six face neighbours outside it; beyond the volume is outside. ASSD and HD95 are the mean and the 95th \
+    percentile (linear interpolation) of the Euclidean distances, in mm between voxel centres, from every surface voxel of \
+    P and of R to the nearest surface voxel of the other, both directions pooled (as in MedPy; MONAI pools for ASSD too, \
+    but takes the larger of the two directed percentiles for HD95). Undefined values are null and left out of the means.";
 
 /// How well a prediction agrees with a reference. The keys are stable: scripts read them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -61,7 +61,7 @@ impl Report {
     }
 }
 
-fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
+pub(super) fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
     let (sum, count) = values.fold((0.0, 0usize), |(sum, count), value| (sum + value, count + 1));
     (count > 0).then(|| sum / count as f64)
 }
