@@ -140,6 +140,18 @@ fn resampling_follows_the_world_and_labels_are_never_mixed() {
     assert!(case.refused(&["scan.nii.gz", "-o", "iso2.nii.gz", "--spacing=-1"]).contains("above 0"));
 }
 
+/// Fault 32: a slip of the keyboard must not take the machine down.
+#[test]
+fn a_grid_that_no_memory_holds_is_refused_with_numbers() {
+    let case = Case::new();
+    case.scan();
+    let error = case.refused(&["scan.nii.gz", "-o", "out.nii.gz", "--spacing", "0.0005"]);
+    assert!(error.contains("voxels, 241.9 TB of memory, and"), "{error}");
+    let error = case.refused(&["scan.nii.gz", "-o", "out.nii.gz", "--spacing", "1e-9"]);
+    assert!(error.contains("--spacing") && error.contains("do not fit"), "{error}");
+    assert_eq!(files(case.folder.path()), ["scan.nii.gz"]);
+}
+
 #[test]
 fn scans_that_lie_elsewhere_are_not_resampled_into_nothing() {
     let case = Case::new();

@@ -81,6 +81,26 @@ fn info_answers_with_stable_keys() {
 }
 
 #[test]
+fn info_names_no_axes_and_shows_the_badge_where_the_file_does_not_say_how_the_patient_lies() {
+    let case = Case::new();
+    let path = case.scan("scan.nii");
+    let mut bytes = std::fs::read(&path).unwrap();
+    // qform_code and sform_code.
+    bytes[252..256].fill(0);
+    std::fs::write(&path, bytes).unwrap();
+    for arguments in [&["info", "--json", &path][..], &["info", "--json", "--header", &path]] {
+        let info = answer(arguments);
+        assert!(info["axcodes"].is_null());
+        assert_eq!(info["badges"], serde_json::json!(["orientation unknown"]));
+        assert!(info["warnings"][0].as_str().unwrap().contains("left and right are unknown"), "{info}");
+        // NIfTI's method 1: spacing times index.
+        let diagonal =
+            [[1.0, 0.0, 0.0, 0.0], [0.0, 2.0, 0.0, 0.0], [0.0, 0.0, 3.0, 0.0], [0.0, 0.0, 0.0, 1.0]];
+        assert_eq!(info["world_from_voxel"], serde_json::json!(diagonal));
+    }
+}
+
+#[test]
 fn info_of_the_header_never_touches_the_voxels() {
     let case = Case::new();
     let path = case.scan("scan.nii");

@@ -5,8 +5,9 @@
 #[path = "support/nifti_file.rs"]
 mod nifti_file;
 
+use glam::{DMat4, DVec3};
 use mindgap::volume::io::{self, IoError};
-use mindgap::volume::{DType, Geometry, Scaling, Scan, Volume, Voxels};
+use mindgap::volume::{DType, Geometry, Scaling, Scan, Volume, Voxels, corner_distance_mm};
 use nifti_file::{DIMS, oblique, open_bytes, patched, plain_file, saved};
 use std::path::Path;
 
@@ -79,6 +80,28 @@ fn a_dimension_too_long_for_nifti_1_is_written_as_nifti_2() {
     // What belongs to a NIfTI-2 scan is NIfTI-2 as well, with its float64 affine.
     io::write_labels(&path, &read.to_labels().unwrap(), None, &read).unwrap();
     assert_eq!(io::open(&path).unwrap().nifti, read.nifti);
+}
+
+#[test]
+fn a_grid_kilometres_away_is_saved_where_it_is_in_every_format() {
+    let folder = tempfile::tempdir().unwrap();
+    for far_mm in [1.2e3, 1e5, 3e9, 7e15] {
+        let affine = DMat4::from_translation(DVec3::new(-far_mm, 0.3 * far_mm, far_mm / 3.0))
+            * oblique().world_from_voxel();
+        let grid = Geometry::new(DIMS, affine).unwrap();
+        let scan = Scan::new(Voxels::U8(vec![7; 60]), Scaling::IDENTITY, grid, "phantom").unwrap();
+        // float64 holds sixteen decimals.
+        let rounding_mm = (1e-15 * far_mm).max(1e-3);
+        for name in ["x.nii.gz", "x.nrrd", "x.mha"] {
+            let path = folder.path().join(name);
+            io::write_scan(&path, &scan).unwrap();
+            let read = io::open(&path).unwrap();
+            let distance_mm = corner_distance_mm(read.geometry(), scan.geometry());
+            assert!(distance_mm <= rounding_mm, "{name}: {distance_mm} mm of {far_mm}");
+            // float32 would do no more; not every program reads NIfTI-2, so it is no version to be had without need.
+            assert!(name != "x.nii.gz" || (read.format == "NIfTI-2") == (far_mm > 1e4), "{far_mm}");
+        }
+    }
 }
 
 #[test]

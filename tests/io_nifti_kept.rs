@@ -130,6 +130,9 @@ fn colours_are_shown_as_their_luminance_and_flagged() {
             );
             let info = io::read_header(&file.path, &OpenOptions::default()).unwrap();
             assert_eq!((info.dtype, info.flags), (DType::U8, vec![Flag::Colour]));
+            // Luminance is a whole number, and yet no label.
+            let error = io::open_labels(&file.path).unwrap_err();
+            assert!(matches!(error, IoError::NotLabels { .. }), "{error}");
         }
     }
 }
@@ -149,6 +152,9 @@ fn dimensions_beyond_the_third_are_volumes_one_after_the_other() {
         (scan.volume, scan.volumes, scan.warnings.as_slice()),
         (0, 6, &["Volume 1 of 6 is shown.".into()][..])
     );
+    // Which of them are the labels is not for a reader to guess.
+    let error = io::open_labels(&file.path).unwrap_err().to_string();
+    assert!(error.contains("holds 6 label maps") && error.contains("--volume"), "{error}");
 }
 
 #[test]
@@ -262,5 +268,26 @@ fn the_halves_of_a_pair_find_each_other_whatever_bytes_their_name_has() {
         for half in [header, image] {
             assert_eq!(io::open(&half).unwrap().voxels(), &ramp(), "{}", half.display());
         }
+    }
+}
+
+/// Fault 12, for pairs: a half that was chosen must not be exchanged for its compressed or plain sibling.
+#[test]
+fn of_two_pairs_that_share_a_name_the_chosen_halves_are_read() {
+    let pair = patched(&[(344, b"ni1\0"), (108, &0f32.to_le_bytes())]);
+    let folder = tempfile::tempdir().unwrap();
+    let other: Vec<u8> = (60..120i16).flat_map(i16::to_le_bytes).collect();
+    let files = [
+        ("x.hdr", pair[..348].to_vec()),
+        ("x.img", pair[352..].to_vec()),
+        ("x.hdr.gz", gzip(&pair[..348])),
+        ("x.img.gz", gzip(&other)),
+    ];
+    for (name, bytes) in &files {
+        std::fs::write(folder.path().join(name), bytes).unwrap();
+    }
+    for (name, first) in [("x.hdr", 0), ("x.img", 0), ("x.hdr.gz", 60), ("x.img.gz", 60)] {
+        let scan = io::open(&folder.path().join(name)).unwrap();
+        assert_eq!(scan.voxels(), &Voxels::I16((first..first + 60).collect()), "{name}");
     }
 }

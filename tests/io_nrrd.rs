@@ -9,7 +9,7 @@ use flate2::{Compression, write::GzEncoder};
 use glam::{DMat4, DVec3};
 use grids::{every_type, oblique, plain, round_trip, scaled};
 use mindgap::volume::io::{self, IoError, OpenOptions};
-use mindgap::volume::{Flag, Geometry, LabelMap, Scan, Task, Volume, Voxels};
+use mindgap::volume::{Flag, Geometry, LabelMap, LabelValueError, Scan, Task, Volume, Voxels};
 use std::io::Write;
 use std::path::Path;
 
@@ -531,7 +531,9 @@ fn segments_in_layers_are_volumes_and_their_overlap_is_said() {
     assert_eq!((scan.volume, scan.volumes), (1, 2));
     assert!(warns(&scan, "3 segments in layers that may overlap; 2 of them are in this one"));
     let fractions = file(&["Segmentation_MasterRepresentation:=Fractional labelmap"], &little(&voxels()));
-    assert!(warns(&open_bytes(&fractions).unwrap(), "they are no labels"));
+    let scan = open_bytes(&fractions).unwrap();
+    assert!(warns(&scan, "they are no labels") && scan.flags == [Flag::Fractions]);
+    assert_eq!(scan.to_labels(), Err(LabelValueError::Fractions));
 }
 
 #[test]

@@ -38,6 +38,9 @@ pub(super) struct Convert {
     json: bool,
 }
 
+/// Held for each voxel of a new grid: an empty scan that gives the place, the computed value, and what is read back.
+const COMPUTED_BYTES: usize = 12;
+
 /// The keys are stable: scripts read them.
 #[derive(Debug, Serialize)]
 struct Summary {
@@ -143,6 +146,7 @@ impl Convert {
                 self.input[0].display(),
                 path.display()
             );
+            io::refuse_what_does_not_fit(&self.output, reference.geometry(), COMPUTED_BYTES)?;
             return Ok(Some(reference));
         }
         let Some(spacing_mm) = self.spacing else { return Ok(None) };
@@ -155,6 +159,7 @@ impl Convert {
             "--spacing: the voxel size of the input is unknown or slices are missing"
         );
         let grid = from.with_spacing([spacing_mm; 3]).context("--spacing")?;
+        io::refuse_what_does_not_fit(&self.output, &grid, COMPUTED_BYTES)?;
         let empty = crate::volume::Volume::from_fn(grid, |_, _, _| 0.0);
         Ok(Some(Scan::from_volume(empty, "resampled")))
     }

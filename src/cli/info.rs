@@ -115,9 +115,9 @@ impl Description {
             header.warnings.push(format!("The file holds {} volumes of this size.", header.volumes));
         }
         Self {
+            badges: header.badges(),
             format: header.format,
             volumes: header.volumes,
-            badges: header.flags.iter().map(|flag| flag.badge().to_owned()).collect(),
             warnings: header.warnings,
             ..Self::of_grid(header.dtype.name(), &header.geometry)
         }

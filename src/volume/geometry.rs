@@ -149,6 +149,19 @@ impl Geometry {
         self.world_from_voxel.transform_point3(voxel)
     }
 
+    /// Voxel indices of the eight corners.
+    fn corners(&self) -> impl Iterator<Item = DVec3> {
+        let last = self.dims.map(|size| size - 1);
+        (0..8).map(move |corner: usize| {
+            DVec3::from_array([0, 1, 2].map(|axis| (last[axis] * (corner >> axis & 1)) as f64))
+        })
+    }
+
+    /// How far the farthest corner lies from the origin of the world, in mm.
+    pub fn reach_mm(&self) -> f64 {
+        self.corners().map(|voxel| self.world_of(voxel).length()).fold(0.0, f64::max)
+    }
+
     /// Three letters, one a voxel axis, naming the direction in which its index grows: "RAS", "LPS", ...
     /// `None` where the orientation is unknown.
     pub fn axcodes(&self) -> Option<String> {
@@ -248,10 +261,7 @@ pub fn geometry_equal(a: &Geometry, b: &Geometry, eps_mm: f64) -> bool {
 
 /// The largest distance in mm between the corner voxels of two grids, the corners of `a` being counted in both.
 pub fn corner_distance_mm(a: &Geometry, b: &Geometry) -> f64 {
-    let corners = (0..8).map(|corner: usize| {
-        DVec3::from_array([0, 1, 2].map(|axis| ((a.dims[axis] - 1) * (corner >> axis & 1)) as f64))
-    });
-    corners.map(|voxel| a.world_of(voxel).distance(b.world_of(voxel))).fold(0.0, f64::max)
+    a.corners().map(|voxel| a.world_of(voxel).distance(b.world_of(voxel))).fold(0.0, f64::max)
 }
 
 /// Whether an affine is finite and far enough from singular to be inverted.

@@ -182,6 +182,8 @@ pub enum Flag {
     Gaps,
     /// A CT that does not say how its values become Hounsfield units.
     NotHounsfield,
+    /// A segmentation whose values say how much of a voxel belongs to the segment: no labels.
+    Fractions,
 }
 
 impl Flag {
@@ -193,6 +195,7 @@ impl Flag {
             Flag::Damaged => "damaged file",
             Flag::Gaps => "slices missing",
             Flag::NotHounsfield => "not HU",
+            Flag::Fractions => "fractions of voxels",
         }
     }
 }
@@ -349,13 +352,17 @@ impl Scan {
         if self.volumes > 1 {
             badges.push(format!("t={}/{}", self.volume + 1, self.volumes));
         }
-        if !self.geometry.orientation_known() {
-            badges.push("orientation unknown".to_owned());
-        }
-        if !self.geometry.spacing_known() {
-            badges.push("voxel size unknown".to_owned());
-        }
-        badges.extend(self.flags.iter().map(|flag| flag.badge().to_owned()));
+        badges.extend(badges_of(&self.geometry, &self.flags));
         badges
     }
+}
+
+/// The badges of whatever lies on such a grid and has such flags.
+pub(super) fn badges_of(geometry: &Geometry, flags: &[Flag]) -> Vec<String> {
+    let unknown = [
+        (!geometry.orientation_known()).then_some("orientation unknown"),
+        (!geometry.spacing_known()).then_some("voxel size unknown"),
+    ];
+    let flags = flags.iter().map(|flag| flag.badge());
+    unknown.into_iter().flatten().chain(flags).map(str::to_owned).collect()
 }

@@ -35,8 +35,8 @@ pub enum IoError {
     #[error("{path}: {field}: expected {expected}, got {got}", path = .path.display())]
     Field { path: PathBuf, field: String, expected: String, got: String },
     #[error(
-        "{path}: the header asks for {dims} voxels, {needed} of memory, and {free} are free; close other programs or \
-         crop the scan",
+        "{path}: it takes {dims} voxels, {needed} of memory, and {free} are free; close other programs, or take fewer \
+         voxels",
         path = .path.display(), needed = Bytes(*.needed_bytes), free = Bytes(*.free_bytes)
     )]
     TooLarge { path: PathBuf, dims: String, needed_bytes: u64, free_bytes: u64 },
@@ -95,6 +95,12 @@ pub enum IoError {
         #[source]
         source: crate::volume::LabelValueError,
     },
+    #[error(
+        "{path}: it holds {volumes} label maps, and one is needed; write the one that is meant into a file of its own \
+         (mindgap convert --volume)",
+        path = .path.display()
+    )]
+    SeveralLabelMaps { path: PathBuf, volumes: usize },
     #[error("{path}: expected a name that ends in {names}", path = .path.display(), names = super::OutputFormat::NAMES)]
     Extension { path: PathBuf },
     #[error(

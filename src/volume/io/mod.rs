@@ -33,6 +33,7 @@ pub use format::OutputFormat;
 pub use label_description::{label_description_path, write_label_description};
 pub use options::OpenOptions;
 
+use super::scan::badges_of;
 use super::{DType, Flag, Geometry, LabelMap, LabelTable, Scaling, Scan, Volume, Voxels, geometry_equal};
 use format::Format;
 use std::io::Write;
@@ -40,6 +41,14 @@ use std::path::{Path, PathBuf};
 
 /// Two grids closer than this, in mm at every corner, are one grid: float32 headers round by less.
 const SAME_GRID_MM: f64 = 1e-3;
+
+/// What float64 loses on the way through a few products, as a part of the distance from the origin.
+const ROUNDING: f64 = 1e-12;
+
+/// Whether two grids are one, up to rounding: that of float32, and for grids kilometres away that of float64.
+fn same_grid(a: &Geometry, b: &Geometry) -> bool {
+    geometry_equal(a, b, SAME_GRID_MM.max(ROUNDING * b.reach_mm()))
+}
 
 /// What a file's header says; the voxels were not looked at.
 #[derive(Debug, Clone)]
@@ -59,6 +68,11 @@ pub struct HeaderInfo {
 }
 
 impl HeaderInfo {
+    /// A few words for each thing that must stay in view while this is shown.
+    pub fn badges(&self) -> Vec<String> {
+        badges_of(&self.geometry, &self.flags)
+    }
+
     /// The scan of which this is the header, with a warning if some of its voxels are no numbers.
     fn into_scan(self, path: &Path, voxels: Voxels) -> Result<Scan, IoError> {
         let count = voxels.len();
@@ -95,7 +109,7 @@ pub fn open(path: &Path) -> Result<Scan, IoError> {
 /// slice, never its siblings.
 pub fn open_with(path: &Path, options: &OpenOptions) -> Result<Scan, IoError> {
     match format_of(path)? {
-        Format::Nifti => nifti::read(&nifti::header_of(path)?, options, None),
+        Format::Nifti => nifti::read(path, options, None),
         Format::Nrrd => nrrd::read(path, options),
         Format::Meta => meta::read(path, options),
         Format::Dicom => dicom::read(path, options),
@@ -111,7 +125,7 @@ pub fn open_progressive(
     on_first: &mut dyn FnMut(Scan),
 ) -> Result<Scan, IoError> {
     match format_of(path)? {
-        Format::Nifti => nifti::read(&nifti::header_of(path)?, options, Some(on_first)),
+        Format::Nifti => nifti::read(path, options, Some(on_first)),
         _ => open_with(path, options),
     }
 }
@@ -139,9 +153,20 @@ pub fn list_series(folder: &Path) -> Result<Vec<SeriesInfo>, IoError> {
     dicom::list(folder)
 }
 
-/// Reads a label map: whole numbers from 0 to 65535 in any stored type.
+/// Refuses a grid that is to be computed and saved as `path` if there is no memory for it; `bytes_a_voxel` counts what is
+/// held at the same time.
+pub fn refuse_what_does_not_fit(path: &Path, grid: &Geometry, bytes_a_voxel: usize) -> Result<(), IoError> {
+    let needed_bytes = (grid.len() as u64).saturating_mul(bytes_a_voxel as u64);
+    memory::refuse_what_does_not_fit(path, grid.dims(), needed_bytes)
+}
+
+/// Reads a label map: whole numbers from 0 to 65535 in any stored type. A file that holds several is refused, for the
+/// first of them, such as one layer of overlapping segments, would pass for all.
 pub fn open_labels(path: &Path) -> Result<LabelMap, IoError> {
     let scan = open(path)?;
+    if scan.volumes > 1 {
+        return Err(IoError::SeveralLabelMaps { path: path.to_owned(), volumes: scan.volumes });
+    }
     scan.to_labels().map_err(|source| IoError::NotLabels { path: path.to_owned(), source })
 }
 
@@ -229,7 +254,7 @@ fn format_of(path: &Path) -> Result<Format, IoError> {
 
 fn require_same_grid<T>(path: &Path, volume: &Volume<T>, reference: &Scan) -> Result<(), IoError> {
     let (got, expected) = (volume.geometry(), reference.geometry());
-    if geometry_equal(got, expected, SAME_GRID_MM) {
+    if same_grid(got, expected) {
         return Ok(());
     }
     let describe = |grid: &super::Geometry| {

@@ -1,7 +1,7 @@
 //! Reading a file that was just written, before it gets its name.
 
-use super::{GridReceipt, IoError, SAME_GRID_MM, payload};
-use crate::volume::{Scan, Voxels, geometry_equal};
+use super::{GridReceipt, IoError, payload, same_grid};
+use crate::volume::{Scan, Voxels};
 use std::path::Path;
 
 /// Opens `written` as anyone would, and compares the grid with that of `reference` and every voxel with what was meant.
@@ -19,7 +19,7 @@ pub(super) fn verify(
     };
     let read = super::open(written).map_err(|error| differs("content", Some(error)))?;
     let (found, expected) = (read.geometry(), reference.geometry());
-    if !geometry_equal(found, expected, SAME_GRID_MM) {
+    if !same_grid(found, expected) {
         return Err(differs("affine", None));
     }
     let known = |scan: &Scan| (scan.geometry().orientation_known(), scan.geometry().spacing_known());

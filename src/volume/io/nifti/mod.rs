@@ -30,12 +30,14 @@ pub(super) fn read_header(path: &Path, options: &OpenOptions) -> Result<HeaderIn
     judge(path, &header, options)
 }
 
-/// Reads one volume of `path`. Of a large one, `on_first` gets the first slices while the rest is still to be read.
+/// Reads one volume of the file, or the pair, of which `chosen` is a half. Of a large one, `on_first` gets the first slices
+/// while the rest is still to be read.
 pub(super) fn read(
-    path: &Path,
+    chosen: &Path,
     options: &OpenOptions,
     on_first: Option<&mut dyn FnMut(Scan)>,
 ) -> Result<Scan, IoError> {
+    let path: &Path = &header_of(chosen)?;
     let mut source = Source::open(path)?;
     let header = decode(&mut source)?;
     let mut info = judge(path, &header, options)?;
@@ -54,7 +56,7 @@ pub(super) fn read(
     let mut extensions = Vec::new();
     if !header.single_file {
         extensions = extension::read(&mut source, header.big_endian, None, &mut info.warnings)?;
-        source = pair::voxels_of(path)?;
+        source = pair::voxels_of(chosen)?;
     }
     memory::refuse_what_does_not_fit(path, info.geometry.dims(), (count * info.dtype.size()) as u64)?;
     // Both factors are at least 1 and their product with the offset may be any claim at all, so it is checked.
@@ -65,8 +67,9 @@ pub(super) fn read(
     }
 
     let start = offset + volume_bytes * volume as u64;
+    let voxel_file = if header.single_file { path } else { chosen };
     if let Some(on_first) = on_first
-        && let Some(first) = first_slices(path, &header, &info, stored, start)
+        && let Some(first) = first_slices(voxel_file, &header, &info, stored, start)
     {
         on_first(first);
     }

@@ -1,11 +1,12 @@
 //! Writing single files, compressed or not, and reading them back before they get their name.
 
 use super::super::{
-    Content, GridReceipt, IoError, OpenOptions, Receipt, SAME_GRID_MM, atomic, gzip, payload, source::Source,
+    Content, GridReceipt, IoError, OpenOptions, Receipt, SAME_GRID_MM, atomic, gzip, payload, same_grid,
+    source::Source,
 };
 use super::header::Header;
 use super::{SpatialHeader, Version, datatype, extension};
-use crate::volume::{Geometry, Scaling, Scan, geometry_equal};
+use crate::volume::{Geometry, Scaling, Scan};
 use glam::{DMat4, DVec3};
 use std::io::Write;
 use std::path::Path;
@@ -59,12 +60,15 @@ fn refuse_what_has_no_place(path: &Path, reference: &Scan) -> Result<(), IoError
     })
 }
 
-/// NIfTI-1 unless the scan came as NIfTI-2 or a dimension needs it.
+/// NIfTI-1 unless the scan came as NIfTI-2, a dimension needs it, or the grid lies too far away for float32.
 fn header_for(content: &Content, reference: &Scan) -> Header {
     let dims = reference.geometry().dims();
     let spatial = reference.nifti.clone().unwrap_or_else(|| SpatialHeader::of_geometry(reference.geometry()));
     let long = dims.iter().any(|size| *size > i16::MAX as usize);
-    let version = if long { Version::Two } else { spatial.version };
+    let as_one = spatial.stored_as(Version::One).placement(dims, false).world_from_voxel;
+    let near = Geometry::new(dims, as_one).is_ok_and(|grid| same_grid(&grid, reference.geometry()));
+    let needs_two = long || (!near && reference.nifti.is_none());
+    let version = if needs_two { Version::Two } else { spatial.version };
     let dtype = content.voxels.dtype();
     let header_bytes = version.header_bytes() + extension::encode(content.extensions).len();
     Header {
@@ -112,7 +116,7 @@ fn verify(
         super::judge(written, &read, &options).map_err(unreadable)
     };
     let (info, by_qform) = (judge(false)?, judge(true)?);
-    let placed = |grid: &&Geometry| geometry_equal(grid, reference.geometry(), SAME_GRID_MM);
+    let placed = |grid: &&Geometry| same_grid(grid, reference.geometry());
     let grid = [&info.geometry, &by_qform.geometry].into_iter().find(placed).ok_or(("affine", None))?;
     // NIfTI-1 stores float32.
     let rounded = |scaling: Scaling| [scaling.slope as f32, scaling.intercept as f32];

@@ -43,9 +43,15 @@ fn judge(header: &Header) -> Result<(Array, HeaderInfo), IoError> {
     let placement = place::placement(header, &spatial)?;
     let (geometry, mut warnings) =
         placement.geometry(path, "sizes, space directions and space origin", layout.dims)?;
-    let colour = layout.components > 1;
-    if colour {
+    let mut flags = Vec::new();
+    if layout.components > 1 {
+        flags.push(Flag::Colour);
         warnings.push(array::COLOUR_WARNING.to_owned());
+    }
+    if segments::are_fractions(header) {
+        flags.push(Flag::Fractions);
+        warnings
+            .push("The values say how much of each voxel belongs to the segment; they are no labels.".into());
     }
     let info = HeaderInfo {
         format: "NRRD".to_owned(),
@@ -54,7 +60,7 @@ fn judge(header: &Header) -> Result<(Array, HeaderInfo), IoError> {
         geometry,
         volumes: layout.volumes,
         nifti: None,
-        flags: if colour { vec![Flag::Colour] } else { Vec::new() },
+        flags,
         warnings,
     };
     let files = match fields.get("data file") {

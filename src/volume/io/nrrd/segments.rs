@@ -10,16 +10,17 @@ use std::fmt::Write;
 /// More segments than a label map has values.
 const SEGMENTS_LIMIT: usize = 1 << 16;
 
-/// What a reader of volume `layer` must know about the segments; nothing for files without any, or with one layer.
-pub(super) fn warnings(header: &Header, layer: usize) -> Vec<String> {
-    let mut warnings = Vec::new();
+/// Whether the values say how much of a voxel belongs to a segment, instead of which segment it belongs to.
+pub(super) fn are_fractions(header: &Header) -> bool {
     let representation = ["Segmentation_SourceRepresentation", "Segmentation_MasterRepresentation"]
         .iter()
         .find_map(|key| header.pair(key));
-    if representation.is_some_and(|name| name.starts_with("Fractional")) {
-        warnings
-            .push("The values say how much of each voxel belongs to the segment; they are no labels.".into());
-    }
+    representation.is_some_and(|name| name.starts_with("Fractional"))
+}
+
+/// What a reader of volume `layer` must know about the segments; nothing for files without any, or with one layer.
+pub(super) fn warnings(header: &Header, layer: usize) -> Vec<String> {
+    let mut warnings = Vec::new();
     let keys = |field: &'static str| {
         let number = move |key: &str| key.strip_prefix("Segment")?.strip_suffix(field)?.parse::<usize>().ok();
         let pairs = header.pairs.iter();
