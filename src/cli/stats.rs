@@ -67,7 +67,9 @@ impl Stats {
                     path.display()
                 );
                 if !scan.geometry().is_measurable() {
-                    warnings.push("The voxel size is unknown: volumes are undefined.".to_owned());
+                    warnings.push(
+                        "The voxel size is unknown or slices are missing: volumes are undefined.".to_owned(),
+                    );
                 }
                 let rows = label_statistics(&labels, Some(&scan), &PERCENTS);
                 Some(rows.into_iter().map(|row| self.named(row)).collect())

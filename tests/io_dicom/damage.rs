@@ -67,6 +67,17 @@ fn fault_69_odd_lengths_load() {
 }
 
 #[test]
+fn fault_69_elements_whose_type_a_program_did_not_know_are_read_all_the_same() {
+    let mut bytes = Slice::ct(7).bytes(EXPLICIT);
+    // Rows and Columns: unknown types have a length of four bytes, after two of zero.
+    for element in [[0x28, 0, 0x10, 0], [0x28, 0, 0x11, 0]] {
+        let at = find(&bytes, &[&element[..], b"US"].concat()) + 4;
+        bytes.splice(at..at + 4, *b"UN\0\0\x02\0\0\0");
+    }
+    assert_opens(&bytes, "unknown types");
+}
+
+#[test]
 fn fault_68_pixels_that_do_not_fill_the_rows_are_refused_and_named() {
     let series = Series::of([Slice::ct(1), Slice::ct(2).pixels16(&[1, 2, 3]), Slice::ct(3)]);
     let message = io::open(series.path()).unwrap_err().to_string();

@@ -222,6 +222,17 @@ fn lossless_jpeg_2000_gives_back_every_value() {
     assert_eq!(stored(&open(slice, JPEG_2000)), expected);
 }
 
+/// Room for each of them would take more memory than there is.
+#[test]
+fn a_jpeg_2000_image_that_claims_thousands_of_components_is_refused_before_it_is_decoded() {
+    let mut frame = codestream();
+    frame[40..42].copy_from_slice(&16384_u16.to_be_bytes());
+    let slice = Slice::ct(1).count(tags::ROWS, 6).count(tags::COLUMNS, 8).fragments(&[frame]);
+    let (_folder, path) = saved(&slice.bytes(JPEG_2000));
+    let message = io::open(&path).unwrap_err().to_string();
+    assert!(message.contains("expected 1 components, got 16384"), "{message}");
+}
+
 #[test]
 fn a_compressed_image_of_another_size_than_the_header_says_is_refused_and_never_filled_with_zeros() {
     let mut jpeg_ls = Vec::new();

@@ -81,8 +81,12 @@ fn jpeg_ls_size(bytes: &[u8]) -> Option<(u16, u16)> {
 
 /// Lossless and lossy (ITU-T T.800).
 fn jpeg_2000(bytes: &[u8], layout: &Layout) -> Result<Samples, String> {
-    let (width, height) = jpeg_2000_size(bytes).ok_or("it has no image size")?;
+    let (width, height, count) = jpeg_2000_size(bytes).ok_or("it has no image size")?;
     require_size(layout, width, height)?;
+    // Before the decoder makes room for all of them.
+    if count != layout.samples {
+        return Err(format!("expected {} components, got {count}", layout.samples));
+    }
     let image = jpeg2k::Image::from_bytes_with(bytes, jpeg2k::DecodeParameters::new().strict(true))
         .map_err(|error| error.to_string())?;
     let components = image.components();
@@ -109,12 +113,15 @@ fn jpeg_2000(bytes: &[u8], layout: &Layout) -> Result<Samples, String> {
     Ok(Samples { values: interleaved(values, layout.rows * layout.columns, planar), colours })
 }
 
-/// Width and height of the SIZ segment, which follows the start of the codestream (T.800, section A.5.1).
-fn jpeg_2000_size(bytes: &[u8]) -> Option<(u64, u64)> {
+/// Width, height and number of components of the SIZ segment, which follows the start of the codestream (T.800, section
+/// A.5.1).
+fn jpeg_2000_size(bytes: &[u8]) -> Option<(u64, u64, usize)> {
     const START: [u8; 4] = [0xFF, 0x4F, 0xFF, 0x51];
     let start = bytes.windows(4).position(|window| window == START)?;
     // After the marker: its length and capabilities (two bytes each), then four 32-bit numbers.
     let (numbers, _) = bytes.get(start + 8..start + 24)?.as_chunks::<4>();
     let [x1, y1, x0, y0] = [0, 1, 2, 3].map(|n| u64::from(u32::from_be_bytes(numbers[n])));
-    Some((x1.checked_sub(x0)?, y1.checked_sub(y0)?))
+    // Four more for the tiles.
+    let count = u16::from_be_bytes(*bytes.get(start + 40..)?.first_chunk()?);
+    Some((x1.checked_sub(x0)?, y1.checked_sub(y0)?, usize::from(count)))
 }

@@ -137,7 +137,8 @@ pub(super) fn walk(
         } else if u64::from(header.length) <= LONGEST_VALUE && visitor.wants(&path, tag) {
             let mut value = vec![0; header.length as usize];
             bytes.read_exact(&mut value)?;
-            let vr = header.vr.unwrap_or_else(|| implicit_vr(tag));
+            // Programs that did not know an element wrote its type as unknown, and its bytes as they were.
+            let vr = header.vr.filter(|vr| vr != b"UN").unwrap_or_else(|| implicit_vr(tag));
             visitor.take(&path, tag, Value::decode(&value, vr, here.big_endian));
         } else {
             bytes.skip(u64::from(header.length))?;

@@ -155,8 +155,13 @@ impl Survey {
         if path.is_dir() {
             return Ok(Self::of_files(&folder::files_of(path)?));
         }
-        let image = header::read(path)?;
-        Ok(Self { entries: catalogue::of(image.into_iter().collect()), damaged: Vec::new() })
+        let image = header::read(path)?.ok_or_else(|| IoError::Unsupported {
+            path: path.to_owned(),
+            what: "this is a DICOM file without an image of its own, a table of contents (DICOMDIR) or packed with gzip"
+                .to_owned(),
+            advice: "open its folder, or unpack it first",
+        })?;
+        Ok(Self { entries: catalogue::of(vec![image]), damaged: Vec::new() })
     }
 
     fn of_files(files: &[PathBuf]) -> Self {
