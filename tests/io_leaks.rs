@@ -3,9 +3,13 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used)]
 
+#[path = "support/dicom_file.rs"]
+#[allow(dead_code)]
+mod dicom_file;
 #[path = "support/spoilt_nifti.rs"]
 mod spoilt_nifti;
 
+use dicom_file::{Series, Slice};
 use mindgap::volume::io;
 use rand::{Rng, SeedableRng};
 
@@ -24,7 +28,7 @@ fn open_files() -> usize {
 #[test]
 fn ten_thousand_openings_keep_neither_memory_nor_files() {
     let folder = tempfile::tempdir().unwrap();
-    let paths: Vec<_> = spoilt_nifti::files()
+    let mut paths: Vec<_> = spoilt_nifti::files()
         .into_iter()
         .filter(|(_, bytes)| bytes.len() < 100_000)
         .map(|(name, bytes)| {
@@ -33,6 +37,13 @@ fn ten_thousand_openings_keep_neither_memory_nor_files() {
             path
         })
         .collect();
+    let scan = io::open(&folder.path().join("ok.nii")).unwrap();
+    for name in ["scan.nrrd", "scan.mha"] {
+        paths.push(folder.path().join(name));
+        io::write_scan(&folder.path().join(name), &scan).unwrap();
+    }
+    let series = Series::of((1..=4).map(Slice::ct));
+    paths.extend([series.path().to_owned(), series.file("999.dcm")]);
     let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(74);
     let mut open_some = |count: usize| {
         for _ in 0..count {

@@ -5,7 +5,10 @@
 
 #[path = "support/child.rs"]
 mod child;
+#[path = "support/skip.rs"]
+mod skip;
 #[path = "support/spoilt_nifti.rs"]
+#[allow(dead_code)]
 mod spoilt_nifti;
 
 use child::Ending;
@@ -76,7 +79,7 @@ fn a_file_is_opened_and_exported_under_exactly_its_name() {
     for name in &names {
         let path = folder.path().join(name);
         if let Err(error) = fs::write(&path, spoilt_nifti::sound()) {
-            eprintln!("SKIPPED: this file system has no {}: {error}", name.display());
+            skip::skipped(&format!("this file system has no {}: {error}", name.display()));
             continue;
         }
         let scan = io::open(&path).unwrap();
