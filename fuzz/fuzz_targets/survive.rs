@@ -1,8 +1,12 @@
-//! What a file of any bytes must not do to the program: crash it, or become a scan that cannot be held or saved.
+//! What a file of any bytes must not do to the program: crash it, or become a scan that cannot be held, measured or saved.
 
-use mindgap::volume::io::{self, OpenOptions};
+use mindgap::volume::io::{self, IoError, OpenOptions};
+use mindgap::volume::{Histogram, Scan, Statistics, geometry_equal};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+
+/// Larger scans are not saved: a run is to look at many files.
+const SAVED_VOXELS: usize = 1 << 16;
 
 /// Keeps `bytes` as a file of that name and does with it what a user may.
 pub fn survive(name: &str, bytes: &[u8]) {
@@ -26,6 +30,29 @@ pub fn survive(name: &str, bytes: &[u8]) {
     assert!(scan.scaling().slope.is_finite() && scan.scaling().intercept.is_finite());
     let range = scan.intensity_range();
     assert!(range.is_none_or(|[low, high]| low <= high), "{range:?}");
+    if scan.voxels().len() <= SAVED_VOXELS {
+        let statistics = Statistics::of_scan(&scan, &[50.0]);
+        assert_eq!(statistics.spread.is_some(), range.is_some());
+        let _ = (Histogram::of_scan(&scan, 16), scan.to_labels());
+        ["out.nii", "out.nrrd", "out.mha"].iter().for_each(|name| save(&scan, name));
+    }
+}
+
+/// What can be opened can be saved and is the same then, or is refused for what the format lacks.
+fn save(scan: &Scan, name: &str) {
+    let path = folder().join(name);
+    match io::write_scan(&path, scan) {
+        Ok(_) => {
+            let again = io::open(&path).expect("what was written can be read");
+            assert_eq!(again.voxels().len(), scan.voxels().len());
+            // Kilometres away even float64 rounds by more.
+            let eps_mm = 1e-3;
+            let near = scan.geometry().reach_mm() < 1e6;
+            assert!(!near || geometry_equal(again.geometry(), scan.geometry(), eps_mm), "{name}");
+        }
+        Err(IoError::Unsupported { .. }) => {}
+        Err(other) => panic!("{name}: {other}"),
+    }
 }
 
 /// A folder for the whole run, in memory where the system has such.
