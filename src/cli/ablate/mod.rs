@@ -3,6 +3,7 @@
 //! Every training and every evaluation leaves a file in its own folder; a study that is started again goes on with what
 //! is missing.
 
+mod report;
 mod stage;
 mod workers;
 
@@ -12,7 +13,8 @@ use crate::dataset::phantom::GENERATOR_VERSION;
 use crate::protocol::DeviceChoice;
 use anyhow::Context;
 use clap::Args;
-use std::path::{Path, PathBuf};
+use serde::Serialize;
+use std::path::PathBuf;
 
 /// Train and test the arms of an ablation study: source only, with global alignment, with local alignment, with both.
 #[derive(Debug, Args)]
@@ -36,6 +38,13 @@ pub(super) struct Ablate {
     json: bool,
 }
 
+/// The keys are stable: scripts read them.
+#[derive(Debug, Serialize)]
+struct Answer {
+    study: String,
+    results: Vec<stage::Outcome>,
+}
+
 impl Ablate {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let study = self.read_study()?;
@@ -50,7 +59,12 @@ impl Ablate {
             .with_context(|| format!("{}: cannot be made", self.output.display()))?;
         let folder = std::path::absolute(&self.output)?;
         let results = workers::run(&study, &folder, self.jobs as usize, self.device)?;
-        self.report(&study, &folder, &results)
+        let text = report::write(&study.name, &folder, &results)?;
+        if self.json {
+            output::print_json(&Answer { study: study.name, results })
+        } else {
+            output::print(text.trim_end())
+        }
     }
 
     fn read_study(&self) -> anyhow::Result<StudyConfig> {
@@ -62,9 +76,5 @@ impl Ablate {
         let text =
             std::fs::read_to_string(&path).with_context(|| format!("{}: cannot be read", path.display()))?;
         StudyConfig::parse(&text).with_context(|| path.display().to_string())
-    }
-
-    fn report(&self, _study: &StudyConfig, _folder: &Path, results: &[stage::Outcome]) -> anyhow::Result<()> {
-        output::print_json(&results)
     }
 }

@@ -1,0 +1,135 @@
+//! What a study came to: tables on stdout, and files beside the arms' folders.
+//!
+//! Everything is shown, whatever it shows.
+
+use super::stage::{CaseScore, Outcome};
+use crate::config::study::Arm;
+use crate::eval::ablation::{self, ArmResult, Direction, Study};
+use crate::eval::{Case, StructureScore};
+use crate::volume::{Modality, io};
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::path::Path;
+
+/// Writes tables, JSON and charts into `folder`; returns the text for people.
+pub(super) fn write(name: &str, folder: &Path, outcomes: &[Outcome]) -> anyhow::Result<String> {
+    let mut text = format!("# Study {name}\n");
+    let flips: BTreeSet<Option<u16>> = outcomes.iter().map(|outcome| outcome.contrast_flip).collect();
+    for flip in flips {
+        let part: Vec<&Outcome> = outcomes.iter().filter(|outcome| outcome.contrast_flip == flip).collect();
+        let study = study_of(&part);
+        let stem = flip.map_or_else(|| "results".to_owned(), |label| format!("results-flip-{label}"));
+        let file = |ending: &str| folder.join(format!("{stem}{ending}"));
+        if let Some(label) = flip {
+            write!(text, "\n## Only the contrast of label {label} flips\n")?;
+        }
+        write!(text, "\n{}", study.summary().to_markdown())?;
+        io::write_file(&file(".csv"), study.to_csv().as_bytes())?;
+        io::write_file(&file(".json"), study.to_json()?.as_bytes())?;
+        for (chart, png) in study.charts()? {
+            io::write_file(&file(&format!("-{chart}.png")), &png)?;
+        }
+        text.push_str(&gap_table(&part));
+        text.push_str(&anatomy_table(&part));
+    }
+    io::write_file(&folder.join("report.md"), text.as_bytes())?;
+    Ok(text)
+}
+
+/// The scores by arm; the source-only net of the opposite direction, on its own modality, is the supervised ceiling.
+fn study_of(outcomes: &[&Outcome]) -> Study {
+    let mut study = Study::default();
+    for outcome in outcomes {
+        let Some(arm) = arm_of(&outcome.stage) else { continue };
+        let mut add = |source: Modality, arm, scores: &[CaseScore]| {
+            if scores.is_empty() {
+                return;
+            }
+            study.results.push(ArmResult {
+                direction: Direction { task: outcome.task, source, target: source.other() },
+                arm,
+                seed: outcome.seed,
+                cases: scores
+                    .iter()
+                    .map(|score| Case::new(format!("phantom {}", score.seed), score.report.clone()))
+                    .collect(),
+            });
+        };
+        add(outcome.source, arm, &outcome.target);
+        add(outcome.source.other(), ablation::Arm::Supervised, &outcome.source_modality);
+    }
+    study
+}
+
+fn arm_of(stage: &str) -> Option<ablation::Arm> {
+    ablation::Arm::ALL.into_iter().find(|arm| arm.name() == stage)
+}
+
+/// Mean a(p) inside each structure of the test phantoms, by direction, seed and arm.
+fn gap_table(outcomes: &[&Outcome]) -> String {
+    let mut text = String::new();
+    for outcome in outcomes.iter().filter(|outcome| measures_gap(&outcome.stage)) {
+        let Some(first) = outcome.target.first() else { continue };
+        let names: Vec<&str> = first.report.structures.iter().map(|s| s.name.as_str()).collect();
+        if text.is_empty() {
+            let head = names.join(" | ");
+            let rule = "---|".repeat(names.len());
+            text = format!(
+                "\n### Mean gap a(p) in the target phantoms\n\n| direction | seed | arm | {head} | elsewhere |\n|---|---|---|{rule}---|\n"
+            );
+        }
+        let inside = (0..names.len()).map(|n| {
+            let gap = mean(outcome.target.iter().filter_map(|case| case.gap_of_structure[n]));
+            gap.map_or_else(|| "undefined".to_owned(), |gap| format!("{gap:.3}"))
+        });
+        let elsewhere = mean(outcome.target.iter().map(|case| case.gap_elsewhere)).unwrap_or(0.0);
+        // Writing into a string cannot fail.
+        let _ = writeln!(
+            text,
+            "| {} to {} | {} | {} | {} | {elsewhere:.3} |",
+            outcome.source.name(),
+            outcome.source.other().name(),
+            outcome.seed,
+            outcome.stage,
+            inside.collect::<Vec<_>>().join(" | ")
+        );
+    }
+    text
+}
+
+/// Only arms with a feature critic have a gap to show.
+fn measures_gap(stage: &str) -> bool {
+    [Arm::Local, Arm::Both, Arm::Full].iter().any(|arm| arm.name() == stage)
+}
+
+/// How well the translators kept the anatomy.
+fn anatomy_table(outcomes: &[&Outcome]) -> String {
+    let mut text = String::new();
+    for outcome in outcomes.iter().filter(|outcome| !outcome.anatomy.is_empty()) {
+        if text.is_empty() {
+            text.push_str("\n### Anatomy of the translations\n\n| direction | seed | edge agreement | cycle Dice |\n|---|---|---|---|\n");
+        }
+        let edges = mean(outcome.anatomy.iter().map(|score| score.edge_agreement)).unwrap_or(0.0);
+        let dice = |structure: &StructureScore| structure.dice;
+        let cycle =
+            mean(outcome.anatomy.iter().flat_map(|score| score.cycle.structures.iter().filter_map(dice)));
+        let cycle = cycle.map_or_else(|| "undefined".to_owned(), |dice| format!("{dice:.3}"));
+        let (from, to) = (outcome.source.name(), outcome.source.other().name());
+        // Writing into a string cannot fail.
+        let _ = writeln!(
+            text,
+            "| {}, {from} to {to} | {} | {edges:.3} | {cycle} |",
+            outcome.task.name(),
+            outcome.seed
+        );
+    }
+    text
+}
+
+fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let (mut sum, mut count) = (0.0, 0u32);
+    for value in values {
+        (sum, count) = (sum + value, count + 1);
+    }
+    (count > 0).then(|| sum / f64::from(count))
+}
