@@ -3,7 +3,7 @@
 #![cfg(feature = "torch")]
 #![allow(clippy::unwrap_used)]
 
-use mindgap::volume::{geometry_equal, io};
+use mindgap::volume::{geometry_equal, io, keep_largest_islands};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -46,6 +46,20 @@ fn labels_of_a_phantom_lie_on_its_grid_and_find_every_organ() {
 }
 
 #[test]
+fn with_largest_island_each_structure_is_one_piece_on_the_scans_own_grid() {
+    let folder = tempfile::tempdir().unwrap();
+    let (scan, output) = (demo("abdomen_mr.nii.gz"), folder.path().join("labels.nii.gz"));
+    let (scan, path) = (scan.to_str().unwrap(), output.to_str().unwrap());
+    let arguments = ["segment", scan, "-o", path, "--modality", "mr", "--device", "cpu", "--refine", "off"];
+    let ended = mindgap(&[arguments.as_slice(), &["--largest-island"]].concat());
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    let labels = io::open_labels(&output).unwrap();
+    let mut largest = labels.clone();
+    keep_largest_islands(&mut largest);
+    assert!(largest == labels && labels.voxels().iter().any(|&label| label != 0));
+}
+
+#[test]
 fn a_scan_is_never_overwritten_by_its_own_labels() {
     let folder = tempfile::tempdir().unwrap();
     let scan = folder.path().join("scan.nii.gz");
@@ -64,7 +78,7 @@ fn a_scan_is_never_overwritten_by_its_own_labels() {
 fn a_missing_folder_or_unknown_ending_is_told_before_anything_is_computed() {
     let scan = demo("abdomen_mr.nii.gz");
     for (target, told) in
-        [("no/such/folder/out.nii.gz", "folder does not exist"), ("out.jpg", ".nii or .nii.gz")]
+        [("no/such/folder/out.nii.gz", "folder does not exist"), ("out.jpg", ".nii.gz, .nii")]
     {
         let output = mindgap(&["segment", scan.to_str().unwrap(), "-o", target, "--modality", "mr"]);
         assert!(!output.status.success());

@@ -43,6 +43,7 @@ fn segment_request(slices: usize) -> Request {
         modality: Modality::Mr,
         first_world_mm: Some([0.0, 0.0, 6.0]),
         refine: Refine::Off,
+        largest_island: false,
         device: DeviceChoice::Cpu,
     })
 }

@@ -25,7 +25,9 @@ impl Gap {
         let scan = input::open_for_model(&self.input, &self.reading, &[&self.output])?;
         let modality = self.choice.modality(&scan);
         let bundle = self.choice.bundle(modality)?;
-        let result = segment::segment(&scan, modality, &bundle, Refine::Off, self.choice.device)?;
+        let options =
+            segment::Options { refine: Refine::Off, largest_island: false, device: self.choice.device };
+        let result = segment::segment(&scan, modality, &bundle, options)?;
         io::write_values(&self.output, &result.gap.unpack()?, &scan)?;
         Ok(())
     }

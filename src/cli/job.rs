@@ -11,13 +11,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Runs one job on this program's engine, with a progress bar on stderr. Ctrl+C and SIGTERM cancel it; `if_cancelled`
-/// then says what is left.
+/// then says what is left. Once the job is over they end the program at once: what is written after it is written whole
+/// or not at all.
 pub(super) fn run(request: Request, if_cancelled: &'static str) -> anyhow::Result<Event> {
     let cancel = Arc::new(AtomicBool::new(false));
-    let raised = cancel.clone();
+    let over = Arc::new(AtomicBool::new(false));
+    let (raised, nothing_to_cancel) = (cancel.clone(), over.clone());
     let ask_then_quit = move || {
         // Whoever asks twice does not want to wait; the engine sees its stream end.
-        if raised.swap(true, Ordering::Relaxed) {
+        if raised.swap(true, Ordering::Relaxed) || nothing_to_cancel.load(Ordering::Relaxed) {
             std::process::exit(130);
         }
     };
@@ -37,6 +39,7 @@ pub(super) fn run(request: Request, if_cancelled: &'static str) -> anyhow::Resul
             tracing::info!("{phase} {done}/{total} {note}");
         }
     });
+    over.store(true, Ordering::Relaxed);
     bar.finish_and_clear();
     match outcome {
         Err(EngineError::Cancelled) => anyhow::bail!("cancelled; {if_cancelled}"),

@@ -26,6 +26,9 @@ pub(super) struct Segment {
     /// target modality.
     #[arg(long, default_value = "auto")]
     refine: Refine,
+    /// Of each structure keep only the largest connected part.
+    #[arg(long)]
+    largest_island: bool,
     #[command(flatten)]
     choice: job::ModelChoice,
     #[command(flatten)]
@@ -45,13 +48,21 @@ impl Segment {
         let scan = input::open_for_model(&self.input, &self.reading, &outputs)?;
         let modality = self.choice.modality(&scan);
         let bundle = self.choice.bundle(modality)?;
-        let result = segment(&scan, modality, &bundle, self.refine, self.choice.device)?;
+        let options =
+            Options { refine: self.refine, largest_island: self.largest_island, device: self.choice.device };
+        let result = segment(&scan, modality, &bundle, options)?;
+        let table = bundle.card.task.table();
         let labels = result.labels.unpack()?;
-        let gap = result.gap.unpack()?;
-        io::write_named_labels(&self.output, &labels, bundle.card.task.table(), &scan)?;
-        if let Some(path) = &self.gap {
-            io::write_values(path, &gap, &scan)?;
-        }
+        io::write_named_labels(&self.output, &labels, table, &scan)?;
+        // One map at a time: each is twice the size of the scan.
+        let structures = {
+            let gap = result.gap.unpack()?;
+            if let Some(path) = &self.gap {
+                io::write_values(path, &gap, &scan)?;
+            }
+            structures(&labels, &gap, table)
+        };
+        drop(labels);
         if let Some(path) = &self.uncertainty {
             io::write_values(path, &result.uncertainty.unpack()?, &scan)?;
         }
@@ -63,10 +74,18 @@ impl Segment {
             device: result.device,
             seconds: result.seconds,
             slices: result.slices,
-            structures: structures(&labels, &gap, bundle.card.task.table()),
+            structures,
         };
         if self.json { output::print_json(&summary) } else { output::print(summary.to_text().trim_end()) }
     }
+}
+
+/// How a scan is segmented.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Options {
+    pub(super) refine: Refine,
+    pub(super) largest_island: bool,
+    pub(super) device: DeviceChoice,
 }
 
 /// Runs the engine over a scan.
@@ -74,16 +93,16 @@ pub(super) fn segment(
     scan: &Scan,
     modality: Modality,
     bundle: &crate::config::Bundle,
-    refine: Refine,
-    device: DeviceChoice,
+    options: Options,
 ) -> anyhow::Result<Segmentation> {
     let request = SegmentRequest {
         model: model_payload(bundle),
         scan: WireScan::pack(scan),
         modality,
         first_world_mm: None,
-        refine,
-        device,
+        refine: options.refine,
+        largest_island: options.largest_island,
+        device: options.device,
     };
     match job::run(Request::Segment(request), "nothing was written")? {
         Event::Segmented { result, .. } => Ok(*result),

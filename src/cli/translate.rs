@@ -55,6 +55,9 @@ impl Translate {
             anyhow::bail!("the engine answered a translation with something else");
         };
         io::write_values(&self.output, &result.synthetic.unpack()?, &scan)?;
+        for warning in &result.warnings {
+            eprintln!("warning: {warning}");
+        }
         let summary = Summary {
             model: bundle.card.id,
             device: result.device,

@@ -1,7 +1,10 @@
 //! Length-prefixed postcard frames on any byte stream.
+//!
+//! Invariant: a message is measured first and then serialised straight into the stream, so that sending a volume never
+//! holds it a second time, and a message that cannot be sent leaves the stream untouched.
 
 use serde::{Serialize, de::DeserializeOwned};
-use std::io::{ErrorKind, Read, Write};
+use std::io::{BufWriter, ErrorKind, Read, Write};
 use thiserror::Error;
 
 /// The largest frame either side accepts: a 512 x 512 x 1000 float32 volume and room beside it.
@@ -22,15 +25,36 @@ pub enum FrameError {
 
 /// Sends one message and flushes it.
 pub fn write_frame(stream: &mut impl Write, message: &impl Serialize) -> Result<(), FrameError> {
-    let body = postcard::to_stdvec(message)?;
-    let length = u32::try_from(body.len())
+    let size = postcard::experimental::serialized_size(message)?;
+    let length = u32::try_from(size)
         .ok()
         .filter(|length| *length <= MAX_FRAME_BYTES)
-        .ok_or(FrameError::TooLarge { got: body.len() as u64 })?;
-    stream.write_all(&length.to_le_bytes())?;
-    stream.write_all(&body)?;
-    stream.flush()?;
+        .ok_or(FrameError::TooLarge { got: size as u64 })?;
+    let mut out = Remembering { stream: BufWriter::with_capacity(1 << 16, stream), failure: None };
+    out.write_all(&length.to_le_bytes())?;
+    if let Err(error) = postcard::to_io(message, &mut out) {
+        return Err(out.failure.map_or(FrameError::Codec(error), FrameError::Io));
+    }
+    out.flush()?;
     Ok(())
+}
+
+/// A writer that keeps the reason of its failure, which the serialiser drops.
+struct Remembering<W: Write> {
+    stream: BufWriter<W>,
+    failure: Option<std::io::Error>,
+}
+
+impl<W: Write> Write for Remembering<W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.stream.write(bytes).inspect_err(|error| {
+            self.failure.get_or_insert_with(|| std::io::Error::new(error.kind(), error.to_string()));
+        })
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.stream.flush()
+    }
 }
 
 /// Receives one message; `None` when the stream ended between two messages.
@@ -83,6 +107,30 @@ mod tests {
         for cut in 1..stream.len() {
             let got = read_frame::<String>(&mut &stream[..cut]);
             assert!(matches!(got, Err(FrameError::Broken)), "cut at {cut}: {got:?}");
+        }
+    }
+
+    /// Takes some bytes and then fails as a closed pipe does.
+    struct Closing(usize);
+
+    impl Write for Closing {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            let taken = bytes.len().min(self.0);
+            self.0 -= taken;
+            if taken == 0 { Err(ErrorKind::BrokenPipe.into()) } else { Ok(taken) }
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_peer_that_closes_while_it_is_sent_to_is_not_called_of_another_version() {
+        let message = vec![7u8; 1 << 20];
+        for room in [0, 3, 100, 1 << 19] {
+            let got = write_frame(&mut Closing(room), &serde_bytes::Bytes::new(&message));
+            assert!(matches!(got, Err(FrameError::Io(_))), "room for {room}: {got:?}");
         }
     }
 

@@ -9,14 +9,14 @@ mod frame;
 mod wire;
 
 pub use frame::{FrameError, MAX_FRAME_BYTES, read_frame, write_frame};
-pub use wire::{WireError, WireLabels, WireScan, WireVolume};
+pub use wire::{MeantFor, WireError, WireLabels, WireScan, WireVolume};
 
 use crate::config::Card;
 use crate::volume::Modality;
 use serde::{Deserialize, Serialize};
 
 /// Raised whenever a message changes its meaning or layout.
-pub const PROTOCOL_VERSION: u32 = 2;
+pub const PROTOCOL_VERSION: u32 = 3;
 
 /// Names one job of one connection; never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -87,6 +87,8 @@ pub struct SegmentRequest {
     /// World position in mm whose slice is wanted first; answered by [`Event::SegmentedSlab`].
     pub first_world_mm: Option<[f64; 3]>,
     pub refine: Refine,
+    /// Of each structure only the largest connected part is kept.
+    pub largest_island: bool,
     pub device: DeviceChoice,
 }
 
@@ -208,7 +210,7 @@ pub struct EngineInfo {
     pub cuda: String,
 }
 
-/// All that a segmentation yields; every volume lies on the scan's own grid.
+/// All that a segmentation yields; every volume is meant for the scan's own grid.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Segmentation {
     pub labels: WireLabels,
@@ -217,7 +219,7 @@ pub struct Segmentation {
     /// Normalised entropy of the class probabilities, 0..1.
     pub uncertainty: WireVolume,
     pub seconds: f64,
-    /// Network slices computed.
+    /// Network slices of the scan; those that hold only air are counted and not computed.
     pub slices: u64,
     pub device: String,
     /// Whether the intensity refinement was applied.
@@ -237,6 +239,7 @@ pub struct Translation {
     pub seconds: f64,
     pub slices: u64,
     pub device: String,
+    pub warnings: Vec<String>,
 }
 
 /// Why a job failed, fit to be shown.

@@ -1,6 +1,6 @@
 //! Volumes as they cross the stream: little-endian bytes beside their grid.
 
-use crate::volume::{DType, Geometry, LabelMap, Scaling, Scan, Volume, Voxels, with_voxels};
+use crate::volume::{DType, Geometry, LabelMap, Resampler, Scaling, Scan, Volume, Voxels, with_voxels};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -18,8 +18,19 @@ pub struct WireScan {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct WireVolume {
     pub geometry: Geometry,
+    /// The grid the values are meant for, where that is another one.
+    pub meant_for: Option<MeantFor>,
     #[serde(with = "serde_bytes")]
     pub bytes: Vec<u8>,
+}
+
+/// Values travel on the networks' coarse grid and are interpolated where they arrive: a fiftieth of the bytes, and the
+/// engine never holds them at the scan's resolution.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MeantFor {
+    pub geometry: Geometry,
+    /// The value beyond the grid that was sent.
+    pub outside: f32,
 }
 
 /// uint16 labels on a grid.
@@ -94,12 +105,22 @@ impl WireVolume {
     /// Packs a volume.
     pub fn pack(volume: &Volume<f32>) -> Self {
         let bytes = volume.voxels().iter().flat_map(|value| value.to_le_bytes()).collect();
-        Self { geometry: volume.geometry().clone(), bytes }
+        Self { geometry: volume.geometry().clone(), meant_for: None, bytes }
     }
 
-    /// Unpacks it on the other side.
+    /// Packs a volume that is wanted on another grid, with `outside` beyond its own.
+    pub fn pack_for(volume: &Volume<f32>, geometry: &Geometry, outside: f32) -> Self {
+        let meant_for = Some(MeantFor { geometry: geometry.clone(), outside });
+        Self { meant_for, ..Self::pack(volume) }
+    }
+
+    /// Unpacks it on the other side, on the grid it is meant for.
     pub fn unpack(&self) -> Result<Volume<f32>, WireError> {
-        place(from_le!(self.bytes, f32), &self.geometry, size_of::<f32>(), &self.bytes)
+        let sent = place(from_le!(self.bytes, f32), &self.geometry, size_of::<f32>(), &self.bytes)?;
+        Ok(match &self.meant_for {
+            None => sent,
+            Some(wanted) => Resampler::new(&self.geometry, &wanted.geometry).linear(&sent, wanted.outside),
+        })
     }
 }
 
@@ -153,9 +174,21 @@ mod tests {
     }
 
     #[test]
+    fn values_sent_on_a_coarse_grid_arrive_on_the_grid_they_are_meant_for() {
+        let coarse = Geometry::axis_aligned([4, 4, 4], [2.0; 3], [0.5; 3]).unwrap();
+        let fine = Geometry::axis_aligned([12, 8, 8], [1.0; 3], [0.0; 3]).unwrap();
+        let sent = Volume::from_fn(coarse, |i, _, _| 2.0 * i as f32 + 0.5);
+        let arrived = WireVolume::pack_for(&sent, &fine, -1.0).unpack().unwrap();
+        assert_eq!(arrived.geometry(), &fine);
+        // The values are world x in mm, where the coarse grid has centres on both sides.
+        assert!((arrived.at(3, 4, 4) - 3.0).abs() < 1e-6, "{}", arrived.at(3, 4, 4));
+        assert_eq!(arrived.at(11, 4, 4), -1.0);
+    }
+
+    #[test]
     fn a_volume_with_missing_voxels_is_refused() {
         let geometry = Geometry::axis_aligned([2, 2, 2], [1.0; 3], [0.0; 3]).unwrap();
-        let short = WireVolume { geometry, bytes: vec![0; 31] };
+        let short = WireVolume { geometry, meant_for: None, bytes: vec![0; 31] };
         assert!(short.unpack().is_err());
     }
 }

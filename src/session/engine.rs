@@ -6,13 +6,13 @@
 
 use super::launch::{EngineError, Launch, Opened};
 use crate::protocol::{
-    Command, EngineInfo, Event, JobId, PROTOCOL_VERSION, Request, read_frame, write_frame,
+    Command, EngineInfo, Event, FrameError, JobId, PROTOCOL_VERSION, Request, read_frame, write_frame,
 };
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read};
 use std::process::Child;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -59,19 +59,25 @@ impl Engine {
         let Opened { from_engine, to_engine, complaints, child } = launch.open()?;
         let (commands, queue) = channel::<Command>();
         let (notify, notices) = channel::<Notice>();
-        let last_words = Arc::new(Mutex::new(VecDeque::new()));
+        let last_words = Arc::new(LastWords::default());
         if let Some(complaints) = complaints {
             let last_words = last_words.clone();
-            spawn("engine-stderr", move || keep_last_words(complaints, &last_words))?;
+            last_words.expect();
+            spawn("engine-stderr", move || last_words.listen(complaints))?;
         }
-        let writer_notify = notify.clone();
+        let (writer_notify, writer_words) = (notify.clone(), last_words.clone());
         spawn("engine-events", move || receive(from_engine, &notify, &wake, &last_words))?;
         let mut to_engine = to_engine;
         let writer = spawn("engine-commands", move || {
             while let Ok(command) = queue.recv() {
                 if let Err(error) = write_frame(&mut to_engine, &command) {
-                    // Told first: the engine's end, which follows, says less.
-                    let _ = writer_notify.send(Notice::Gone(error.to_string()));
+                    // Told first: the engine's end, which follows, says less. Where the engine is what ended, it knows
+                    // better why.
+                    let reason = match error {
+                        FrameError::Io(_) => writer_words.or(error.to_string()),
+                        error => error.to_string(),
+                    };
+                    let _ = writer_notify.send(Notice::Gone(reason));
                     return;
                 }
             }
@@ -220,12 +226,7 @@ fn wait_until(child: &mut Child, deadline: Instant) -> Option<std::process::Exit
     }
 }
 
-fn receive(
-    from_engine: Box<dyn Read + Send>,
-    notify: &Sender<Notice>,
-    wake: &Wake,
-    last_words: &Mutex<VecDeque<String>>,
-) {
+fn receive(from_engine: Box<dyn Read + Send>, notify: &Sender<Notice>, wake: &Wake, last_words: &LastWords) {
     let mut stream = BufReader::with_capacity(1 << 16, from_engine);
     let reason = loop {
         match read_frame::<Event>(&mut stream) {
@@ -239,24 +240,57 @@ fn receive(
             Err(error) => break error.to_string(),
         }
     };
-    let words = last_words.lock().map(|lines| lines.iter().cloned().collect::<Vec<_>>().join(" | "));
-    let reason = match words {
-        Ok(words) if !words.is_empty() => words,
-        _ => reason,
-    };
-    let _ = notify.send(Notice::Gone(reason));
+    let _ = notify.send(Notice::Gone(last_words.or(reason)));
     wake();
 }
 
-/// The engine's stderr goes to the log; its last lines explain a crash.
-fn keep_last_words(complaints: Box<dyn Read + Send>, last_words: &Mutex<VecDeque<String>>) {
-    for line in BufReader::new(complaints).lines().map_while(Result::ok) {
-        tracing::debug!(target: "mindgap_engine", "{line}");
-        if let Ok(mut lines) = last_words.lock() {
-            if lines.len() == 3 {
-                lines.pop_front();
+/// The last lines of the engine's stderr, which explain a crash; all of them also go to the log.
+#[derive(Default)]
+struct LastWords {
+    said: Mutex<Said>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Said {
+    lines: VecDeque<String>,
+    more_to_come: bool,
+}
+
+impl LastWords {
+    /// Somebody is going to [`Self::listen`].
+    fn expect(&self) {
+        self.said().more_to_come = true;
+    }
+
+    /// Takes everything down until the stream ends.
+    fn listen(&self, complaints: Box<dyn Read + Send>) {
+        for line in BufReader::new(complaints).lines().map_while(Result::ok) {
+            tracing::debug!(target: "mindgap_engine", "{line}");
+            let mut said = self.said();
+            if said.lines.len() == 3 {
+                said.lines.pop_front();
             }
-            lines.push_back(line);
+            said.lines.push_back(line);
         }
+        self.said().more_to_come = false;
+        self.changed.notify_all();
+    }
+
+    /// The last words, or `reason` where there were none. Events and complaints are two streams: when the one ends, the
+    /// other may still hold the explanation, so it is waited for a moment.
+    fn or(&self, reason: String) -> String {
+        let waited = self.changed.wait_timeout_while(self.said(), GRACE, |said| said.more_to_come);
+        let (said, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        if said.lines.is_empty() {
+            reason
+        } else {
+            said.lines.iter().cloned().collect::<Vec<_>>().join(" | ")
+        }
+    }
+
+    /// A few lines are sound whatever happened to another thread.
+    fn said(&self) -> MutexGuard<'_, Said> {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

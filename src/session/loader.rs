@@ -231,8 +231,16 @@ pub fn pack_work(model: &str, orders: &[WorkOrder]) -> Result<Vec<PackedWork>, L
                 Request::Translate(TranslateRequest { model, scan, modality, first_world_mm, device })
             }
             Work::Segment(_) => {
-                let refine = Refine::Auto;
-                Request::Segment(SegmentRequest { model, scan, modality, first_world_mm, refine, device })
+                let (refine, largest_island) = (Refine::Auto, false);
+                Request::Segment(SegmentRequest {
+                    model,
+                    scan,
+                    modality,
+                    first_world_mm,
+                    refine,
+                    largest_island,
+                    device,
+                })
             }
         };
         PackedWork { work: order.work, scan: order.scan.id, request }

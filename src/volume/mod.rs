@@ -5,6 +5,7 @@
 
 mod geometry;
 pub mod io;
+mod islands;
 mod labels;
 mod resample;
 mod scan;
@@ -13,6 +14,7 @@ mod statistics;
 pub use geometry::{
     Geometry, GeometryError, Reorientation, corner_distance_mm, geometry_equal, is_usable_affine,
 };
+pub use islands::keep_largest_islands;
 pub use labels::{LabelEntry, LabelMap, LabelTable, LabelTableError, LabelValueError, Task, Translated};
 pub use resample::{Resampler, reorient};
 pub(crate) use scan::with_voxels;

@@ -108,6 +108,7 @@ fn answer(job: JobId, request: Request) -> Vec<Event> {
                 seconds: 0.1,
                 slices: 20,
                 device: "CPU, scripted".to_owned(),
+                warnings: Vec::new(),
             };
             vec![slab, Event::Translated { job, result: Box::new(result) }]
         }

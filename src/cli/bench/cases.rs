@@ -128,6 +128,20 @@ pub(super) const CASES: &[Case] = &[
         runs: &[own("mindgap", Task::Score), python(Library::SurfaceDistance, Task::Score)],
         goals: &[Goal::Ratio { run: "mindgap", at_most: 0.5, of: "surface-distance" }],
     },
+    Case {
+        name: "network",
+        title: "labels, uncertainty and gap of 48 slices of 128 x 96 by a bundled net, on the CPU, no refinement",
+        inputs: &[Fixture::Slices, Fixture::Weights],
+        runs: &[
+            own("mindgap", Task::Network),
+            Run { name: "PyTorch, slice by slice", ..python(Library::PyTorch, Task::Network) },
+            Run { name: "PyTorch, five at once", ..python(Library::PyTorch, Task::NetworkBatched) },
+        ],
+        goals: &[
+            Goal::Ratio { run: "mindgap", at_most: 0.95, of: "PyTorch, slice by slice" },
+            Goal::Ratio { run: "mindgap", at_most: 0.95, of: "PyTorch, five at once" },
+        ],
+    },
 ];
 
 const fn own(name: &'static str, task: Task) -> Run {

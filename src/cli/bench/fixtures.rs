@@ -3,6 +3,7 @@
 //! They stand for a CT: an elliptic body with fat, muscle, lungs, a spine and four organs. What decides the time is how
 //! well they compress, so the smooth one has little noise and the noisy one as much as a thin-slice CT.
 
+use crate::config::load_bundle;
 use crate::volume::{Geometry, LabelMap, Scaling, Scan, Volume, Voxels, io};
 use anyhow::Context;
 use flate2::{Compression, write::GzEncoder};
@@ -24,10 +25,18 @@ pub(super) enum Fixture {
     Reference,
     /// The same four, each a little elsewhere.
     Predicted,
+    /// A CT of the size and spacing that the bundled nets work at, so that all the time goes into them.
+    Slices,
+    /// The weights of the bundled net for CT, which lie beside their card.
+    Weights,
 }
+
+/// The net of [`Fixture::Weights`].
+pub(super) const MODEL: &str = "abdomen-mr-to-ct";
 
 const SCAN_DIMS: [usize; 3] = [512, 512, 300];
 const SCAN_SPACING_MM: [f64; 3] = [0.7, 0.7, 1.5];
+const NETWORK_DIMS: [usize; 3] = [128, 96, 48];
 const LARGE_DIMS: [u16; 3] = [1024, 1024, 512];
 
 /// Standard deviation of the noise: inside the body of a smooth image, and everywhere in a noisy one.
@@ -46,20 +55,30 @@ impl Fixture {
             Fixture::Large => "large.nii",
             Fixture::Reference => "reference.nii.gz",
             Fixture::Predicted => "predicted.nii.gz",
+            Fixture::Slices => "slices.nii.gz",
+            Fixture::Weights => "weights.safetensors",
         }
     }
 
     /// Its file in `folder`, made unless it is there. A file is only ever there whole.
     pub(super) fn make(self, folder: &Path) -> anyhow::Result<PathBuf> {
+        if self == Fixture::Weights {
+            return Ok(load_bundle(MODEL)?.folder.join(self.file_name()));
+        }
         let path = folder.join(self.file_name());
         if path.exists() {
             return Ok(path);
         }
         match self {
-            Fixture::Smooth => write_scan(&path, SMOOTH_NOISE_HU, 0.0)?,
-            Fixture::Noisy => write_scan(&path, NOISY_NOISE_HU, NOISY_NOISE_HU)?,
+            Fixture::Smooth => write_scan(&path, &scan_grid()?, SMOOTH_NOISE_HU, 0.0)?,
+            Fixture::Noisy => write_scan(&path, &scan_grid()?, NOISY_NOISE_HU, NOISY_NOISE_HU)?,
             Fixture::Labels => write_labels(&path, scan_grid()?, &ORGANS, [0.0; 3])?,
             Fixture::Large => write_large(&path)?,
+            Fixture::Slices => {
+                let grid = Geometry::axis_aligned(NETWORK_DIMS, [3.0; 3], [0.0; 3])?;
+                write_scan(&path, &grid, SMOOTH_NOISE_HU, 0.0)?;
+            }
+            Fixture::Weights => {}
             Fixture::Reference => write_labels(&path, score_grid()?, &ORGANS, [0.0; 3])?,
             Fixture::Predicted => write_labels(&path, score_grid()?, &ORGANS, [0.012, -0.008, 0.016])?,
         }
@@ -136,9 +155,8 @@ fn fill<T: Send>(grid: &Geometry, value: impl Fn([f32; 3], u64) -> T + Sync) -> 
 }
 
 /// `noise_hu` inside the body, `air_noise_hu` around it.
-fn write_scan(path: &Path, noise_hu: f32, air_noise_hu: f32) -> anyhow::Result<()> {
-    let grid = scan_grid()?;
-    let voxels = fill(&grid, |at, offset| {
+fn write_scan(path: &Path, grid: &Geometry, noise_hu: f32, air_noise_hu: f32) -> anyhow::Result<()> {
+    let voxels = fill(grid, |at, offset| {
         let tissue = BODY.iter().chain(&ORGANS).rev().find(|part| part.holds(at));
         let (mean, noise) = match tissue {
             Some(part) => (part.mean_hu + part.texture_hu * texture(at), noise_hu),
@@ -147,7 +165,7 @@ fn write_scan(path: &Path, noise_hu: f32, air_noise_hu: f32) -> anyhow::Result<(
         // A CT stores nothing below -1024.
         (mean + noise * gaussian(offset)).round().max(-1024.0) as i16
     });
-    let scan = Scan::new(Voxels::I16(voxels), Scaling::IDENTITY, grid, "bench").context("grid")?;
+    let scan = Scan::new(Voxels::I16(voxels), Scaling::IDENTITY, grid.clone(), "bench").context("grid")?;
     let plain = path.with_extension("");
     io::write_scan(&plain, &scan)?;
     let mut encoder = GzEncoder::new(Vec::new(), Compression::new(USUAL_COMPRESSION));

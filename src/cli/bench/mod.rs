@@ -1,4 +1,4 @@
-//! `mindgap bench`: reading, writing, resampling and scoring, timed beside the programs people use for them.
+//! `mindgap bench`: reading, writing, resampling, scoring and the networks, timed beside the programs people use for them.
 //!
 //! Invariant: two figures are only ever compared when they come from one session, in which the programs took turns, each
 //! run in a fresh process on files that were already in memory. The clock runs inside that process, around the work

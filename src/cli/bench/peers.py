@@ -6,6 +6,7 @@ are imported, and inputs that are not part of the work are read, before the cloc
 
 import json
 import math
+import os
 import sys
 import time
 from importlib import metadata
@@ -120,11 +121,99 @@ def surface_distance(work, files):
     return outcome | {"check": float(np.mean(dice))}
 
 
+def tensors_of(path):
+    """The tensors of a safetensors file as float32: a length, a JSON table, and the numbers."""
+    import numpy as np
+    import torch
+
+    with open(path, "rb") as file:
+        table = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        numbers = file.read()
+    kinds = {"F16": np.float16, "F32": np.float32}
+    table.pop("__metadata__", None)
+    tensors = {}
+    for name, entry in table.items():
+        first, end = entry["data_offsets"]
+        values = np.frombuffer(numbers[first:end], kinds[entry["dtype"]]).reshape(entry["shape"])
+        tensors[name] = torch.from_numpy(values.astype(np.float32))
+    return tensors
+
+
+def segmentation_net(weights, levels):
+    """The network of a bundle as one writes it in PyTorch; images to labels, uncertainty and gap."""
+    import torch
+    from torch.nn import functional as F
+
+    def level(x, name):
+        for conv in ("0", "1"):
+            of = f"segmenter.{name}.{conv}"
+            x = F.conv2d(x, weights[f"{of}.conv.weight"], padding=1)
+            x = F.instance_norm(x, weight=weights[f"{of}.scale"], bias=weights[f"{of}.shift"])
+            x = F.leaky_relu(x, 0.01)
+        return x
+
+    def up(x, skips, l):
+        x = F.interpolate(x, size=skips[l].shape[2:], mode="bilinear", align_corners=False)
+        return level(torch.cat([x, skips[l]], 1), f"up.{l}")
+
+    def gap(x):
+        for l in range(3):
+            x = F.leaky_relu(F.conv2d(x, weights[f"gap.{l}.weight"], weights[f"gap.{l}.bias"], padding=1), 0.2)
+        x = F.conv2d(x, weights["gap.score.weight"], weights["gap.score.bias"], padding=1)
+        kernel = torch.tensor([[1.0, 2.0, 1.0], [2.0, 4.0, 2.0], [1.0, 2.0, 1.0]]).view(1, 1, 3, 3) / 16.0
+        return F.conv2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), kernel).tanh().abs()
+
+    def run(images):
+        skips = []
+        for l in range(levels):
+            images = level(F.avg_pool2d(images, 2) if l else images, f"down.{l}")
+            skips.append(images)
+        x = skips.pop()
+        for l in range(levels - 2, 1, -1):
+            x = up(x, skips, l)
+        mask = gap(x)
+        x = x * (1 + mask)
+        for l in (1, 0):
+            x = up(x, skips, l)
+        logits = F.conv2d(x, weights["segmenter.logits.weight"], weights["segmenter.logits.bias"])
+        p = logits.softmax(1)
+        entropy = torch.special.entr(p).sum(1) / math.log(p.shape[1])
+        mask = F.interpolate(mask, size=p.shape[2:], mode="bilinear", align_corners=False)
+        return p.argmax(1).to(torch.uint8), entropy, mask
+
+    return run
+
+
+def pytorch(work, files):
+    import nibabel as nib
+    import numpy as np
+    import torch
+
+    at_a_time = {"network": 1, "network-batched": 5}[work]
+    cores = len(os.sched_getaffinity(0))
+    torch.set_num_threads(max(1, int(os.environ.get("MINDGAP_THREADS", cores - 1))))
+    with open(os.path.join(os.path.dirname(files[1]), "card.json")) as file:
+        card = json.load(file)
+    low, high = card["preprocessing"]["ct_window_hu"]
+    scan = np.asanyarray(nib.load(files[0]).dataobj).astype(np.float32)
+    slices = torch.from_numpy(np.ascontiguousarray(((scan - low) / (high - low)).clip(0, 1).T))[:, None]
+    run = segmentation_net(tensors_of(files[1]), len(card["network"]["level_multiples"]) + 1)
+
+    def whole():
+        return [[part.numpy() for part in run(batch)] for batch in slices.split(at_a_time)]
+
+    with torch.no_grad():
+        whole()
+        outcome, found = timed(whole)
+    return outcome | {"check": float(np.concatenate([labels for labels, _, _ in found]).mean())}
+
+
 PACKAGES = {
     "nibabel": nibabel,
     "SimpleITK": simple_itk,
     "scipy": scipy,
     "surface-distance": surface_distance,
+    "torch": pytorch,
 }
 
 

@@ -16,6 +16,7 @@ pub(super) enum Library {
     SimpleItk,
     Scipy,
     SurfaceDistance,
+    PyTorch,
 }
 
 impl Library {
@@ -26,6 +27,7 @@ impl Library {
             Library::SimpleItk => "SimpleITK",
             Library::Scipy => "scipy",
             Library::SurfaceDistance => "surface-distance",
+            Library::PyTorch => "torch",
         }
     }
 }

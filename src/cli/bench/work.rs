@@ -1,12 +1,18 @@
 //! One work, done once in this process and timed: what a fresh process of this program is started for.
 
+use super::fixtures::MODEL;
+use crate::config::load_bundle;
 use crate::eval;
+use crate::protocol::{DeviceChoice, Event, Refine, Request, SegmentRequest, WireScan};
+use crate::session::{self, Engine};
 use crate::volume::{self, LabelMap, Resampler, Voxels, io, with_voxels};
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 /// What can be measured. The Python peers know the same names.
@@ -30,6 +36,10 @@ pub(super) enum Task {
     Header,
     /// Dice and surface distances of two label maps in memory.
     Score,
+    /// The slices of a scan through a bundled net.
+    Network,
+    /// The same with several slices at once where the program lets one choose.
+    NetworkBatched,
 }
 
 impl Task {
@@ -99,6 +109,7 @@ impl Work {
                 let (outcome, report) = timed(|| eval::evaluate(&prediction, &reference, table))?;
                 Ok(Outcome { check: report.mean.dice, ..outcome })
             }
+            (Task::Network, [file, _weights]) => network(file),
             (task, files) => bail!("bench work {}: not for {} files", task.name(), files.len()),
         }
     }
@@ -122,6 +133,35 @@ fn first_slice(file: &Path) -> anyhow::Result<Outcome> {
         outcome.get_or_insert(Outcome { seconds, peak_bytes: peak_bytes(), check: None });
     })?;
     outcome.context("the first slices were not handed over before the rest")
+}
+
+/// The engine does it twice on one core fewer than there are, as it always does; the first time warms up. Its own time
+/// counts, from the request in its hands to the labels on the scan's grid.
+fn network(file: &Path) -> anyhow::Result<Outcome> {
+    let scan = io::open(file)?;
+    let bundle = load_bundle(MODEL)?;
+    let mut engine = Engine::start(session::locate_engine()?, Arc::new(|| ()))?;
+    let mut segment = || {
+        let request = Request::Segment(SegmentRequest {
+            model: session::model_payload(&bundle),
+            scan: WireScan::pack(&scan),
+            modality: volume::Modality::Ct,
+            first_world_mm: None,
+            refine: Refine::Off,
+            largest_island: false,
+            device: DeviceChoice::Cpu,
+        });
+        match session::run_job(&mut engine, request, &AtomicBool::new(false), |_| ())? {
+            Event::Segmented { result, .. } => Ok(result),
+            other => bail!("the engine answered a segmentation with {other:?}"),
+        }
+    };
+    segment()?;
+    let result = segment()?;
+    let labels = result.labels.unpack()?;
+    let sum: f64 = labels.voxels().iter().map(|label| f64::from(*label)).sum();
+    let check = Some(sum / labels.voxels().len() as f64);
+    Ok(Outcome { seconds: result.seconds, peak_bytes: None, check })
 }
 
 fn compress(labels: &LabelMap, output: &Path) -> std::io::Result<()> {

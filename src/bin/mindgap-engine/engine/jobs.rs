@@ -1,16 +1,19 @@
 //! Segmentation and translation of one scan.
 
+use super::cache::{Caches, ModelCache, ScanCache, trouble_of};
 use super::device::Devices;
 use super::mailbox::Mailbox;
 use crate::model::infer::{self, InferError, SegmentOptions};
-use crate::model::preprocess::{self, Prepared};
-use crate::model::{Domain, Networks, checkpoint};
-use mindgap::config::{Card, sha256_hex};
+use crate::model::ladder::{Trouble, Worker};
+use crate::model::preprocess::{self, PrepareError, Prepared};
+use crate::model::{Domain, Networks};
+use mindgap::config::Card;
 use mindgap::protocol::{
     DeviceChoice, Event, JobError, JobId, ModelPayload, Refine, Request, SegmentRequest, Segmentation,
     TranslateRequest, Translation, WireLabels, WireScan, WireVolume,
 };
-use mindgap::volume::{Modality, Volume};
+use mindgap::volume::{Modality, Volume, keep_largest_islands};
+use std::rc::Rc;
 use std::sync::mpsc::Sender;
 use std::time::Instant;
 use tch::Device;
@@ -80,67 +83,58 @@ impl From<InferError> for JobFailure {
     }
 }
 
-/// The networks of the last model used.
-#[derive(Default)]
-pub struct ModelCache(Option<(String, Device, Networks)>);
-
-impl ModelCache {
-    /// Networks of a payload on a device, built and verified anew only if they are not the last ones.
-    fn networks(&mut self, model: &ModelPayload, device: Device) -> Result<&Networks, JobFailure> {
-        let key = &model.card.weights_sha256;
-        let fits = self.0.as_ref().is_some_and(|(hash, on, _)| hash == key && *on == device);
-        if !fits {
-            // The old model is dropped only once the new one is sound.
-            self.0 = Some((key.clone(), device, load(model, device)?));
-        }
-        match &self.0 {
-            Some((_, _, networks)) => Ok(networks),
-            None => Err(failed("The model was not loaded", "Try again", &model.card.id)),
-        }
-    }
-}
-
-fn load(model: &ModelPayload, device: Device) -> Result<Networks, JobFailure> {
-    let refused = |cause: String| {
-        failed(
-            &format!("Model {} cannot be used", model.card.id),
-            "Choose another model or fetch it again",
-            cause,
-        )
-    };
-    let hash = sha256_hex(&model.weights);
-    if hash != model.card.weights_sha256 {
-        return Err(refused(format!("expected sha256 {}, got {hash}", model.card.weights_sha256)));
-    }
-    let tensors = checkpoint::from_bytes(&model.weights).map_err(|error| refused(error.to_string()))?;
-    let mut networks = Networks::new(&model.card.network, device);
-    checkpoint::load_into(&networks.store, &tensors).map_err(|error| refused(error.to_string()))?;
-    networks.store.freeze();
-    Ok(networks)
-}
-
-/// The scan on the network's grid.
-fn prepare(scan: &WireScan, modality: Modality, card: &Card) -> Result<Prepared, JobFailure> {
+/// The scan on the network's grid, from an earlier turn of the same job where there was one.
+fn prepare(
+    context: &JobContext,
+    (scan, modality, card): (&WireScan, Modality, &Card),
+    scans: &mut ScanCache,
+) -> Result<Rc<Prepared>, JobFailure> {
     let refused = |cause: String| failed("This scan cannot be fed to the model", "See the details", cause);
-    let scan = scan.unpack().map_err(|error| refused(error.to_string()))?;
-    preprocess::prepare(&scan, modality, &card.preprocessing).map_err(|error| refused(error.to_string()))
+    scans.of(context.job, || {
+        let scan = scan.unpack().map_err(|error| refused(error.to_string()))?;
+        let keep_going = || !context.cancelled();
+        match preprocess::prepare_while(&scan, modality, &card.preprocessing, &keep_going) {
+            Err(PrepareError::Cancelled) => Err(JobFailure::Cancelled),
+            outcome => outcome.map_err(|error| refused(error.to_string())),
+        }
+    })
+}
+
+/// The networks, and where they are: a GPU that has no room for them or fails leaves the job to the CPU.
+fn networks_for(
+    context: &JobContext,
+    model: &ModelPayload,
+    device: Device,
+    models: &mut ModelCache,
+) -> Result<(Rc<Networks>, Device), JobFailure> {
+    let failure = match models.networks(model, device) {
+        Ok(networks) => return Ok((networks, device)),
+        Err(failure) => failure,
+    };
+    match trouble_of(&failure) {
+        Some((trouble, reason)) if device != Device::Cpu => {
+            tracing::warn!("{reason}; going on with the CPU");
+            if trouble == Trouble::DeviceLost {
+                context.devices.lose_cuda(reason);
+            }
+            Ok((models.networks(model, Device::Cpu)?, Device::Cpu))
+        }
+        _ => Err(failure),
+    }
 }
 
 /// The slice that a job wants first, as a slab event; the job's own turn comes later.
-pub fn first_slice(
-    context: &JobContext,
-    request: &Request,
-    cache: &mut ModelCache,
-) -> Result<(), JobFailure> {
+pub fn first_slice(context: &JobContext, request: &Request, caches: &mut Caches) -> Result<(), JobFailure> {
     match request {
         Request::Segment(request) => {
             let Some(world_mm) = request.first_world_mm else { return Ok(()) };
             let device = context.choose(request.device)?;
-            let prepared = prepare(&request.scan, request.modality, &request.model.card)?;
+            let card = &request.model.card;
+            let prepared = prepare(context, (&request.scan, request.modality, card), &mut caches.scans)?;
             let slice = prepared.slice_of(world_mm);
-            let networks = cache.networks(&request.model, device)?;
+            let networks = caches.models.networks(&request.model, device)?;
             let options = segment_options(request);
-            let (labels, gap) = infer::segment_slice(networks, &prepared, slice, options)?;
+            let (labels, gap) = infer::segment_slice(&networks, &prepared, slice, options)?;
             let (labels, gap) = (slab(&prepared, slice, labels)?, slab(&prepared, slice, gap)?);
             let (labels, gap) = (WireLabels::pack(&labels), WireVolume::pack(&gap));
             context.post(Event::SegmentedSlab { job: context.job, labels, gap });
@@ -149,11 +143,11 @@ pub fn first_slice(
             let Some(world_mm) = request.first_world_mm else { return Ok(()) };
             let device = context.choose(request.device)?;
             let card = &request.model.card;
-            let prepared = prepare(&request.scan, request.modality, card)?;
+            let prepared = prepare(context, (&request.scan, request.modality, card), &mut caches.scans)?;
             let slice = prepared.slice_of(world_mm);
-            let networks = cache.networks(&request.model, device)?;
+            let networks = caches.models.networks(&request.model, device)?;
             let values =
-                infer::translate_slice(networks, &prepared.slices, slice, domain(request.modality, card))?;
+                infer::translate_slice(&networks, &prepared.slices, slice, domain(request.modality, card))?;
             let unit = IntensityUnit::of(request.modality.other(), card);
             let synthetic = slab(&prepared, slice, values)?.map(|&v| unit.measured(v));
             let synthetic = WireVolume::pack(&synthetic);
@@ -187,37 +181,78 @@ fn domain(modality: Modality, card: &Card) -> Domain {
     if modality == card.source { Domain::Source } else { Domain::Target }
 }
 
+/// What a job did it with, for the user.
+struct Means {
+    device: String,
+    warnings: Vec<String>,
+}
+
+/// Lets a worker do the slices of a job, on whatever holds out.
+fn with_worker<T>(
+    context: &JobContext,
+    (model, choice): (&ModelPayload, DeviceChoice),
+    slices: &Volume<f32>,
+    models: &mut ModelCache,
+    work: impl FnOnce(&mut Worker) -> Result<T, InferError>,
+) -> Result<(T, Means), JobFailure> {
+    let wanted = context.choose(choice)?;
+    let (networks, device) = networks_for(context, model, wanted, models)?;
+    let mut rebuild = |device| Ok(models.networks(model, device)?);
+    let image_pixels = slices.dims()[0] * slices.dims()[1];
+    let mut worker = Worker::new(networks, device, image_pixels, &mut rebuild);
+    let outcome = work(&mut worker);
+    if let Some(reason) = worker.lost() {
+        context.devices.lose_cuda(reason);
+    }
+    let mut warnings: Vec<String> = worker.note().map(str::to_owned).into_iter().collect();
+    if device != wanted && warnings.is_empty() {
+        warnings.push("The GPU could not take the model: the CPU was used.".to_owned());
+    }
+    let device = context.devices.describe(worker.device());
+    Ok((outcome?, Means { device, warnings }))
+}
+
 /// Labels, gap and uncertainty of the whole scan.
 pub fn segment(
     context: &JobContext,
     request: &SegmentRequest,
-    cache: &mut ModelCache,
+    caches: &mut Caches,
 ) -> Result<Event, JobFailure> {
     let started = Instant::now();
     let device = context.start(request.device)?;
-    let networks = cache.networks(&request.model, device)?;
-    let prepared = prepare(&request.scan, request.modality, &request.model.card)?;
+    let card = &request.model.card;
+    networks_for(context, &request.model, device, &mut caches.models)?;
+    let prepared = prepare(context, (&request.scan, request.modality, card), &mut caches.scans)?;
     let options = segment_options(request);
+    let keep_going = || !context.cancelled();
     let mut on_slice = |done: usize, total: usize| {
         context.progress("segmenting", done as u64, total as u64, "");
-        !context.cancelled()
+        keep_going()
     };
-    let found = infer::segment(networks, &prepared, options, &mut on_slice)?;
+    let asked = (&request.model, request.device);
+    let (found, means) = with_worker(context, asked, &prepared.slices, &mut caches.models, |worker| {
+        infer::segment(worker, &prepared, options, &mut on_slice, &keep_going)
+    })?;
+    let mut labels =
+        prepared.labels_to_scan(&found.labels, &keep_going).map_err(|_| JobFailure::Cancelled)?;
+    if request.largest_island {
+        // On the scan's own grid: a part that hung on by a corner of the coarse one may have come off.
+        keep_largest_islands(&mut labels);
+    }
     if context.cancelled() {
         return Err(JobFailure::Cancelled);
     }
-    let slices = prepared.slices.dims()[2] as u64;
     Ok(Event::Segmented {
         job: context.job,
         result: Box::new(Segmentation {
-            labels: WireLabels::pack(&prepared.labels_to_scan(&found.labels)),
-            gap: WireVolume::pack(&prepared.values_to_scan(&found.gap, 0.0)),
-            uncertainty: WireVolume::pack(&prepared.values_to_scan(&found.uncertainty, 0.0)),
+            labels: WireLabels::pack(&labels),
+            gap: WireVolume::pack_for(&found.gap, &prepared.scan_geometry, 0.0),
+            uncertainty: WireVolume::pack_for(&found.uncertainty, &prepared.scan_geometry, 0.0),
             seconds: started.elapsed().as_secs_f64(),
-            slices,
-            device: context.devices.describe(device),
+            slices: prepared.slices.dims()[2] as u64,
+            device: means.device,
             refined: options.refine,
-            warnings: prepared.warnings,
+            warnings: [prepared.warnings.clone(), means.warnings].concat(),
         }),
     })
 }
@@ -226,13 +261,13 @@ pub fn segment(
 pub fn translate(
     context: &JobContext,
     request: &TranslateRequest,
-    cache: &mut ModelCache,
+    caches: &mut Caches,
 ) -> Result<Event, JobFailure> {
     let started = Instant::now();
     let device = context.start(request.device)?;
     let card = &request.model.card;
-    let networks = cache.networks(&request.model, device)?;
-    let prepared = prepare(&request.scan, request.modality, card)?;
+    networks_for(context, &request.model, device, &mut caches.models)?;
+    let prepared = prepare(context, (&request.scan, request.modality, card), &mut caches.scans)?;
     let imitates = request.modality.other();
     let unit = IntensityUnit::of(imitates, card);
     let mut on_slice = |done: usize, total: usize| {
@@ -240,21 +275,25 @@ pub fn translate(
         !context.cancelled()
     };
     let from = domain(request.modality, card);
-    let translated = infer::translate(networks, &prepared.slices, from, &mut on_slice)?;
+    let asked = (&request.model, request.device);
+    let (translated, means) = with_worker(context, asked, &prepared.slices, &mut caches.models, |worker| {
+        infer::translate(worker, &prepared.slices, from, &mut on_slice)
+    })?;
+    let edge_agreement = mindgap::eval::edge_agreement(&prepared.slices, &translated);
     if context.cancelled() {
         return Err(JobFailure::Cancelled);
     }
-    let edge_agreement = mindgap::eval::edge_agreement(&prepared.slices, &translated);
-    let synthetic = prepared.values_to_scan(&translated.map(|&v| unit.measured(v)), unit.measured(0.0));
+    let synthetic = translated.map(|&v| unit.measured(v));
     Ok(Event::Translated {
         job: context.job,
         result: Box::new(Translation {
-            synthetic: WireVolume::pack(&synthetic),
+            synthetic: WireVolume::pack_for(&synthetic, &prepared.scan_geometry, unit.measured(0.0)),
             imitates,
             edge_agreement,
             seconds: started.elapsed().as_secs_f64(),
             slices: prepared.slices.dims()[2] as u64,
-            device: context.devices.describe(device),
+            device: means.device,
+            warnings: [prepared.warnings.clone(), means.warnings].concat(),
         }),
     })
 }

@@ -4,6 +4,7 @@
 //! the jobs in turn; a third sends, so that work never waits for a slow window. When the command stream ends, every job
 //! is cancelled and the process ends.
 
+mod cache;
 mod device;
 mod jobs;
 pub mod libtorch;

@@ -1,7 +1,8 @@
 //! The serving loop.
 
+use super::cache::Caches;
 use super::device::Devices;
-use super::jobs::{self, JobContext, ModelCache};
+use super::jobs::{self, JobContext};
 use super::mailbox::{Mailbox, Turn};
 use super::{libtorch, training};
 use mindgap::protocol::{
@@ -43,12 +44,13 @@ pub fn serve(
             outcome
         })
     };
-    let mut cache = ModelCache::default();
+    let mut caches = Caches::default();
     while let Some(turn) = mailbox.next() {
         let context = JobContext { job: turn.job, mailbox: &mailbox, events: &events, devices: &devices };
-        run(&context, &turn, &mut cache);
+        run(&context, &turn, &mut caches);
         if !turn.first_slice_only {
             mailbox.forget(turn.job);
+            caches.scans.forget(turn.job);
         }
     }
     drop(events);
@@ -58,14 +60,14 @@ pub fn serve(
 }
 
 /// Takes one turn: a first slice, or a job to the event that ends it.
-fn run(context: &JobContext, turn: &Turn, cache: &mut ModelCache) {
+fn run(context: &JobContext, turn: &Turn, caches: &mut Caches) {
     let job = context.job;
     if turn.first_slice_only {
         // Whatever fails here fails again, and is told, when the whole volume's turn comes.
         if !context.cancelled()
-            && catch_unwind(AssertUnwindSafe(|| jobs::first_slice(context, &turn.request, cache))).is_err()
+            && catch_unwind(AssertUnwindSafe(|| jobs::first_slice(context, &turn.request, caches))).is_err()
         {
-            *cache = ModelCache::default();
+            *caches = Caches::default();
         }
         return;
     }
@@ -73,8 +75,8 @@ fn run(context: &JobContext, turn: &Turn, cache: &mut ModelCache) {
         return context.post(Event::Cancelled { job });
     }
     let outcome = catch_unwind(AssertUnwindSafe(|| match &*turn.request {
-        Request::Segment(request) => jobs::segment(context, request, cache),
-        Request::Translate(request) => jobs::translate(context, request, cache),
+        Request::Segment(request) => jobs::segment(context, request, caches),
+        Request::Translate(request) => jobs::translate(context, request, caches),
         Request::Train(request) => training::train(context, request),
     }));
     let end = match outcome {
@@ -83,7 +85,7 @@ fn run(context: &JobContext, turn: &Turn, cache: &mut ModelCache) {
         Ok(Err(jobs::JobFailure::Failed(error))) => Event::Failed { job, error },
         Err(panic) => {
             // Whatever the job left half-made is not trusted.
-            *cache = ModelCache::default();
+            *caches = Caches::default();
             Event::Failed { job, error: describe_panic(job, panic.as_ref()) }
         }
     };

@@ -5,8 +5,8 @@
 //! alike. A zero-initialised D_f gives a = 0 and leaves F bit for bit as it was.
 
 use super::segmenter::leaky_relu;
+use tch::Tensor;
 use tch::nn;
-use tch::{Kind, Tensor};
 
 /// D_f: (n, C, h, w) to one score a position (n, 1, h, w); no pooling, receptive field 9x9.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ pub fn mask_of_score(score: &Tensor) -> Tensor {
     let kernel = Tensor::from_slice(&[1.0f32, 2.0, 1.0, 2.0, 4.0, 2.0, 1.0, 2.0, 1.0])
         .view([1, 1, 3, 3])
         .to_device(score.device())
-        .to_kind(Kind::Float)
+        .to_kind(score.kind())
         / 16.0;
     score
         .replication_pad2d([1, 1, 1, 1])

@@ -1,12 +1,20 @@
-//! Running the networks over prepared volumes, slice by slice, so that a cancel is seen within one.
+//! Running the networks over prepared volumes, a few slices at a time, so that a cancel is seen within them.
+//!
+//! Slices that show nothing but air are counted and not computed. Where no refinement asks for them, the probabilities
+//! of all classes are never held: each slice is reduced to its labels and their uncertainty as it comes.
 
-use super::preprocess::Prepared;
+use super::ladder::{Worker, caught};
+use super::preprocess::{KeepGoing, Prepared};
+use super::probabilities::{ProbabilityStore, Values};
 use super::refine::{self, RefineSettings};
 use super::{Domain, Networks, amplify, tensor};
 use mindgap::config::GapMode;
 use mindgap::volume::{LabelMap, Volume};
-use tch::{Device, Kind, TchError, Tensor};
+use std::ops::Range;
+use tch::{Kind, TchError, Tensor};
 use thiserror::Error;
+
+pub use super::probabilities::Probabilities;
 
 /// Why inference gave no result.
 #[derive(Debug, Error)]
@@ -17,6 +25,9 @@ pub enum InferError {
     NotFinite,
     #[error("the model's output does not fill its grid")]
     Shape,
+    /// What libtorch said where it could not be returned as an error.
+    #[error("{0}")]
+    Device(String),
     #[error("{0}")]
     Torch(#[from] TchError),
 }
@@ -36,38 +47,40 @@ pub struct Segmented {
     pub labels: LabelMap,
     /// a(p), 0..1.
     pub gap: Volume<f32>,
-    /// Entropy of the class probabilities over its maximum, 0..1.
+    /// Entropy of the class probabilities, averaged over the views, over its maximum: 0..1.
     pub uncertainty: Volume<f32>,
 }
 
-/// Class probabilities and gap of one volume; `probabilities` holds one volume a class, background first.
-#[derive(Debug, Clone)]
-pub struct Probabilities {
-    pub probabilities: Vec<Volume<f32>>,
-    pub gap: Volume<f32>,
-}
-
-/// Called after each slice with (done, total); answers whether to go on.
+/// Called after some slices with (done, total); answers whether to go on.
 pub type OnSlice<'a> = &'a mut dyn FnMut(usize, usize) -> bool;
 
 /// Shift in columns and rows, and gamma, of the views that are averaged.
 const VIEWS: [([i64; 2], f64); 5] =
     [([0, 0], 1.0), ([2, 0], 0.8), ([-2, 1], 1.25), ([0, -2], 0.65), ([1, 2], 1.5)];
 
-/// Labels, gap and uncertainty of a whole prepared volume.
+impl SegmentOptions {
+    fn views(self) -> &'static [([i64; 2], f64)] {
+        if self.views { &VIEWS } else { &VIEWS[..1] }
+    }
+}
+
+/// Labels, gap and uncertainty of a whole prepared volume. `keep_going` is asked while labels are refined.
 pub fn segment(
-    networks: &Networks,
+    worker: &mut Worker,
     prepared: &Prepared,
     options: SegmentOptions,
     on_slice: OnSlice,
+    keep_going: KeepGoing,
 ) -> Result<Segmented, InferError> {
-    let found = probabilities(networks, &prepared.slices, options, on_slice)?;
-    let labels = if options.refine {
-        refine::refine(&prepared.slices, &found.probabilities, &RefineSettings::default())
-    } else {
-        refine::argmax(&found.probabilities)
-    };
-    Ok(Segmented { labels, uncertainty: entropy(&found.probabilities), gap: found.gap })
+    if !options.refine {
+        return segment_streaming(worker, prepared, options, on_slice);
+    }
+    let slices = Slices { volume: &prepared.slices, skipped: &|slice| prepared.is_air(slice) };
+    let found = all_probabilities(worker, &slices, options, on_slice)?;
+    let settings = RefineSettings::default();
+    let labels = refine::refine_while(&prepared.slices, &found.probabilities, &settings, keep_going)
+        .ok_or(InferError::Cancelled)?;
+    Ok(Segmented { labels, uncertainty: found.entropy(), gap: found.gap })
 }
 
 /// Labels and gap of one network slice, unrefined: for the slice on screen.
@@ -77,63 +90,55 @@ pub fn segment_slice(
     slice: usize,
     options: SegmentOptions,
 ) -> Result<(Vec<u16>, Vec<f32>), InferError> {
-    let image = tensor::slices_to_tensor(&prepared.slices, slice, 1, networks.store.device())?;
-    let (probabilities, gap) = forward(networks, &image, SegmentOptions { views: false, ..options })?;
-    let classes = tensor::values(&probabilities.argmax(1, false))?;
-    Ok((classes.into_iter().map(|class| class as u16).collect(), tensor::values(&gap)?))
+    let options = SegmentOptions { views: false, ..options };
+    let found = caught(|| reduced(networks, &prepared.slices, slice..slice + 1, options, 1))?;
+    Ok((found.labels, found.gap))
 }
 
-/// Probabilities and gap of every slice of a network volume.
+/// Probabilities and gap of every slice of a network volume, on the device that the networks are on.
 pub fn probabilities(
     networks: &Networks,
     slices: &Volume<f32>,
     options: SegmentOptions,
     on_slice: OnSlice,
 ) -> Result<Probabilities, InferError> {
+    let device = networks.store.device();
     let [w, h, n] = slices.dims();
-    let plane = w * h;
-    let mut gap = vec![0.0f32; plane * n];
-    let mut classes: Vec<Vec<f32>> = Vec::new();
-    for slice in 0..n {
-        let image = tensor::slices_to_tensor(slices, slice, 1, networks.store.device())?;
-        let (probability, slice_gap) = forward(networks, &image, options)?;
-        let flat = tensor::values(&probability)?;
-        if flat.iter().any(|p| !p.is_finite()) {
-            return Err(InferError::NotFinite);
-        }
-        classes.resize_with(flat.len() / plane, || vec![0.0; plane * n]);
-        for (class, values) in classes.iter_mut().zip(flat.chunks_exact(plane)) {
-            class[slice * plane..(slice + 1) * plane].copy_from_slice(values);
-        }
-        gap[slice * plane..(slice + 1) * plane].copy_from_slice(&tensor::values(&slice_gap)?);
-        if !on_slice(slice + 1, n) {
+    let images = Worker::images(device, w * h);
+    let mut store = ProbabilityStore::new(slices.geometry());
+    let mut done = 0;
+    while done < n {
+        let range = done..(done + (images / options.views().len()).max(1)).min(n);
+        let found = forward_values(networks, slices, range.clone(), options, images)?;
+        store.put(range.clone(), &found);
+        done = range.end;
+        if !on_slice(done, n) {
             return Err(InferError::Cancelled);
         }
     }
-    let geometry = slices.geometry();
-    let probabilities = classes
-        .into_iter()
-        .map(|values| Volume::new(values, geometry.clone()).ok_or(InferError::Shape))
-        .collect::<Result<_, _>>()?;
-    Ok(Probabilities { probabilities, gap: Volume::new(gap, geometry.clone()).ok_or(InferError::Shape)? })
+    store.finish()
 }
 
 /// The volume in the style of the other domain, scaled intensities 0..1 on the network grid.
 pub fn translate(
-    networks: &Networks,
+    worker: &mut Worker,
     slices: &Volume<f32>,
     from: Domain,
     on_slice: OnSlice,
 ) -> Result<Volume<f32>, InferError> {
-    let [w, h, n] = slices.dims();
-    let mut out = Vec::with_capacity(w * h * n);
-    for slice in 0..n {
-        out.extend(translate_slice(networks, slices, slice, from)?);
-        if !on_slice(slice + 1, n) {
-            return Err(InferError::Cancelled);
-        }
-    }
-    Volume::new(out, slices.geometry().clone()).ok_or(InferError::Shape)
+    let mut out = slices.map(|_| 0.0f32);
+    let plane = slices.dims()[0] * slices.dims()[1];
+    let all = Slices { volume: slices, skipped: &|_| false };
+    all.each(
+        worker,
+        1,
+        on_slice,
+        |networks, range, _| translated(networks, slices, range, from),
+        |range, values| {
+            out.voxels_mut()[range.start * plane..range.end * plane].copy_from_slice(&values);
+        },
+    )?;
+    Ok(out)
 }
 
 /// One slice of [`translate`].
@@ -143,18 +148,7 @@ pub fn translate_slice(
     slice: usize,
     from: Domain,
 ) -> Result<Vec<f32>, InferError> {
-    let to = match from {
-        Domain::Source => Domain::Target,
-        Domain::Target => Domain::Source,
-    };
-    let image = tensor::slices_to_tensor(slices, slice, 1, networks.store.device())?;
-    let translated =
-        tch::no_grad(|| from_signed(&networks.generator.translate(&to_signed(&image), from, to)));
-    let values = tensor::values(&translated)?;
-    if values.iter().any(|v| !v.is_finite()) {
-        return Err(InferError::NotFinite);
-    }
-    Ok(values)
+    caught(|| translated(networks, slices, slice..slice + 1, from))
 }
 
 /// Scaled intensity to the generator's [-1, 1].
@@ -167,51 +161,182 @@ pub fn from_signed(images: &Tensor) -> Tensor {
     (images + 1.0) * 0.5
 }
 
-/// (1, classes, h, w) probabilities and (1, 1, h, w) gap of one slice.
+/// The slices of a volume, and which of them need not be computed.
+struct Slices<'a> {
+    volume: &'a Volume<f32>,
+    skipped: &'a dyn Fn(usize) -> bool,
+}
+
+impl Slices<'_> {
+    /// Computes all slices in order and hands each batch's result to `store`.
+    fn each<T>(
+        &self,
+        worker: &mut Worker,
+        views: usize,
+        on_slice: OnSlice,
+        compute: impl Fn(&Networks, Range<usize>, usize) -> Result<T, InferError>,
+        mut store: impl FnMut(Range<usize>, T),
+    ) -> Result<(), InferError> {
+        let n = self.volume.dims()[2];
+        let mut done = 0;
+        while done < n {
+            if (self.skipped)(done) {
+                done += 1;
+            } else {
+                let end = (done + 1..n).find(|slice| (self.skipped)(*slice)).unwrap_or(n);
+                let (range, found) = worker.attempt(done..end, views, &compute)?;
+                store(range.clone(), found);
+                done = range.end;
+            }
+            if !on_slice(done, n) {
+                return Err(InferError::Cancelled);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Each batch reduced at once to labels, gap and uncertainty.
+fn segment_streaming(
+    worker: &mut Worker,
+    prepared: &Prepared,
+    options: SegmentOptions,
+    on_slice: OnSlice,
+) -> Result<Segmented, InferError> {
+    let volume = &prepared.slices;
+    let plane = volume.dims()[0] * volume.dims()[1];
+    let mut labels = volume.map(|_| 0u16);
+    let mut gap = volume.map(|_| 0.0f32);
+    let mut uncertainty = gap.clone();
+    let slices = Slices { volume, skipped: &|slice| prepared.is_air(slice) };
+    let compute = |networks: &Networks, range, images| reduced(networks, volume, range, options, images);
+    slices.each(worker, options.views().len(), on_slice, compute, |range, found: Reduced| {
+        let voxels = range.start * plane..range.end * plane;
+        labels.voxels_mut()[voxels.clone()].copy_from_slice(&found.labels);
+        gap.voxels_mut()[voxels.clone()].copy_from_slice(&found.gap);
+        uncertainty.voxels_mut()[voxels].copy_from_slice(&found.uncertainty);
+    })?;
+    Ok(Segmented { labels, gap, uncertainty })
+}
+
+fn all_probabilities(
+    worker: &mut Worker,
+    slices: &Slices,
+    options: SegmentOptions,
+    on_slice: OnSlice,
+) -> Result<Probabilities, InferError> {
+    let mut store = ProbabilityStore::new(slices.volume.geometry());
+    let compute =
+        |networks: &Networks, range, images| forward_values(networks, slices.volume, range, options, images);
+    slices.each(worker, options.views().len(), on_slice, compute, |range, found| store.put(range, &found))?;
+    store.finish()
+}
+
+/// What a batch of slices comes to, slice after slice.
+pub(super) struct Reduced {
+    pub(super) labels: Vec<u16>,
+    pub(super) gap: Vec<f32>,
+    pub(super) uncertainty: Vec<f32>,
+}
+
+pub(super) fn reduced(
+    networks: &Networks,
+    volume: &Volume<f32>,
+    range: Range<usize>,
+    options: SegmentOptions,
+    images: usize,
+) -> Result<Reduced, InferError> {
+    let image = tensor::slices_to_tensor(volume, range.start, range.len(), networks.store.device())?;
+    tch::no_grad(|| {
+        let (probability, gap) = forward(networks, &image, options, images)?;
+        let classes = probability.size()[1] as f64;
+        let entropy = probability.f_special_entr()?.f_sum_dim_intlist(1, false, Kind::Float)? / classes.ln();
+        let labels = probability.f_argmax(1, false)?.f_to_kind(Kind::Uint8)?;
+        let (gap, uncertainty) = (tensor::values(&gap)?, tensor::values(&entropy)?);
+        // A class probability that is not finite makes its voxel's entropy so.
+        require_finite(&gap)?;
+        require_finite(&uncertainty)?;
+        let labels = tensor::bytes(&labels)?.into_iter().map(u16::from).collect();
+        Ok(Reduced { labels, gap, uncertainty })
+    })
+}
+
+fn forward_values(
+    networks: &Networks,
+    volume: &Volume<f32>,
+    range: Range<usize>,
+    options: SegmentOptions,
+    images: usize,
+) -> Result<Values, InferError> {
+    let image = tensor::slices_to_tensor(volume, range.start, range.len(), networks.store.device())?;
+    let (probability, gap) = tch::no_grad(|| forward(networks, &image, options, images))?;
+    let found = Values { probability: tensor::values(&probability)?, gap: tensor::values(&gap)? };
+    require_finite(&found.probability)?;
+    require_finite(&found.gap)?;
+    Ok(found)
+}
+
+fn translated(
+    networks: &Networks,
+    volume: &Volume<f32>,
+    range: Range<usize>,
+    from: Domain,
+) -> Result<Vec<f32>, InferError> {
+    let to = match from {
+        Domain::Source => Domain::Target,
+        Domain::Target => Domain::Source,
+    };
+    let image = tensor::slices_to_tensor(volume, range.start, range.len(), networks.store.device())?;
+    let signed = to_signed(&image).f_to_kind(networks.kind())?;
+    let translated = tch::no_grad(|| from_signed(&networks.generator.translate(&signed, from, to)));
+    let values = tensor::values(&translated)?;
+    require_finite(&values)?;
+    Ok(values)
+}
+
+fn require_finite(values: &[f32]) -> Result<(), InferError> {
+    if values.iter().all(|value| value.is_finite()) { Ok(()) } else { Err(InferError::NotFinite) }
+}
+
+/// (n, classes, h, w) probabilities and (n, 1, h, w) gap of n slices, at most about `images` views of slices at a time.
 fn forward(
     networks: &Networks,
     image: &Tensor,
     options: SegmentOptions,
+    images: usize,
 ) -> Result<(Tensor, Tensor), TchError> {
-    let views = if options.views { &VIEWS[..] } else { &VIEWS[..1] };
-    tch::no_grad(|| {
-        let mut sum: Option<Tensor> = None;
-        let mut gap: Option<Tensor> = None;
-        for &([columns, rows], gamma) in views {
-            let view = image.f_clamp_min(0.0)?.f_pow_tensor_scalar(gamma)?.f_roll([rows, columns], [2, 3])?;
-            let features = networks.segmenter.encode(&view);
-            let mask = networks.gap.mask(&features.map);
-            let map = match options.gap_mode {
-                GapMode::Feature => amplify(&features.map, &mask),
-                GapMode::Loss => features.map,
-            };
-            let logits = networks.segmenter.decode(&map, &features.skips);
-            let probability = logits.f_softmax(1, Kind::Float)?.f_roll([-rows, -columns], [2, 3])?;
-            // The gap shown is that of the image as it is, not of its distorted views.
-            if gap.is_none() {
-                let size = image.size();
-                gap = Some(mask.f_upsample_bilinear2d([size[2], size[3]], false, None, None)?);
-            }
+    let size = image.size();
+    let slices = size[0];
+    let views = options.views();
+    let mut sum: Option<Tensor> = None;
+    let mut gap: Option<Tensor> = None;
+    for group in views.chunks((images / slices as usize).max(1)) {
+        let seen = |&([columns, rows], gamma): &([i64; 2], f64)| {
+            image.f_clamp_min(0.0)?.f_pow_tensor_scalar(gamma)?.f_roll([rows, columns], [2, 3])
+        };
+        let seen = group.iter().map(seen).collect::<Result<Vec<_>, _>>()?;
+        let input = Tensor::f_cat(&seen, 0)?.f_to_kind(networks.kind())?;
+        let features = networks.segmenter.encode(&input);
+        let mask = networks.gap.mask(&features.map);
+        let map = match options.gap_mode {
+            GapMode::Feature => amplify(&features.map, &mask),
+            GapMode::Loss => features.map,
+        };
+        let probability = networks.segmenter.decode(&map, &features.skips).f_softmax(1, Kind::Float)?;
+        for (view, &([columns, rows], _)) in group.iter().enumerate() {
+            let back =
+                probability.f_narrow(0, view as i64 * slices, slices)?.f_roll([-rows, -columns], [2, 3])?;
             sum = Some(match sum {
-                None => probability,
-                Some(sum) => sum + probability,
+                None => back,
+                Some(sum) => sum.f_add(&back)?,
             });
         }
-        let count = views.len() as f64;
-        let zeros = || Tensor::zeros([1], (Kind::Float, Device::Cpu));
-        Ok((sum.unwrap_or_else(zeros) / count, gap.unwrap_or_else(zeros)))
-    })
-}
-
-fn entropy(probabilities: &[Volume<f32>]) -> Volume<f32> {
-    let scale = 1.0 / (probabilities.len() as f32).ln();
-    let mut out = probabilities[0].map(|_| 0.0f32);
-    for class in probabilities {
-        for (h, &p) in out.voxels_mut().iter_mut().zip(class.voxels()) {
-            if p > 0.0 {
-                *h -= p * p.ln() * scale;
-            }
+        if gap.is_none() {
+            // The gap shown is that of the image as it is, the first view, not of its distorted ones.
+            let first = mask.f_narrow(0, 0, slices)?.f_to_kind(Kind::Float)?;
+            gap = Some(first.f_upsample_bilinear2d([size[2], size[3]], false, None, None)?);
         }
     }
-    out
+    let missing = || TchError::Shape("no view of the slices was computed".to_owned());
+    Ok((sum.ok_or_else(missing)?.f_div_scalar(views.len() as f64)?, gap.ok_or_else(missing)?))
 }

@@ -2,8 +2,8 @@
 
 use super::{FeatureCritic, Generator, Segmenter};
 use mindgap::config::NetworkConfig;
-use tch::Device;
 use tch::nn::VarStore;
+use tch::{Device, Kind};
 
 /// The networks used at inference. Weight names start with `generator.`, `segmenter.` and `gap.`.
 #[derive(Debug)]
@@ -25,5 +25,15 @@ impl Networks {
             gap: FeatureCritic::new(&(&root / "gap"), Segmenter::feature_channels(config)),
             store,
         }
+    }
+
+    /// Halves the precision of the weights, which on a GPU doubles the speed. No training after this.
+    pub fn halve(&mut self) {
+        self.store.half();
+    }
+
+    /// The type that images must have.
+    pub fn kind(&self) -> Kind {
+        self.segmenter.kind()
     }
 }

@@ -6,9 +6,7 @@
 //! patient's right, j to anterior, k to superior.
 
 use mindgap::config::{Plane, Preprocessing, Window};
-use mindgap::volume::{
-    Geometry, GeometryError, LabelMap, Modality, Reorientation, Resampler, Scan, Volume, reorient,
-};
+use mindgap::volume::{Geometry, GeometryError, LabelMap, Modality, Reorientation, Resampler, Scan, Volume};
 use thiserror::Error;
 
 /// A scan as the networks see it.
@@ -30,6 +28,8 @@ pub enum PrepareError {
     TooSmall { got: [usize; 3], min: usize },
     #[error("the scan's intensities are all equal or not finite; there is nothing to segment")]
     Flat,
+    #[error("cancelled")]
+    Cancelled,
     #[error("the resampled grid cannot be built: {0}")]
     Geometry(#[from] GeometryError),
     #[error(
@@ -38,6 +38,16 @@ pub enum PrepareError {
     TooLarge { got: usize, columns: usize, rows: usize, spacing_mm: [f64; 3] },
 }
 
+/// Asked now and then whether to go on.
+pub type KeepGoing<'a> = &'a dyn Fn() -> bool;
+
+/// Slices that are resampled at a time: of the largest scans a fraction of a second.
+const SLAB_SLICES: usize = 16;
+/// Scaled intensities up to this are air or its noise.
+const AIR: f32 = 0.05;
+/// A slice with fewer than one voxel in so many above air has no body in it.
+const AIR_SHARE: usize = 500;
+
 /// Fewer voxels than this across a slice cannot show an organ.
 const MIN_IN_PLANE: usize = 16;
 /// No body needs more network voxels than this (a 600 x 600 x 2000 mm scan at 1 mm would).
@@ -45,35 +55,22 @@ const MAX_NETWORK_VOXELS: usize = 1 << 29;
 
 /// Runs the forward chain.
 pub fn prepare(scan: &Scan, modality: Modality, settings: &Preprocessing) -> Result<Prepared, PrepareError> {
-    let values = scan.to_f32();
-    prepare_volume(&values, modality, settings)
+    prepare_while(scan, modality, settings, &|| true)
 }
 
-/// The forward chain on measured values.
-pub fn prepare_volume(
-    values: &Volume<f32>,
+/// The forward chain, given up with [`PrepareError::Cancelled`] once `keep_going` says no.
+///
+/// Voxels are read as they are stored and only ever held at the networks' resolution.
+pub fn prepare_while(
+    scan: &Scan,
     modality: Modality,
     settings: &Preprocessing,
+    keep_going: KeepGoing,
 ) -> Result<Prepared, PrepareError> {
-    let scan_geometry = values.geometry().clone();
-    let permutation = slice_order(&scan_geometry, settings.plane);
-    let turned = reorient(values, permutation);
-    let spacing = turned.geometry().spacing_mm();
-    let wanted = [0, 1, 2].map(|axis| match settings.spacing_mm[axis] {
-        0.0 => spacing[axis],
-        mm => mm,
-    });
-    let dims = turned.dims();
-    if dims[0] < MIN_IN_PLANE || dims[1] < MIN_IN_PLANE {
-        return Err(PrepareError::TooSmall { got: scan_geometry.dims(), min: MIN_IN_PLANE });
-    }
-    let grid = turned.geometry().with_spacing(wanted)?;
-    if grid.len() > MAX_NETWORK_VOXELS {
-        let [columns, rows, got] = grid.dims();
-        return Err(PrepareError::TooLarge { got, columns, rows, spacing_mm: spacing });
-    }
+    let scan_geometry = scan.geometry().clone();
+    let grid = network_grid(&scan_geometry, settings)?;
     let outside = outside_value(modality);
-    let coarse = Resampler::new(turned.geometry(), &grid).linear(&turned, outside);
+    let coarse = onto_grid(scan, &grid, outside, keep_going)?;
     let (low, high) = intensity_window(&coarse, modality, settings)?;
     let body_threshold = match modality {
         Modality::Ct => -300.0,
@@ -100,6 +97,63 @@ pub fn prepare_volume(
     Ok(Prepared { slices, scan_geometry, warnings })
 }
 
+/// The grid of all network slices, before the window is cut.
+fn network_grid(scan: &Geometry, settings: &Preprocessing) -> Result<Geometry, PrepareError> {
+    let turned = scan.reoriented(slice_order(scan, settings.plane));
+    let spacing = turned.spacing_mm();
+    let wanted = [0, 1, 2].map(|axis| match settings.spacing_mm[axis] {
+        0.0 => spacing[axis],
+        mm => mm,
+    });
+    let dims = turned.dims();
+    if dims[0] < MIN_IN_PLANE || dims[1] < MIN_IN_PLANE {
+        return Err(PrepareError::TooSmall { got: scan.dims(), min: MIN_IN_PLANE });
+    }
+    let grid = turned.with_spacing(wanted)?;
+    if grid.len() > MAX_NETWORK_VOXELS {
+        let [columns, rows, got] = grid.dims();
+        return Err(PrepareError::TooLarge { got, columns, rows, spacing_mm: spacing });
+    }
+    Ok(grid)
+}
+
+/// Measured values on the network grid.
+fn onto_grid(
+    scan: &Scan,
+    grid: &Geometry,
+    outside: f32,
+    keep_going: KeepGoing,
+) -> Result<Volume<f32>, PrepareError> {
+    // To the networks padding is the number it is stored as, far below air; only the resampler would leave it out.
+    let padded = scan.padding.is_some().then(|| scan.to_f32());
+    in_slabs(grid, keep_going, |slab| {
+        let resampler = Resampler::new(scan.geometry(), slab);
+        match &padded {
+            Some(values) => resampler.linear(values, outside),
+            None => resampler.linear_scan(scan, outside),
+        }
+    })
+}
+
+/// Computes a volume a few slices at a time, asking before each whether to go on.
+fn in_slabs<T: Copy + Default>(
+    grid: &Geometry,
+    keep_going: KeepGoing,
+    compute: impl Fn(&Geometry) -> Volume<T>,
+) -> Result<Volume<T>, PrepareError> {
+    let [w, h, n] = grid.dims();
+    let mut whole = Volume::from_fn(grid.clone(), |_, _, _| T::default());
+    for first in (0..n).step_by(SLAB_SLICES) {
+        if !keep_going() {
+            return Err(PrepareError::Cancelled);
+        }
+        let slices = SLAB_SLICES.min(n - first);
+        let slab = compute(&grid.window([0, 0, first as i64], [w, h, slices])?);
+        whole.voxels_mut()[first * w * h..(first + slices) * w * h].copy_from_slice(slab.voxels());
+    }
+    Ok(whole)
+}
+
 /// The same grid chain for a label map that belongs to a prepared scan: nearest neighbour.
 pub fn prepare_labels<T: Copy + Default + Send + Sync>(labels: &Volume<T>, prepared: &Prepared) -> Volume<T> {
     Resampler::new(labels.geometry(), prepared.slices.geometry()).nearest(labels, T::default())
@@ -107,13 +161,15 @@ pub fn prepare_labels<T: Copy + Default + Send + Sync>(labels: &Volume<T>, prepa
 
 impl Prepared {
     /// Labels on the network grid, taken back to the scan's grid by one-hot linear voting; 0 outside the window.
-    pub fn labels_to_scan(&self, labels: &LabelMap) -> LabelMap {
-        Resampler::new(labels.geometry(), &self.scan_geometry).vote(labels)
+    pub fn labels_to_scan(&self, labels: &LabelMap, keep_going: KeepGoing) -> Result<LabelMap, PrepareError> {
+        in_slabs(&self.scan_geometry, keep_going, |slab| Resampler::new(labels.geometry(), slab).vote(labels))
     }
 
-    /// Values on the network grid, taken back to the scan's grid; `outside` beyond the window.
-    pub fn values_to_scan(&self, values: &Volume<f32>, outside: f32) -> Volume<f32> {
-        Resampler::new(values.geometry(), &self.scan_geometry).linear(values, outside)
+    /// Whether a network slice shows nothing but air, so that no network need look at it.
+    pub fn is_air(&self, slice: usize) -> bool {
+        let [w, h, _] = self.slices.dims();
+        let values = &self.slices.voxels()[slice * w * h..(slice + 1) * w * h];
+        values.iter().filter(|value| **value > AIR).count() * AIR_SHARE < values.len()
     }
 
     /// The network slice that a world position lies in.
@@ -238,6 +294,10 @@ mod tests {
         }
     }
 
+    fn scan(volume: &Volume<f32>) -> Scan {
+        Scan::from_volume(volume.clone(), "test")
+    }
+
     /// A bright ball near the patient's right, front and top, in a body of 0 HU, on a grid with the given axes.
     fn ball(world_from_voxel: DMat4, dims: [usize; 3]) -> Volume<f32> {
         let geometry = Geometry::new(dims, world_from_voxel).unwrap();
@@ -272,9 +332,9 @@ mod tests {
                 }
                 affine.w_axis[3] = 1.0;
                 let volume = ball(affine, dims);
-                let prepared = prepare_volume(&volume, Modality::Ct, &settings()).unwrap();
+                let prepared = prepare(&scan(&volume), Modality::Ct, &settings()).unwrap();
                 let found = prepared.slices.map(|&v| u16::from(v > 0.7));
-                let back = prepared.labels_to_scan(&found);
+                let back = prepared.labels_to_scan(&found, &|| true).unwrap();
                 let truth = volume.map(|&v| u16::from(v > 100.0));
                 let both =
                     back.voxels().iter().zip(truth.voxels()).filter(|(a, b)| **a == 1 && **b == 1).count();
@@ -289,12 +349,44 @@ mod tests {
     fn a_constant_or_tiny_scan_is_refused_in_words() {
         let geometry = Geometry::axis_aligned([64, 64, 4], [3.0; 3], [0.0; 3]).unwrap();
         let flat = Volume::from_fn(geometry, |_, _, _| 5.0f32);
-        assert!(matches!(prepare_volume(&flat, Modality::Mr, &settings()), Err(PrepareError::Flat)));
+        assert!(matches!(prepare(&scan(&flat), Modality::Mr, &settings()), Err(PrepareError::Flat)));
         let small = Geometry::axis_aligned([4, 64, 4], [3.0; 3], [0.0; 3]).unwrap();
         let small = Volume::from_fn(small, |i, _, _| i as f32);
         assert!(matches!(
-            prepare_volume(&small, Modality::Mr, &settings()),
+            prepare(&scan(&small), Modality::Mr, &settings()),
             Err(PrepareError::TooSmall { .. })
         ));
+    }
+
+    #[test]
+    fn a_cancel_stops_preparation_and_the_way_back_between_two_slabs() {
+        let geometry = Geometry::axis_aligned([64, 48, 100], [3.0; 3], [0.0; 3]).unwrap();
+        let volume = Volume::from_fn(geometry, |i, j, k| ((i * j + k) % 100) as f32);
+        let asked = std::cell::Cell::new(0);
+        let twice = || {
+            asked.set(asked.get() + 1);
+            asked.get() <= 2
+        };
+        let stopped = prepare_while(&scan(&volume), Modality::Ct, &settings(), &twice);
+        assert!(matches!(stopped, Err(PrepareError::Cancelled)));
+        assert_eq!(asked.get(), 3);
+        let prepared = prepare(&scan(&volume), Modality::Ct, &settings()).unwrap();
+        let labels = prepared.slices.map(|&v| u16::from(v > 0.5));
+        asked.set(0);
+        assert!(matches!(prepared.labels_to_scan(&labels, &twice), Err(PrepareError::Cancelled)));
+    }
+
+    #[test]
+    fn slices_without_a_body_are_air_whatever_the_noise_and_the_tip_of_one_is_not() {
+        let geometry = Geometry::axis_aligned([64, 48, 6], [3.0; 3], [0.0; 3]).unwrap();
+        let volume = Volume::from_fn(geometry, |i, j, k| {
+            let noise = ((i * 31 + j * 17 + k * 7) % 50) as f32;
+            let inside = (i as f32 - 32.0).hypot(j as f32 - 24.0) < [0.0, 4.0, 20.0, 20.0, 0.0, 0.0][k];
+            let speck = k == 4 && (i, j) == (5, 5);
+            if inside || speck { 60.0 + noise } else { -1000.0 + noise }
+        });
+        let prepared = prepare(&scan(&volume), Modality::Ct, &settings()).unwrap();
+        let air: Vec<bool> = (0..6).map(|slice| prepared.is_air(slice)).collect();
+        assert_eq!(air, [true, false, false, false, true, true]);
     }
 }

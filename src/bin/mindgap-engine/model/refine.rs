@@ -6,6 +6,8 @@
 //! then the one connected component that holds most of the net's confidence. It assumes a roughly flat bias field and
 //! a net that already finds the organ; in the modality the net was trained on it may cost more than it gains.
 
+use super::neighbourhood::{Region, connected_components, dilate, smooth_3d, smooth_in_plane};
+use super::preprocess::KeepGoing;
 use mindgap::volume::{LabelMap, Volume};
 use rayon::prelude::*;
 
@@ -38,26 +40,58 @@ const MIN_SEED: usize = 30;
 /// `image`: scaled intensities on the network grid. `probabilities`: one volume a class on the same grid, background
 /// first. Returns labels 0..classes.
 pub fn refine(image: &Volume<f32>, probabilities: &[Volume<f32>], settings: &RefineSettings) -> LabelMap {
-    let dims = image.dims();
-    let smooth = smooth_in_plane(image);
-    let first = argmax(probabilities);
+    refine_while(image, probabilities, settings, &|| true).unwrap_or_else(|| argmax(probabilities))
+}
+
+/// The same, given up with `None` once `keep_going` says no; it is asked many times a round.
+pub fn refine_while(
+    image: &Volume<f32>,
+    probabilities: &[Volume<f32>],
+    settings: &RefineSettings,
+    keep_going: KeepGoing,
+) -> Option<LabelMap> {
+    let mut labels = argmax(probabilities);
+    // Nothing further from the organs is looked at or changed, so only their surroundings are worked on.
+    let margin = settings.reach_voxels.max(settings.shell_voxels) + 1;
+    let Some(region) = Region::around(&labels, margin) else { return Some(labels) };
+    let image = region.cut(&smooth_in_plane(image));
+    let near: Vec<Volume<f32>> = probabilities.iter().map(|class| region.cut(class)).collect();
+    let refined = refine_region(&image, &near, &region.cut(&labels), settings, keep_going)?;
+    region.paste(&refined, &mut labels);
+    Some(labels)
+}
+
+fn refine_region(
+    smooth: &Volume<f32>,
+    probabilities: &[Volume<f32>],
+    first: &LabelMap,
+    settings: &RefineSettings,
+    keep_going: KeepGoing,
+) -> Option<LabelMap> {
+    let dims = smooth.dims();
     let organs = 1..probabilities.len();
     let foreground: Vec<bool> = first.voxels().iter().map(|&l| l != 0).collect();
     let allowed = dilate(&foreground, dims, settings.reach_voxels);
     let shell = dilate(&foreground, dims, settings.shell_voxels);
-    let mut labels = erode_labels(&first);
+    let mut labels = erode_labels(first);
     for round in 0..settings.rounds {
         let models: Vec<Option<Gaussian>> =
-            organs.clone().map(|organ| Gaussian::fit(&smooth, &labels, organ as u16)).collect();
-        let background = background_likelihood(&smooth, if round == 0 { &first } else { &labels }, &shell);
-        let mut posterior = expectation(&smooth, probabilities, &models, &background, settings.prior_weight);
+            organs.clone().map(|organ| Gaussian::fit(smooth, &labels, organ as u16)).collect();
+        let background = background_likelihood(smooth, if round == 0 { first } else { &labels }, &shell);
+        if !keep_going() {
+            return None;
+        }
+        let mut posterior = expectation(smooth, probabilities, &models, &background, settings.prior_weight);
         for q in &mut posterior {
+            if !keep_going() {
+                return None;
+            }
             *q = smooth_3d(q, dims);
         }
-        labels = maximum(&posterior, &allowed, &first);
+        labels = maximum(&posterior, &allowed, first);
     }
     keep_one_component(&mut labels, probabilities, organs.end);
-    labels
+    Some(labels)
 }
 
 /// The most probable class of each voxel.
@@ -218,58 +252,6 @@ pub fn keep_one_component(labels: &mut LabelMap, probabilities: &[Volume<f32>], 
     }
 }
 
-/// Offsets of each 6-connected component of a mask.
-fn connected_components(mask: &[bool], dims: [usize; 3]) -> Vec<Vec<usize>> {
-    let mut seen = vec![false; mask.len()];
-    let mut components = Vec::new();
-    for start in 0..mask.len() {
-        if !mask[start] || seen[start] {
-            continue;
-        }
-        let mut component = vec![start];
-        seen[start] = true;
-        let mut next = 0;
-        while next < component.len() {
-            for neighbour in face_neighbours(component[next], dims) {
-                if mask[neighbour] && !seen[neighbour] {
-                    seen[neighbour] = true;
-                    component.push(neighbour);
-                }
-            }
-            next += 1;
-        }
-        components.push(component);
-    }
-    components
-}
-
-fn face_neighbours(offset: usize, [ni, nj, nk]: [usize; 3]) -> impl Iterator<Item = usize> {
-    let (i, j, k) = (offset % ni, offset / ni % nj, offset / (ni * nj));
-    [
-        (i > 0).then(|| offset - 1),
-        (i + 1 < ni).then(|| offset + 1),
-        (j > 0).then(|| offset - ni),
-        (j + 1 < nj).then(|| offset + ni),
-        (k > 0).then(|| offset - ni * nj),
-        (k + 1 < nk).then(|| offset + ni * nj),
-    ]
-    .into_iter()
-    .flatten()
-}
-
-fn dilate(mask: &[bool], dims: [usize; 3], times: usize) -> Vec<bool> {
-    let mut current = mask.to_vec();
-    for _ in 0..times {
-        let previous = current.clone();
-        for offset in 0..previous.len() {
-            if !previous[offset] && face_neighbours(offset, dims).any(|n| previous[n]) {
-                current[offset] = true;
-            }
-        }
-    }
-    current
-}
-
 /// Labels two voxels inside their organ in the plane; the whole organ where nothing is left of it.
 fn erode_labels(labels: &LabelMap) -> LabelMap {
     let [ni, nj, _] = labels.dims();
@@ -297,34 +279,6 @@ fn erode_labels(labels: &LabelMap) -> LabelMap {
         }
     }
     eroded
-}
-
-/// Binomial 3x3 in the plane of the slices: about 0.7 voxel.
-fn smooth_in_plane(image: &Volume<f32>) -> Volume<f32> {
-    let [ni, nj, nk] = image.dims();
-    let blurred = blur_axis(image.voxels(), [ni, nj, nk], 0);
-    let blurred = blur_axis(&blurred, [ni, nj, nk], 1);
-    let mut out = image.clone();
-    out.voxels_mut().copy_from_slice(&blurred);
-    out
-}
-
-fn smooth_3d(values: &[f32], dims: [usize; 3]) -> Vec<f32> {
-    (0..3).fold(values.to_vec(), |v, axis| blur_axis(&v, dims, axis))
-}
-
-/// (1, 2, 1) / 4 along one axis, edges repeated.
-fn blur_axis(values: &[f32], dims: [usize; 3], axis: usize) -> Vec<f32> {
-    let stride = [1, dims[0], dims[0] * dims[1]][axis];
-    (0..values.len())
-        .into_par_iter()
-        .map(|offset| {
-            let position = offset / stride % dims[axis];
-            let before = if position > 0 { values[offset - stride] } else { values[offset] };
-            let after = if position + 1 < dims[axis] { values[offset + stride] } else { values[offset] };
-            0.25 * (before + after) + 0.5 * values[offset]
-        })
-        .collect()
 }
 
 #[cfg(test)]

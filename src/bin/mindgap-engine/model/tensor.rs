@@ -47,3 +47,11 @@ pub fn values(tensor: &Tensor) -> Result<Vec<f32>, TchError> {
     flat.f_copy_data(&mut out, flat.numel())?;
     Ok(out)
 }
+
+/// All values of a tensor of bytes, in memory order.
+pub fn bytes(tensor: &Tensor) -> Result<Vec<u8>, TchError> {
+    let flat = tensor.f_to_device(Device::Cpu)?.f_contiguous()?;
+    let mut out = vec![0u8; flat.numel()];
+    flat.f_copy_data(&mut out, flat.numel())?;
+    Ok(out)
+}

@@ -3,8 +3,13 @@
 #![allow(clippy::unwrap_used)]
 
 use super::checkpoint::{self, Precision, WeightsError};
-use super::{Domain, Networks, amplify};
+use super::infer::{self, InferError, SegmentOptions};
+use super::ladder::Worker;
+use super::preprocess::Prepared;
+use super::{Domain, Networks, amplify, refine};
 use mindgap::config::{GapMode, NetworkConfig};
+use mindgap::volume::{Geometry, Volume};
+use std::rc::Rc;
 use tch::{Device, Kind, Tensor};
 
 /// Networks of a few thousand weights with five classes.
@@ -20,7 +25,7 @@ fn network_config() -> NetworkConfig {
     }
 }
 
-fn networks() -> Networks {
+pub(super) fn networks() -> Networks {
     tch::manual_seed(1);
     Networks::new(&network_config(), Device::Cpu)
 }
@@ -110,4 +115,113 @@ fn a_pickle_or_truncated_weights_file_is_refused() {
     for bytes in [b"\x80\x02}q\x00.".as_slice(), b"", &[0xff; 64]] {
         assert!(matches!(checkpoint::from_bytes(bytes), Err(WeightsError::Format(_))));
     }
+}
+
+/// Seven slices with structure; slices 0 and 4 are air.
+fn prepared() -> Prepared {
+    let grid = Geometry::axis_aligned([64, 48, 7], [3.0; 3], [0.0; 3]).unwrap();
+    let value = |i: usize, j: usize, k: usize| match k {
+        0 | 4 => 0.0,
+        _ => ((i * 7 + j * 5 + k * 11) % 23) as f32 / 23.0,
+    };
+    Prepared { slices: Volume::from_fn(grid.clone(), value), scan_geometry: grid, warnings: Vec::new() }
+}
+
+fn no_other_device(_: Device) -> Result<Rc<Networks>, InferError> {
+    Err(InferError::Shape)
+}
+
+fn options(views: bool) -> SegmentOptions {
+    SegmentOptions { gap_mode: GapMode::Feature, views, refine: false }
+}
+
+fn segmented(networks: Networks, prepared: &Prepared, views: bool) -> Result<infer::Segmented, InferError> {
+    let mut rebuild = no_other_device;
+    let mut worker = Worker::new(Rc::new(networks), Device::Cpu, 64 * 48, &mut rebuild);
+    let mut counted = Vec::new();
+    let mut on_slice = |done: usize, total: usize| {
+        counted.push(done);
+        assert_eq!(total, 7);
+        true
+    };
+    let found = infer::segment(&mut worker, prepared, options(views), &mut on_slice, &|| true)?;
+    assert!(counted.is_sorted() && counted.last() == Some(&7), "{counted:?}");
+    Ok(found)
+}
+
+#[test]
+fn slices_of_air_get_no_label_no_gap_and_no_doubt_and_count_as_done() {
+    let prepared = prepared();
+    let networks = networks();
+    // Without this an untrained critic leaves the gap at nothing everywhere.
+    let mut score = networks.store.variables().remove("gap.score.bias").unwrap();
+    let _ = tch::no_grad(|| score.fill_(1.0));
+    let found = segmented(networks, &prepared, false).unwrap();
+    let plane = 64 * 48;
+    for slice in 0..7 {
+        let voxels = slice * plane..(slice + 1) * plane;
+        let air = slice == 0 || slice == 4;
+        assert_eq!(found.gap.voxels()[voxels.clone()].iter().all(|&gap| gap == 0.0), air, "{slice}");
+        assert_eq!(found.uncertainty.voxels()[voxels.clone()].iter().all(|&u| u == 0.0), air, "{slice}");
+        assert!(!air || found.labels.voxels()[voxels].iter().all(|&label| label == 0), "{slice}");
+    }
+}
+
+#[test]
+fn labels_and_doubt_reduced_slice_by_slice_are_those_of_the_probabilities_of_the_whole_volume() {
+    for views in [false, true] {
+        let prepared = prepared();
+        let whole =
+            infer::probabilities(&networks(), &prepared.slices, options(views), &mut |_, _| true).unwrap();
+        let (labels, entropy) = (refine::argmax(&whole.probabilities), whole.entropy());
+        let found = segmented(networks(), &prepared, views).unwrap();
+        let plane = 64 * 48;
+        for offset in (plane..4 * plane).chain(5 * plane..7 * plane) {
+            let (a, b) = (entropy.voxels()[offset], found.uncertainty.voxels()[offset]);
+            assert!((a - b).abs() < 1e-4 && (0.0..1.001).contains(&b), "{a} {b}");
+        }
+        let same = labels.voxels().iter().zip(found.labels.voxels()).filter(|(a, b)| a == b).count();
+        // The air that was skipped may have got labels there.
+        assert!(same >= 5 * plane * 999 / 1000, "{same}");
+    }
+}
+
+#[test]
+fn an_output_that_is_not_finite_is_a_failure_with_and_without_views() {
+    for views in [false, true] {
+        let networks = networks();
+        let mut bias = networks.store.variables().remove("segmenter.logits.bias").unwrap();
+        let _ = tch::no_grad(|| bias.fill_(f64::INFINITY));
+        let outcome = segmented(networks, &prepared(), views);
+        assert!(matches!(outcome, Err(InferError::NotFinite)), "{outcome:?}");
+    }
+}
+
+#[test]
+fn networks_of_half_precision_give_nearly_the_same_answer_as_float32() {
+    let (whole, mut half) = (networks(), networks());
+    half.halve();
+    assert_eq!((whole.kind(), half.kind()), (Kind::Float, Kind::Half));
+    let slices = prepared().slices;
+    let run = |networks: &Networks| {
+        let found = infer::probabilities(networks, &slices, options(true), &mut |_, _| true).unwrap();
+        let image = infer::translate_slice(networks, &slices, 2, Domain::Source).unwrap();
+        (found.probabilities, image)
+    };
+    let ((a, image_a), (b, image_b)) = (run(&whole), run(&half));
+    let far = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    for (a, b) in a.iter().zip(&b) {
+        assert!(far(a.voxels(), b.voxels()) < 0.05, "{}", far(a.voxels(), b.voxels()));
+    }
+    assert!(far(&image_a, &image_b) < 0.05, "{}", far(&image_a, &image_b));
+}
+
+#[test]
+fn a_level_normalises_each_channel_of_each_image_by_itself() {
+    let x = noise([2, 3, 8, 8]) * 5.0 + 2.0;
+    let (scale, shift) = (Tensor::from_slice(&[1.0f32, 2.0, 0.5]), Tensor::from_slice(&[0.0f32, 1.0, -1.0]));
+    let none = None::<&Tensor>;
+    let instance = x.instance_norm(Some(&scale), Some(&shift), none, none, true, 0.1, 1e-5, false);
+    let group = x.group_norm(3, Some(&scale), Some(&shift), 1e-5, false);
+    assert!((instance - group).abs().max().double_value(&[]) < 1e-5);
 }
