@@ -177,6 +177,54 @@ fn labels_that_lie_beside_target_scans_change_not_one_bit_of_the_weights() {
 }
 
 #[test]
+fn a_data_set_with_one_file_a_structure_is_learned_from_and_its_test_cases_are_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let phantom = generate(&PhantomSpec {
+        spacing_mm: [6.0, 6.0, 12.0],
+        ..PhantomSpec::new(Task::Abdomen, Modality::Ct, 1)
+    })
+    .unwrap();
+    for case in ["s01", "s02"] {
+        let segmentations = folder.path().join("set").join(case).join("segmentations");
+        std::fs::create_dir_all(&segmentations).unwrap();
+        io::write_scan(&segmentations.with_file_name("ct.nii.gz"), &phantom.scan).unwrap();
+        for (file, label) in [("liver.nii.gz", 1), ("spleen.nii.gz", 4)] {
+            let inside = phantom.labels.map(|&found| u16::from(found == label));
+            io::write_labels(&segmentations.join(file), &inside, None, &phantom.scan).unwrap();
+        }
+    }
+    let source = "[[source_data]]\nkind = \"folder\"\nname = \"set\"\nimages = \"set/*/ct.nii.gz\"\n\
+                  labels = \"set/*/segmentations\"\nlabel_table = \"totalsegmentator-v1\"\n\
+                  tissue_table = \"totalsegmentator-v1\"\nexclude = [\"s02\"]\nlicence = \"none\"\n\n\
+                  [source_data.structure_files]\n\"liver.nii.gz\" = 5\n\"spleen.nii.gz\" = 1\n\n";
+    let (before, rest) = CONFIG.split_once("[[source_data]]").unwrap();
+    let (_, target) = rest.split_once("[[target_data]]").unwrap();
+    let config = format!("{before}{source}[[target_data]]{target}");
+    let out = folder.path().join("out");
+    let mut said = Vec::new();
+    let outcome = run_job(
+        &mut engine(),
+        request_of(&config, folder.path(), &out, false),
+        &AtomicBool::new(false),
+        |event| {
+            if let Event::Progress { phase, done, total, .. } = event
+                && phase == "reading scans"
+            {
+                said.push((*done, *total));
+            }
+        },
+    );
+    let card = trained(outcome.unwrap());
+    assert_eq!(said, [(1, 1)]);
+    let data = card.training.data.join("\n");
+    assert!(data.contains("1 cases with sha256: s01 ") && !data.contains("s02"), "{data}");
+    // The labels reached the nets: the mean gap of a labelled structure was measured, that of an absent one was not.
+    let log = std::fs::read_to_string(out.join("log.csv")).unwrap();
+    assert!(log.contains("gap, Spleen") || log.contains("gap, Liver"), "{log}");
+    assert!(!log.contains("gap, Right kidney"), "{log}");
+}
+
+#[test]
 fn a_run_that_starts_from_a_bundle_keeps_what_it_does_not_train() {
     let folder = tempfile::tempdir().unwrap();
     let first = folder.path().join("first");

@@ -14,17 +14,23 @@ use engine::{libtorch, serve};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    if std::env::args().nth(1).as_deref() == Some("--version") {
-        println!("mindgap-engine {}", env!("CARGO_PKG_VERSION"));
-        return ExitCode::SUCCESS;
-    }
+    let mut arguments = std::env::args().skip(1);
+    let threads = match arguments.next().as_deref() {
+        Some("--version") => {
+            println!("mindgap-engine {}", env!("CARGO_PKG_VERSION"));
+            return ExitCode::SUCCESS;
+        }
+        // Several engines at work on one machine share its cores.
+        Some("--threads") => arguments.next(),
+        _ => None,
+    };
     tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
         .with_writer(std::io::stderr)
         .init();
     // Before the first tensor: libtorch asks once which devices there are.
     let cuda = libtorch::load_cuda();
-    match serve(std::io::stdin(), std::io::stdout(), &cuda) {
+    match serve(std::io::stdin(), std::io::stdout(), &cuda, threads) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("mindgap-engine: {error}");

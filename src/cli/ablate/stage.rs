@@ -194,6 +194,7 @@ impl Runner<'_> {
             modality,
             first_world_mm: None,
             refine,
+            largest_island: false,
             device: self.device,
         };
         match self.job(Request::Segment(request))? {

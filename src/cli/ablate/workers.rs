@@ -3,7 +3,7 @@
 use super::stage::{Outcome, Runner};
 use crate::config::study::{Block, Stage, StudyConfig};
 use crate::protocol::{DeviceChoice, Event};
-use crate::session::{self, Engine};
+use crate::session::{self, Engine, Launch};
 use anyhow::Context;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::collections::BTreeSet;
@@ -50,7 +50,7 @@ pub(super) fn run(
     std::thread::scope(|scope| {
         for _ in 0..jobs.min(all.len()) {
             scope.spawn(|| {
-                let outcome = start(study, folder, device, &cancel)
+                let outcome = start(study, folder, jobs, device, &cancel)
                     .and_then(|runner| work(runner, &blocks, &board, &changed, &bars, &total));
                 if let Err(error) = outcome {
                     lock(&board).failed.get_or_insert(error);
@@ -79,13 +79,20 @@ pub(super) fn run(
     Ok(board.outcomes)
 }
 
+/// One of `jobs` engines, with its share of the cores.
 fn start<'a>(
     study: &'a StudyConfig,
     folder: &'a Path,
+    jobs: usize,
     device: DeviceChoice,
     cancel: &'a AtomicBool,
 ) -> anyhow::Result<Runner<'a>> {
-    let engine = Engine::start(session::locate_engine()?, Arc::new(|| ()))?;
+    let mut launch = session::locate_engine()?;
+    if let Launch::Process { args, .. } = &mut launch {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        args.extend(["--threads".to_owned(), (cores / jobs).max(1).to_string()]);
+    }
+    let engine = Engine::start(launch, Arc::new(|| ()))?;
     Ok(Runner { engine, study, folder, device, cancel })
 }
 

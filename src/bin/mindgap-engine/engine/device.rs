@@ -19,9 +19,12 @@ pub struct Devices {
 
 impl Devices {
     /// Looks for a usable GPU and settles the number of CPU threads, of torch and of everything else.
-    pub fn find(library: &CudaLibrary) -> Self {
+    ///
+    /// `asked` is the number of threads that the client wants, before what the environment says.
+    pub fn find(library: &CudaLibrary, asked: Option<String>) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let threads = threads(cores, std::env::var(THREADS_VARIABLE).ok().as_deref());
+        let asked = asked.or_else(|| std::env::var(THREADS_VARIABLE).ok());
+        let threads = threads(cores, asked.as_deref());
         tch::set_num_threads(threads as i32);
         if rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().is_err() {
             tracing::warn!("the thread pool was there already; it keeps its size");

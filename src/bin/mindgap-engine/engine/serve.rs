@@ -20,10 +20,11 @@ pub fn serve(
     input: impl Read + Send + 'static,
     output: impl Write + Send + 'static,
     cuda_library: &libtorch::CudaLibrary,
+    threads: Option<String>,
 ) -> Result<(), FrameError> {
     let (events, outbox) = channel::<Event>();
     let sender = std::thread::spawn(move || send(output, &outbox));
-    let devices = Devices::find(cuda_library);
+    let devices = Devices::find(cuda_library, threads);
     let automatic = devices.choose(Default::default()).unwrap_or(tch::Device::Cpu);
     post(
         &events,
