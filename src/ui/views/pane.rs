@@ -185,3 +185,38 @@ pub fn world_at(content: &Content<'_>, at: &Placement<'_>, point: egui::Vec2) ->
     let voxel = at.frame.voxel_from_image(DVec2::new(f64::from(x), f64::from(y)), at.slice as f64);
     content.scan.geometry().world_of(voxel)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::session::{OpenRequest, Role, Synthesis};
+    use crate::ui::state::State;
+    use crate::ui::views::content::content;
+    use crate::volume::{Geometry, Modality, Scan, Volume};
+    use std::sync::Arc;
+
+    #[test]
+    fn monochrome1_is_drawn_inverted_in_every_pane_and_a_synthesis_of_it_is_not() {
+        let grid = Geometry::axis_aligned([4, 4, 4], [1.0; 3], [0.0; 3]).unwrap();
+        let image = Volume::from_fn(grid, |i, _, _| i as f32);
+        let mut state = State::new(crate::volume::Task::Abdomen);
+        for inverted in [true, false] {
+            let mut scan = Scan::from_volume(image.clone(), "DICOM");
+            scan.flags = if inverted { vec![Flag::DrawnInverted] } else { Vec::new() };
+            let scan = OpenScan::new(scan, OpenRequest::file("x".into()), Modality::Ct);
+            let synthesis = Synthesis {
+                image: Arc::new(image.clone()),
+                imitates: Modality::Mr,
+                intensity: scan.intensity,
+                edge_agreement: None,
+                whole: true,
+                model: String::new(),
+            };
+            state.study.set_scan(Role::Source, Some(Arc::new(scan)));
+            state.study.set_synthesis(Some(synthesis));
+            let drawn = |pane: Pane| style(&state.view, &content(&state, pane).unwrap()).inverse;
+            assert_eq!((drawn(Pane::Source), drawn(Pane::Synthetic)), (inverted, false));
+        }
+    }
+}
