@@ -6,6 +6,8 @@
 
 use flate2::{Compress, Compression, Crc, FlushCompress};
 use rayon::prelude::*;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::io::{self, Write};
 
 /// Large enough that what a piece cannot refer back to does not matter.
@@ -13,6 +15,9 @@ const PIECE_BYTES: usize = 1 << 20;
 
 /// Pieces in memory at a time, for each thread.
 const PIECES_PER_THREAD: usize = 4;
+
+/// What is looked at for being all one value. Most of a label map is, and is then not compressed again and again.
+const CELL_BYTES: usize = 1 << 15;
 
 /// On label maps as fast as level 1, and a quarter of its size.
 const LEVEL: Compression = Compression::new(2);
@@ -30,14 +35,12 @@ pub(super) fn write(out: &mut impl Write, parts: &[&[u8]]) -> io::Result<()> {
     let mut total: u32 = 0;
     out.write_all(&HEADER)?;
     for batch in pieces.chunks(PIECES_PER_THREAD * rayon::current_num_threads()) {
-        let compressed: Vec<(Vec<u8>, Crc)> = batch
-            .par_iter()
-            .map_init(|| Compress::new(LEVEL, false), |state, piece| compress(state, piece))
-            .collect::<io::Result<_>>()?;
-        for (bytes, piece_checksum) in compressed {
+        let compressed: Vec<Compressed> =
+            batch.par_iter().map_init(Compressor::new, Compressor::piece).collect::<io::Result<_>>()?;
+        for Compressed { bytes, checksum: of_piece } in compressed {
             out.write_all(&bytes)?;
-            checksum.combine(&piece_checksum);
-            total = total.wrapping_add(piece_checksum.amount());
+            checksum.combine(&of_piece);
+            total = total.wrapping_add(of_piece.amount());
         }
     }
     out.write_all(&END)?;
@@ -45,22 +48,78 @@ pub(super) fn write(out: &mut impl Write, parts: &[&[u8]]) -> io::Result<()> {
     out.write_all(&total.to_le_bytes())
 }
 
-/// One piece as blocks that end on a byte boundary and refer to nothing before it, and its checksum.
-fn compress(state: &mut Compress, piece: &[u8]) -> io::Result<(Vec<u8>, Crc)> {
+/// Blocks that end on a byte boundary and refer to nothing before them, and the checksum of what they hold.
+#[derive(Default)]
+struct Compressed {
+    bytes: Vec<u8>,
+    checksum: Crc,
+}
+
+/// One thread's state.
+struct Compressor {
+    deflate: Compress,
+    /// A cell of one value, compressed once, by value.
+    uniform: BTreeMap<u8, Compressed>,
+}
+
+impl Compressor {
+    fn new() -> Self {
+        Self { deflate: Compress::new(LEVEL, false), uniform: BTreeMap::new() }
+    }
+
+    /// One piece: stretches of mixed values compressed, cells of one value copied.
+    fn piece(&mut self, piece: &&[u8]) -> io::Result<Compressed> {
+        let mut whole = Compressed::default();
+        let mut mixed_from = 0;
+        for (cell_number, cell) in piece.chunks(CELL_BYTES).enumerate() {
+            let Some(value) = uniform_value(cell) else { continue };
+            let start = cell_number * CELL_BYTES;
+            self.mixed(&piece[mixed_from..start], &mut whole)?;
+            mixed_from = start + cell.len();
+            let compressed = match self.uniform.entry(value) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => {
+                    let mut once = Compressed::default();
+                    deflate(&mut self.deflate, cell, &mut once)?;
+                    new.insert(once)
+                }
+            };
+            whole.bytes.extend_from_slice(&compressed.bytes);
+            whole.checksum.combine(&compressed.checksum);
+        }
+        self.mixed(&piece[mixed_from..], &mut whole)?;
+        Ok(whole)
+    }
+
+    fn mixed(&mut self, stretch: &[u8], whole: &mut Compressed) -> io::Result<()> {
+        if stretch.is_empty() { Ok(()) } else { deflate(&mut self.deflate, stretch, whole) }
+    }
+}
+
+/// The value that a full cell has throughout.
+fn uniform_value(cell: &[u8]) -> Option<u8> {
+    let uniform = cell.len() == CELL_BYTES && cell[1..] == cell[..CELL_BYTES - 1];
+    uniform.then(|| cell[0])
+}
+
+/// Appends `stretch` to what is compressed already.
+fn deflate(state: &mut Compress, stretch: &[u8], whole: &mut Compressed) -> io::Result<()> {
     state.reset();
-    let mut out = Vec::with_capacity(piece.len() / 4 + 64);
+    let Compressed { bytes, checksum } = whole;
+    bytes.reserve(stretch.len() / 4 + 64);
     loop {
-        let rest = &piece[state.total_in() as usize..];
-        state.compress_vec(rest, &mut out, FlushCompress::Sync).map_err(io::Error::other)?;
+        let rest = &stretch[state.total_in() as usize..];
+        state.compress_vec(rest, bytes, FlushCompress::Sync).map_err(io::Error::other)?;
         // Room left over means that everything was taken and flushed.
-        if out.len() < out.capacity() {
+        if bytes.len() < bytes.capacity() {
             break;
         }
-        out.reserve(piece.len() / 4 + 64);
+        bytes.reserve(stretch.len() / 4 + 64);
     }
-    let mut checksum = Crc::new();
-    checksum.update(piece);
-    Ok((out, checksum))
+    let mut of_stretch = Crc::new();
+    of_stretch.update(stretch);
+    checksum.combine(&of_stretch);
+    Ok(())
 }
 
 #[cfg(test)]
@@ -73,7 +132,13 @@ mod tests {
     fn readers_that_stop_after_one_member_see_every_byte() {
         let noise: Vec<u8> = (0..3_500_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
         let flat = vec![7u8; 5_000_000];
-        for parts in [&[&noise[..], &flat, &[], b"end"][..], &[&flat], &[b""], &[]] {
+        // Cells of one value between mixed ones, of two values, and an end that is no whole cell.
+        let mut striped = noise.clone();
+        striped[CELL_BYTES..3 * CELL_BYTES].fill(0);
+        striped[4 * CELL_BYTES..5 * CELL_BYTES].fill(9);
+        striped[PIECE_BYTES..PIECE_BYTES + CELL_BYTES].fill(0);
+        striped[3_400_000..].fill(1);
+        for parts in [&[&noise[..], &flat, &[], b"end"][..], &[&striped], &[&flat], &[b""], &[]] {
             let mut compressed = Vec::new();
             write(&mut compressed, parts).unwrap();
             let mut read = Vec::new();
