@@ -39,7 +39,7 @@ pub struct Worker<'a> {
 
 /// Pixels that are computed at a time. On a CPU a few small images share the cost of arranging the weights, and a large
 /// one is best alone; a GPU wants work for all of its cores.
-const CPU_PIXELS: usize = 5 * 128 * 96;
+const CPU_PIXELS: usize = 3 * 128 * 96;
 const CUDA_PIXELS: usize = 64 * 256 * 256;
 
 impl<'a> Worker<'a> {
@@ -293,7 +293,7 @@ mod tests {
 
     #[test]
     fn slices_with_many_views_go_one_by_one_and_large_ones_too() {
-        assert_eq!(Worker::images(Device::Cpu, 128 * 96), 5);
+        assert_eq!(Worker::images(Device::Cpu, 128 * 96), 3);
         assert_eq!(Worker::images(Device::Cpu, 512 * 512), 1);
         assert!(Worker::images(Device::Cuda(0), 256 * 256) >= 32);
         Rebuilt(Vec::new()).with(Device::Cpu, 5, |worker| {
