@@ -78,7 +78,7 @@ pub fn step(
         let l_adv = losses::feature_alignment(&parts.target(&score), weight.as_ref());
         let ramp = if phase == Phase::Adapt { schedule::ramp(step, total) } else { 1.0 };
         record.losses.push(("alignment", l_adv.f_double_value(&[])?));
-        loss = loss + l_adv * (config.segmentation.lambda_alignment * ramp);
+        loss += l_adv * (config.segmentation.lambda_alignment * ramp);
     }
     let gradients = Tensor::f_run_backward(&[&loss], &state.segmenter_adam.parameters(), false, false)?;
     let critic = if parts.targets > 0 { Some(critic_gradients(&features.map, &parts, state)?) } else { None };
