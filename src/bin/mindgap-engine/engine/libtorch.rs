@@ -202,7 +202,7 @@ mod tests {
     #[cfg(target_os = "linux")]
     fn the_folder_of_the_libtorch_in_use_is_known() {
         // Any call links this test to libtorch.
-        tch::manual_seed(1);
+        assert!(tch::get_num_threads() > 0);
         assert!(folder_in_use().unwrap().join("libtorch_cpu.so").is_file());
     }
 }

@@ -10,6 +10,7 @@ use super::{Domain, Networks, amplify, refine};
 use mindgap::config::{GapMode, NetworkConfig};
 use mindgap::volume::{Geometry, Volume};
 use std::rc::Rc;
+use std::sync::{Mutex, PoisonError};
 use tch::{Device, Kind, Tensor};
 
 /// Networks of a few thousand weights with five classes.
@@ -26,13 +27,20 @@ fn network_config() -> NetworkConfig {
 }
 
 pub(super) fn networks() -> Networks {
-    tch::manual_seed(1);
-    Networks::new(&network_config(), Device::Cpu)
+    seeded(1, || Networks::new(&network_config(), Device::Cpu))
 }
 
 fn noise(size: [i64; 4]) -> Tensor {
-    tch::manual_seed(2);
-    Tensor::rand(size, (Kind::Float, Device::Cpu))
+    seeded(2, || Tensor::rand(size, (Kind::Float, Device::Cpu)))
+}
+
+/// Draws from torch's generator of random numbers, which all threads of the process share: while one test draws, the
+/// others wait, or its numbers would depend on theirs.
+fn seeded<T>(seed: i64, draw: impl FnOnce() -> T) -> T {
+    static DRAWING: Mutex<()> = Mutex::new(());
+    let _alone = DRAWING.lock().unwrap_or_else(PoisonError::into_inner);
+    tch::manual_seed(seed);
+    draw()
 }
 
 #[test]
@@ -67,8 +75,7 @@ fn half_precision_weights_load_into_fresh_networks_and_give_nearly_the_same_answ
     let variables = original.store.variables();
     let bytes =
         checkpoint::to_bytes(variables.iter().map(|(name, t)| (name.clone(), t)), Precision::Half).unwrap();
-    tch::manual_seed(99);
-    let copy = Networks::new(&network_config(), Device::Cpu);
+    let copy = seeded(99, || Networks::new(&network_config(), Device::Cpu));
     checkpoint::load_into(&copy.store, &checkpoint::from_bytes(&bytes).unwrap()).unwrap();
     let image = noise([1, 1, 48, 64]);
     let answer = |networks: &Networks| {
