@@ -78,3 +78,19 @@ impl Ablate {
         StudyConfig::parse(&text).with_context(|| path.display().to_string())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn every_committed_study_is_laid_out_for_the_phantoms_that_ship() {
+        let folder = study_path("any").unwrap();
+        for entry in std::fs::read_dir(folder.parent().unwrap()).unwrap() {
+            let path = entry.unwrap().path();
+            let study = StudyConfig::parse(&std::fs::read_to_string(&path).unwrap()).unwrap();
+            assert_eq!(study.generator_version, GENERATOR_VERSION, "{}", path.display());
+        }
+    }
+}
