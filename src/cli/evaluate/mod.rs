@@ -147,16 +147,18 @@ impl Evaluate {
     fn tables(&self) -> anyhow::Result<Tables> {
         let named = |name: &Option<String>| name.as_deref().map(LabelTable::named).transpose();
         let (reference, prediction) = (named(&self.reference_table)?, named(&self.prediction_table)?);
+        let table = |option: &str, table: Option<&LabelTable>| {
+            table.map(|table| (format!("{option} {}", table.name), table.task))
+        };
         let given = [
-            ("--reference-table", reference.map(|table| table.task)),
-            ("--prediction-table", prediction.map(|table| table.task)),
-            ("--task", self.task),
+            table("--reference-table", reference),
+            table("--prediction-table", prediction),
+            self.task.map(|task| (format!("--task {}", task.name()), task)),
         ];
-        let mut tasks = given.into_iter().filter_map(|(option, task)| Some((option, task?)));
-        let first = tasks.next();
-        if let (Some((option, task)), Some((other_option, other))) =
-            (first, tasks.find(|(_, other)| first.is_some_and(|(_, task)| task != *other)))
-        {
+        let mut options = given.into_iter().flatten();
+        let first = options.next();
+        let differs = |of: &(String, Task)| first.as_ref().is_some_and(|(_, task)| *task != of.1);
+        if let (Some((option, task)), Some((other_option, other))) = (first.as_ref(), options.find(differs)) {
             bail!(
                 "{option} is of the {}, but {other_option} of the {}: both must name the same structures; leave one out",
                 task.name(),
