@@ -20,12 +20,12 @@
 //! | [`volume`] | scans, label maps, grids, resampling, files | nothing |
 //! | [`config`] | model cards, training configurations, where data lie | `volume` |
 //! | [`eval`] | Dice, surface distances, edge agreement; cohorts, ablation studies, charts | `volume` |
-//! | [`dataset`] | phantoms, training samples, new contrasts; no tensor | `volume`, `config` |
+//! | [`dataset`] | phantoms, data sets on disk, training samples, new contrasts; no tensor | `volume`, `config` |
 //! | [`protocol`] | what passes between the two programs | `volume`, `config` |
 //! | [`session`] | starting the engine, talking to it, surviving it; the open study | `protocol`, `eval`, `volume`, `config` |
 //! | `render` | the wgpu slice pass and its CPU twin (feature `gui`) | nothing |
 //! | `ui` | the window (feature `gui`) | `session`, `render`, `volume`, `eval`, `config`, `protocol` |
-//! | [`cli`] | one file a subcommand | all of the above |
+//! | [`cli`] | one file or folder a subcommand; the ablation study | all of the above |
 //! | engine: `model` | networks, preprocessing, inference, refinement | `volume`, `config` |
 //! | engine: `train` | the two stages, checkpoints, the finished bundle | `model`, `dataset`, `eval`, `volume`, `config` |
 //! | engine: `engine` | the serving loop, devices, jobs | all of its own, `protocol` |

@@ -4,7 +4,6 @@
 
 mod assets;
 mod bundle;
-pub mod study;
 pub mod train;
 
 pub use assets::{AssetError, assets_dir, demo_dir};

@@ -3,8 +3,7 @@
 //! Everything is shown, whatever it shows.
 
 use super::stage::{CaseScore, Outcome};
-use crate::config::study::Arm;
-use crate::eval::ablation::{self, ArmResult, Direction, Study};
+use crate::eval::ablation::{Arm, ArmResult, Direction, Study};
 use crate::eval::{Case, StructureScore};
 use crate::volume::{Modality, io};
 use std::collections::BTreeSet;
@@ -56,13 +55,13 @@ fn study_of(outcomes: &[&Outcome]) -> Study {
             });
         };
         add(outcome.source, arm, &outcome.target);
-        add(outcome.source.other(), ablation::Arm::Supervised, &outcome.source_modality);
+        add(outcome.source.other(), Arm::Supervised, &outcome.source_modality);
     }
     study
 }
 
-fn arm_of(stage: &str) -> Option<ablation::Arm> {
-    ablation::Arm::ALL.into_iter().find(|arm| arm.name() == stage)
+fn arm_of(stage: &str) -> Option<Arm> {
+    Arm::ALL.into_iter().find(|arm| arm.name() == stage)
 }
 
 /// Mean a(p) inside each structure of the test phantoms, by direction, seed and arm.

@@ -1,9 +1,10 @@
 //! One stage of a block: its training, and what it scores on phantoms that nothing was trained on.
 
-use crate::config::study::{Arm, Block, Stage, StudyConfig};
-use crate::config::train::DataSource;
+use super::study::{Block, Stage, StudyConfig};
+use crate::config::train::TrainConfig;
 use crate::config::{Bundle, load_bundle_in};
-use crate::dataset::phantom::{self, CardiacView, Coverage, Phantom, PhantomSpec};
+use crate::dataset::phantom::{self, Phantom, PhantomSpec};
+use crate::eval::ablation::Arm;
 use crate::eval::{self, Report};
 use crate::protocol::{
     DeviceChoice, Event, Refine, Request, SegmentRequest, TrainRequest, TranslateRequest, WireScan,
@@ -119,7 +120,7 @@ impl Runner<'_> {
         stage: Stage,
         folder: &Path,
         observe: &mut dyn FnMut(&Event),
-    ) -> anyhow::Result<(crate::config::train::TrainConfig, Bundle)> {
+    ) -> anyhow::Result<(TrainConfig, Bundle)> {
         let config = self.study.training(block, stage);
         let text = toml::to_string(&config)?;
         if folder.join("card.json").is_file() {
@@ -226,19 +227,9 @@ impl Runner<'_> {
 
 /// The phantoms of a modality that a block is tested on.
 fn test_phantoms(study: &StudyConfig, block: &Block, modality: Modality) -> anyhow::Result<Vec<Phantom>> {
-    let DataSource::Phantoms(source) = study.test_phantoms(block, modality) else {
-        bail!("a study is tested on phantoms");
-    };
-    let make = |seed| {
-        let usual = PhantomSpec::new(block.setup.task, modality, seed).with_view(CardiacView::Axial);
-        let spec = PhantomSpec {
-            spacing_mm: source.spacing_mm.unwrap_or(usual.spacing_mm),
-            coverage: Coverage::Whole,
-            contrast_flip: source.contrast_flip,
-            ..usual
-        };
-        Ok(phantom::generate(&spec)?)
-    };
+    let source = study.test_phantoms(block, modality);
+    let make =
+        |seed| Ok(phantom::generate(&PhantomSpec::of_source(&source, block.setup.task, modality, seed))?);
     (source.first_seed..source.first_seed + source.count).map(make).collect()
 }
 

@@ -1,7 +1,7 @@
 //! Several engines at work on one study, and what they finished.
 
 use super::stage::{Outcome, Runner};
-use crate::config::study::{Block, Stage, StudyConfig};
+use super::study::{Block, Stage, StudyConfig};
 use crate::protocol::{DeviceChoice, Event};
 use crate::session::{self, Engine, Launch};
 use anyhow::Context;

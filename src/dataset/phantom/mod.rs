@@ -19,6 +19,7 @@ mod torso;
 
 pub use tissue::Tissue;
 
+use crate::config::train::{PhantomSource, PhantomView};
 use crate::volume::{Geometry, GeometryError, LabelMap, Modality, Scaling, Scan, Task, Volume, Voxels};
 use random::{Draw, Stream};
 use scene::{Body, Samples};
@@ -81,6 +82,22 @@ impl PhantomSpec {
             contrast_flip: None,
         };
         spec.with_view(if short { CardiacView::ShortAxis } else { CardiacView::Axial })
+    }
+
+    /// One phantom of a configuration's source.
+    pub fn of_source(source: &PhantomSource, task: Task, modality: Modality, seed: u64) -> Self {
+        let usual = Self::new(task, modality, seed);
+        let viewed = match source.view {
+            None => usual,
+            Some(PhantomView::Axial) => usual.with_view(CardiacView::Axial),
+            Some(PhantomView::ShortAxis) => usual.with_view(CardiacView::ShortAxis),
+        };
+        Self {
+            spacing_mm: source.spacing_mm.unwrap_or(viewed.spacing_mm),
+            coverage: if source.whole { Coverage::Whole } else { Coverage::Varied },
+            contrast_flip: source.contrast_flip,
+            ..viewed
+        }
     }
 
     /// The same with another view, and the voxels that are usual for it.

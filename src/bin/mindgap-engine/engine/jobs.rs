@@ -134,7 +134,7 @@ pub fn first_slice(context: &JobContext, request: &Request, caches: &mut Caches)
             let slice = prepared.slice_of(world_mm);
             let networks = caches.models.networks(&request.model, device)?;
             let options = segment_options(request);
-            let (labels, gap) = infer::segment_slice(&networks, &prepared, slice, options)?;
+            let (labels, gap) = infer::segment_slice(&networks, &prepared.slices, slice, options)?;
             let (labels, gap) = (slab(&prepared, slice, labels)?, slab(&prepared, slice, gap)?);
             let (labels, gap) = (WireLabels::pack(&labels), WireVolume::pack(&gap));
             context.post(Event::SegmentedSlab { job: context.job, labels, gap });

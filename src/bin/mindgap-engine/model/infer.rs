@@ -86,12 +86,12 @@ pub fn segment(
 /// Labels and gap of one network slice, unrefined: for the slice on screen.
 pub fn segment_slice(
     networks: &Networks,
-    prepared: &Prepared,
+    slices: &Volume<f32>,
     slice: usize,
     options: SegmentOptions,
 ) -> Result<(Vec<u16>, Vec<f32>), InferError> {
     let options = SegmentOptions { views: false, ..options };
-    let found = caught(|| reduced(networks, &prepared.slices, slice..slice + 1, options, 1))?;
+    let found = caught(|| reduced(networks, slices, slice..slice + 1, options, 1))?;
     Ok((found.labels, found.gap))
 }
 

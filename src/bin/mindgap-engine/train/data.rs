@@ -3,11 +3,11 @@
 use super::{Observer, TrainError};
 use crate::model::preprocess::{self, Prepared};
 use mindgap::config::sha256_hex;
-use mindgap::config::train::{DataSource, FolderSource, PhantomSource, PhantomView, TrainConfig};
+use mindgap::config::train::{DataSource, FolderSource, PhantomSource, TrainConfig};
 use mindgap::dataset::anatomy::{self, TissueTable};
 use mindgap::dataset::case::{Annotation, Case};
 use mindgap::dataset::folder::{self, Found};
-use mindgap::dataset::phantom::{self, CardiacView, Coverage, PhantomSpec};
+use mindgap::dataset::phantom::{self, PhantomSpec};
 use mindgap::volume::{LabelMap, LabelTable, Modality, Volume, geometry_equal, io};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -92,14 +92,9 @@ fn load_source(
         }
         DataSource::Scan { name, image, labels, label_table, tissue_table, licence } => {
             let path = data_dir.join(image);
-            let truth = match (labels, label_table, tissue_table) {
-                (Some(labels), Some(label_table), Some(tissue_table)) if labelled => Some(Truth {
-                    labels: io::open_labels(&data_dir.join(labels)).map_err(in_data)?,
-                    label_table,
-                    tissue_table,
-                }),
-                _ => None,
-            };
+            let truth = Truth::of(labelled, labels, label_table, tissue_table, |labels| {
+                io::open_labels(&data_dir.join(labels)).map_err(in_data)
+            })?;
             let (case, hash) = scan_case(name, &path, modality, truth, config)?;
             Ok((vec![case], format!("{name}, {licence}, sha256 {hash}")))
         }
@@ -112,6 +107,24 @@ struct Truth<'a> {
     labels: LabelMap,
     label_table: &'a str,
     tissue_table: &'a str,
+}
+
+impl<'a> Truth<'a> {
+    /// What `read` makes of the named labels. Of target data nothing is read.
+    fn of<L>(
+        labelled: bool,
+        labels: &Option<L>,
+        label_table: &'a Option<String>,
+        tissue_table: &'a Option<String>,
+        read: impl FnOnce(&L) -> Result<LabelMap, TrainError>,
+    ) -> Result<Option<Self>, TrainError> {
+        match (labels, label_table, tissue_table) {
+            (Some(labels), Some(label_table), Some(tissue_table)) if labelled => {
+                Ok(Some(Self { labels: read(labels)?, label_table, tissue_table }))
+            }
+            _ => Ok(None),
+        }
+    }
 }
 
 fn load_folder(
@@ -130,14 +143,10 @@ fn load_folder(
         if observer.cancelled() {
             return Err(TrainError::Cancelled);
         }
-        let truth = match (&source.labels, &source.label_table, &source.tissue_table) {
-            (Some(labels), Some(label_table), Some(tissue_table)) if labelled => Some(Truth {
-                labels: read_labels(&folder::path_of(data_dir, labels, case), &source.structure_files)?,
-                label_table,
-                tissue_table,
-            }),
-            _ => None,
-        };
+        let (label_table, tissue_table) = (&source.label_table, &source.tissue_table);
+        let truth = Truth::of(labelled, &source.labels, label_table, tissue_table, |labels| {
+            read_labels(&folder::path_of(data_dir, labels, case), &source.structure_files)
+        })?;
         let (read, hash) = scan_case(&format!("{} {case}", source.name), path, modality, truth, config)?;
         cases.push(read);
         hashes.push(format!("{case} {hash}"));
@@ -208,15 +217,7 @@ fn phantom_case(
     source: &PhantomSource,
     labelled: bool,
 ) -> Result<Case, TrainError> {
-    let usual = PhantomSpec::new(config.task, modality, seed);
-    let mut spec = match source.view {
-        None => usual,
-        Some(PhantomView::Axial) => usual.with_view(CardiacView::Axial),
-        Some(PhantomView::ShortAxis) => usual.with_view(CardiacView::ShortAxis),
-    };
-    spec.spacing_mm = source.spacing_mm.unwrap_or(spec.spacing_mm);
-    spec.coverage = if source.whole { Coverage::Whole } else { Coverage::Varied };
-    spec.contrast_flip = source.contrast_flip;
+    let spec = PhantomSpec::of_source(source, config.task, modality, seed);
     let phantom = phantom::generate(&spec).map_err(in_data)?;
     let prepared = preprocess::prepare(&phantom.scan, modality, &config.preprocessing).map_err(in_data)?;
     let annotation = labelled.then(|| {

@@ -123,7 +123,11 @@ pub fn train(job: &TrainJob, observer: &mut dyn Observer) -> Result<Card, TrainE
             state.seconds = seconds_before + started.elapsed().as_secs_f64();
             state.save(&checkpoint, &job.config_text)?;
             log.flush()?;
-            preview::write(&job.out_dir, &config, &data, state)
+            // A picture that cannot be made costs the picture.
+            if let Err(error) = preview::write(&job.out_dir, &config, &data, state) {
+                tracing::warn!("no preview: {error}");
+            }
+            Ok(())
         })?;
     }
     state.seconds = seconds_before + started.elapsed().as_secs_f64();

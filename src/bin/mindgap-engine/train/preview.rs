@@ -7,12 +7,12 @@
 use super::TrainError;
 use super::data::TrainData;
 use super::state::TrainState;
+use crate::model::Domain;
 use crate::model::infer::{self, SegmentOptions};
-use crate::model::{Domain, preprocess::Prepared};
 use image::{ImageFormat, Rgb, RgbImage};
 use mindgap::config::train::TrainConfig;
 use mindgap::dataset::case::Case;
-use mindgap::volume::io;
+use mindgap::volume::{Volume, io};
 use std::io::Cursor;
 use std::path::Path;
 
@@ -31,7 +31,7 @@ pub fn write(
     let networks = &state.averaged;
     let x_st = infer::translate_slice(networks, &source.image, at_source, Domain::Source)?;
     let options = SegmentOptions { gap_mode: config.network.gap_mode, views: false, refine: false };
-    let (labels, gap) = infer::segment_slice(networks, &prepared(target), at_target, options)?;
+    let (labels, gap) = infer::segment_slice(networks, &target.image, at_target, options)?;
     let truth = source.annotation.as_ref().map(|annotation| slice_of(&annotation.labels, at_source));
     let x_s = slice_of(&source.image, at_source);
     let truth = truth.unwrap_or_else(|| vec![0; x_s.len()]).into_iter().map(u16::from).collect::<Vec<_>>();
@@ -58,15 +58,7 @@ fn middle(case: &Case) -> usize {
     }
 }
 
-fn prepared(case: &Case) -> Prepared {
-    Prepared {
-        slices: case.image.clone(),
-        scan_geometry: case.image.geometry().clone(),
-        warnings: Vec::new(),
-    }
-}
-
-fn slice_of<T: Copy>(volume: &mindgap::volume::Volume<T>, slice: usize) -> Vec<T> {
+fn slice_of<T: Copy>(volume: &Volume<T>, slice: usize) -> Vec<T> {
     let [w, h, _] = volume.dims();
     volume.voxels()[slice * w * h..(slice + 1) * w * h].to_vec()
 }

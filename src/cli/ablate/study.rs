@@ -3,11 +3,12 @@
 //! Invariants: arms of one seed share everything but what their names say; phantoms that are tested on are never trained
 //! on; the supervised ceiling of a direction is the source-only net of the opposite one, on its own modality.
 
-use super::train::{
+use crate::config::train::{
     ConfigError, DataSource, PhantomSource, PhantomView, SegmentationConfig, SelfTrainingConfig, StartFrom,
     TrainConfig, TranslationConfig,
 };
-use super::{NetworkConfig, Preprocessing};
+use crate::config::{AssetError, NetworkConfig, Preprocessing, assets_dir};
+use crate::eval::ablation::Arm;
 use crate::volume::{Modality, Task};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -15,12 +16,13 @@ use std::path::{Path, PathBuf};
 /// One study.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct StudyConfig {
+pub(super) struct StudyConfig {
     pub name: String,
     /// Version of the phantom generator that the study was laid out for.
     pub generator_version: u32,
     /// Training seeds.
     pub seeds: Vec<u64>,
+    /// Supervised is none of them: it is the source-only net of the opposite direction.
     pub arms: Vec<Arm>,
     pub phantoms: PhantomSplit,
     pub network: NetworkConfig,
@@ -34,7 +36,7 @@ pub struct StudyConfig {
 /// Seeds of the phantoms. CT and MR are unpaired: no seed serves both.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct PhantomSplit {
+pub(super) struct PhantomSplit {
     pub train: u64,
     pub test: u64,
     pub first_train_ct: u64,
@@ -46,7 +48,7 @@ pub struct PhantomSplit {
 /// One of the two tasks, as the study sees it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct TaskSetup {
+pub(super) struct TaskSetup {
     pub task: Task,
     /// Labelled modalities: one direction each.
     pub sources: Vec<Modality>,
@@ -59,43 +61,9 @@ pub struct TaskSetup {
     pub preprocessing: Preprocessing,
 }
 
-/// What an arm of the ablation may use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Arm {
-    /// Source images only.
-    SourceOnly,
-    /// And their translations (global alignment).
-    Global,
-    /// Source images, feature alignment and the local feature mask (local alignment).
-    Local,
-    /// Global and local alignment.
-    Both,
-    /// Both, and what else the bundled models are trained with: restyled and painted contrasts, self-training, refinement.
-    Full,
-}
-
-impl Arm {
-    /// "source-only", ...
-    pub fn name(self) -> &'static str {
-        match self {
-            Arm::SourceOnly => "source-only",
-            Arm::Global => "global",
-            Arm::Local => "local",
-            Arm::Both => "both",
-            Arm::Full => "full",
-        }
-    }
-
-    /// Whether it learns from translated images.
-    pub fn translates(self) -> bool {
-        matches!(self, Arm::Global | Arm::Both | Arm::Full)
-    }
-}
-
 /// One training of a study.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Stage {
+pub(super) enum Stage {
     /// The style transfer, shared by the arms that translate.
     Translator,
     /// The net that every arm starts from: source images only.
@@ -119,7 +87,7 @@ impl Stage {
             Stage::Warm => &[],
             // Its check of the anatomy asks the source-only net.
             Stage::Translator => &[Stage::Warm],
-            Stage::Arm(arm) if arm.translates() => &[Stage::Translator, Stage::Warm],
+            Stage::Arm(arm) if translates(arm) => &[Stage::Translator, Stage::Warm],
             Stage::Arm(_) => &[Stage::Warm],
         }
     }
@@ -127,7 +95,7 @@ impl Stage {
 
 /// One direction of one task with one seed: the unit within which arms are paired.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Block<'a> {
+pub(super) struct Block<'a> {
     pub setup: &'a TaskSetup,
     pub source: Modality,
     pub seed: u64,
@@ -177,7 +145,7 @@ impl StudyConfig {
     /// The trainings of a block, in an order in which each finds what it needs.
     pub fn stages(&self) -> Vec<Stage> {
         let mut stages = vec![Stage::Warm];
-        if self.arms.iter().any(|arm| arm.translates()) {
+        if self.arms.iter().any(|arm| translates(*arm)) {
             stages.push(Stage::Translator);
         }
         stages.extend(self.arms.iter().copied().map(Stage::Arm));
@@ -186,6 +154,8 @@ impl StudyConfig {
 
     /// The configuration of one training.
     pub fn training(&self, block: &Block, stage: Stage) -> TrainConfig {
+        let trained_on =
+            |modality| DataSource::Phantoms(self.phantoms_of(block, modality, self.phantoms.train, true));
         let mut config = TrainConfig {
             id: format!("{}-{}", block.direction(), stage.name()),
             version: "study".to_owned(),
@@ -204,8 +174,8 @@ impl StudyConfig {
                 ..self.segmentation.clone()
             },
             self_training: self.self_training.clone(),
-            source_data: vec![self.phantoms_of(block, block.source, self.phantoms.train, true)],
-            target_data: vec![self.phantoms_of(block, block.source.other(), self.phantoms.train, true)],
+            source_data: vec![trained_on(block.source)],
+            target_data: vec![trained_on(block.source.other())],
         };
         match stage {
             Stage::Translator => {
@@ -219,7 +189,7 @@ impl StudyConfig {
             Stage::Arm(arm) => {
                 (config.translation.steps, config.segmentation.warm_steps) = (0, 0);
                 config.start_from.segmenter = Some(sibling(Stage::Warm));
-                config.start_from.generator = arm.translates().then(|| sibling(Stage::Translator));
+                config.start_from.generator = translates(arm).then(|| sibling(Stage::Translator));
                 restrict(&mut config, arm);
             }
         }
@@ -227,11 +197,11 @@ impl StudyConfig {
     }
 
     /// Phantoms of a block that nothing was trained on.
-    pub fn test_phantoms(&self, block: &Block, modality: Modality) -> DataSource {
+    pub fn test_phantoms(&self, block: &Block, modality: Modality) -> PhantomSource {
         self.phantoms_of(block, modality, self.phantoms.test, false)
     }
 
-    fn phantoms_of(&self, block: &Block, modality: Modality, count: u64, train: bool) -> DataSource {
+    fn phantoms_of(&self, block: &Block, modality: Modality, count: u64, train: bool) -> PhantomSource {
         let split = &self.phantoms;
         let first_seed = match (modality, train) {
             (Modality::Ct, true) => split.first_train_ct,
@@ -239,14 +209,14 @@ impl StudyConfig {
             (Modality::Ct, false) => split.first_test_ct,
             (Modality::Mr, false) => split.first_test_mr,
         };
-        DataSource::Phantoms(PhantomSource {
+        PhantomSource {
             count,
             first_seed,
             view: block.setup.view,
             spacing_mm: Some(block.setup.spacing_mm),
             whole: true,
             contrast_flip: block.contrast_flip,
-        })
+        }
     }
 
     fn check(&self) -> Result<(), ConfigError> {
@@ -266,6 +236,13 @@ impl StudyConfig {
         if overlap {
             return wrong("phantoms", "four ranges of seeds that share none", format!("{ranges:?}"));
         }
+        if self.arms.contains(&Arm::Supervised) {
+            return wrong(
+                "arms",
+                "no supervised: it is the source-only net of the opposite direction, which both sources give",
+                "supervised".to_owned(),
+            );
+        }
         if self.seeds.is_empty() || self.arms.is_empty() || self.tasks.is_empty() || split.test == 0 {
             return wrong("seeds, arms, tasks, phantoms.test", "at least one each", "none".to_owned());
         }
@@ -278,12 +255,18 @@ impl StudyConfig {
     }
 }
 
+/// Whether an arm learns from translated images.
+fn translates(arm: Arm) -> bool {
+    matches!(arm, Arm::Global | Arm::Both | Arm::Full)
+}
+
 /// Takes out of a full training what an arm may not use.
 fn restrict(config: &mut TrainConfig, arm: Arm) {
     let s = &mut config.segmentation;
     let labelled = s.batch;
     match arm {
-        Arm::Full => return,
+        // The supervised ceiling is no training of its own, and `check` refuses it.
+        Arm::Full | Arm::Supervised => return,
         Arm::SourceOnly => (s.real, s.translated, s.target_batch) = (labelled, 0, 0),
         Arm::Global => (s.real, s.translated, s.target_batch) = (labelled / 2, labelled - labelled / 2, 0),
         Arm::Local => (s.real, s.translated) = (labelled, 0),
@@ -298,23 +281,31 @@ fn sibling(stage: Stage) -> PathBuf {
 }
 
 /// The committed study of that name, if there is one.
-pub fn study_path(name: &str) -> Result<PathBuf, super::AssetError> {
-    Ok(super::assets_dir()?.join("studies").join(Path::new(name).with_extension("toml")))
+pub(super) fn study_path(name: &str) -> Result<PathBuf, AssetError> {
+    Ok(assets_dir()?.join("studies").join(Path::new(name).with_extension("toml")))
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::dataset::phantom::GENERATOR_VERSION;
 
     fn committed() -> Vec<StudyConfig> {
-        let folder = super::super::assets_dir().unwrap().join("studies");
+        let folder = assets_dir().unwrap().join("studies");
         let parse = |entry: std::io::Result<std::fs::DirEntry>| {
             let path = entry.unwrap().path();
             let study = StudyConfig::parse(&std::fs::read_to_string(&path).unwrap());
             study.unwrap_or_else(|error| panic!("{}: {error}", path.display()))
         };
         std::fs::read_dir(folder).unwrap().map(parse).collect()
+    }
+
+    #[test]
+    fn every_committed_study_is_laid_out_for_the_phantoms_that_ship() {
+        for study in committed() {
+            assert_eq!(study.generator_version, GENERATOR_VERSION, "{}", study.name);
+        }
     }
 
     #[test]
