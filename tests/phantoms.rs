@@ -2,6 +2,7 @@
 //! and hard enough that intensity alone does not solve them.
 #![allow(clippy::unwrap_used)]
 
+use mindgap::config::train::{CtPhase, MrSequence};
 use mindgap::dataset::phantom::{CardiacView, Coverage, Phantom, PhantomSpec, Tissue, generate};
 use mindgap::volume::{DType, LabelMap, Modality, Task, geometry_equal, io};
 use sha2::{Digest, Sha256};
@@ -115,6 +116,26 @@ fn a_flipped_structure_changes_its_contrast_and_the_others_keep_theirs() {
     // Relative to muscle: the liver has become dark, kidneys and spleen are still about as bright as muscle.
     assert!(mr[0] < 0.6, "{mr:?}");
     assert!(mr[1..].iter().all(|ratio| (0.75..1.25).contains(ratio)), "{mr:?}");
+}
+
+#[test]
+fn a_given_protocol_decides_the_contrast_whatever_the_seed() {
+    for seed in 300..304 {
+        let ct = |phase| {
+            let spec = coarse(Task::Abdomen, Modality::Ct, seed);
+            let phantom = generate(&PhantomSpec { ct_phase: Some(phase), ..spec }).unwrap();
+            median_over_muscle(&phantom)
+        };
+        let (native, portal) = (ct(CtPhase::Native), ct(CtPhase::Portal));
+        assert!(portal[3] > native[3] + 0.2, "spleen of seed {seed}: {native:?} native, {portal:?} portal");
+        let mr = |sequence| {
+            let spec = coarse(Task::Abdomen, Modality::Mr, seed);
+            let phantom = generate(&PhantomSpec { mr_sequence: Some(sequence), ..spec }).unwrap();
+            median_over_muscle(&phantom)
+        };
+        let (t1, t2) = (mr(MrSequence::T1), mr(MrSequence::T2FatSuppressed));
+        assert!(t2[3] > t1[3], "spleen of seed {seed}: {t1:?} in T1, {t2:?} in T2");
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `mindgap phantom`: labelled volumes made from a seed.
 
 use super::output;
+use crate::config::train::{CtPhase, MrSequence};
 use crate::dataset::phantom::{self, CardiacView, Coverage, PhantomSpec};
 use crate::volume::{Modality, Task, io, label_counts};
 use anyhow::Context;
@@ -34,6 +35,12 @@ pub(super) struct Phantom {
     /// The label whose contrast flips between CT and MR while all others keep theirs.
     #[arg(long, value_name = "LABEL")]
     contrast_flip: Option<u16>,
+    /// The phase of contrast medium of all CT; by default, by the seed.
+    #[arg(long, value_name = "PHASE")]
+    ct_phase: Option<CtPhase>,
+    /// The family of sequences of all MR; by default, by the seed.
+    #[arg(long, value_name = "SEQUENCE")]
+    mr_sequence: Option<MrSequence>,
     /// A .nii or .nii.gz file, or a folder, in which labels are written beside each scan.
     #[arg(short, long)]
     output: PathBuf,
@@ -131,6 +138,7 @@ impl Phantom {
             spec.coverage = Coverage::Whole;
         }
         spec.contrast_flip = self.contrast_flip;
+        (spec.ct_phase, spec.mr_sequence) = (self.ct_phase, self.mr_sequence);
         Ok(spec)
     }
 

@@ -109,6 +109,32 @@ pub struct PhantomSource {
     pub whole: bool,
     /// The label whose contrast alone flips between the modalities, for measuring local imbalance.
     pub contrast_flip: Option<u16>,
+    /// How all phantoms of a modality were scanned, as in a dataset of one protocol; left out, each by its seed.
+    pub ct_phase: Option<CtPhase>,
+    pub mr_sequence: Option<MrSequence>,
+}
+
+/// When after the injection of contrast medium a CT was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum CtPhase {
+    Native,
+    Arterial,
+    Portal,
+}
+
+/// A family of MR sequences.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum MrSequence {
+    T1,
+    T1FatSuppressed,
+    /// T1-weighted, water and fat out of phase.
+    T1Opposed,
+    T2,
+    T2FatSuppressed,
+    /// Balanced steady state.
+    Balanced,
 }
 
 impl DataSource {
@@ -148,18 +174,25 @@ pub struct SegmentationConfig {
     pub warm_learning_rate: f64,
     pub steps: u64,
     /// Labelled slices a step, of which `real` are source images as they are, `translated` come from the style transfer,
-    /// `restyled` from intensity curves and the rest from label-map synthesis.
+    /// `restyled` from intensity curves, `sketched` are left ventricles drawn for the step (hearts only), and the rest are
+    /// tissue maps painted in contrasts that are made up.
     pub batch: usize,
     #[serde(default)]
     pub real: usize,
     pub translated: usize,
     pub restyled: usize,
+    #[serde(default)]
+    pub sketched: usize,
     /// Unlabelled target slices a step, for the feature critic and the alignment; 0 leaves both out, and the mask is 0.
     pub target_batch: usize,
     pub learning_rate: f64,
     pub critic_learning_rate: f64,
     /// Weight of L_adv, ramped over the first fifth of the steps.
     pub lambda_alignment: f64,
+    /// How readily the mask has a structure of the source repainted: its chance in a slice is this times the structure's mean
+    /// gap. 0 leaves the source's contrasts alone.
+    #[serde(default)]
+    pub gap_repaint: f32,
     /// Share of labelled slices from scans where there are phantoms too.
     pub scan_share: f64,
     /// How far slices are turned in the plane, either way; left out, what is usual for the task.
@@ -186,6 +219,13 @@ pub enum ConfigError {
     Value { field: String, expected: String, got: String },
     #[error("training configuration, base: the preset \"{name}\" cannot be read ({reason})")]
     Base { name: String, reason: String },
+}
+
+impl SegmentationConfig {
+    /// Labelled slices a step from tissue maps.
+    pub fn painted(&self) -> usize {
+        self.batch.saturating_sub(self.real + self.translated + self.restyled + self.sketched)
+    }
 }
 
 impl TrainConfig {
@@ -228,10 +268,16 @@ impl TrainConfig {
                 format!("{:?}", self.preprocessing.size),
             ),
             (
-                s.batch >= 1 && s.real + s.translated + s.restyled <= s.batch,
+                s.batch >= 1 && s.real + s.translated + s.restyled + s.sketched <= s.batch,
                 "segmentation.batch",
-                "at least 1, and real + translated + restyled at most batch".to_owned(),
-                format!("{} + {} + {} of {}", s.real, s.translated, s.restyled, s.batch),
+                "at least 1, and real + translated + restyled + sketched at most batch".to_owned(),
+                format!("{} + {} + {} + {} of {}", s.real, s.translated, s.restyled, s.sketched, s.batch),
+            ),
+            (
+                s.sketched == 0 || self.task == Task::Cardiac,
+                "segmentation.sketched",
+                "0: sketches are of hearts".to_owned(),
+                s.sketched.to_string(),
             ),
             (
                 s.target_batch == 0 || s.real + s.translated >= 1,

@@ -6,6 +6,7 @@ pub mod contrast;
 pub mod degrade;
 pub mod folder;
 pub mod phantom;
+pub mod short_axis;
 
 use rand::Rng;
 

@@ -4,8 +4,8 @@
 //! on; the supervised ceiling of a direction is the source-only net of the opposite one, on its own modality.
 
 use crate::config::train::{
-    ConfigError, DataSource, PhantomSource, PhantomView, SegmentationConfig, SelfTrainingConfig, StartFrom,
-    TrainConfig, TranslationConfig,
+    ConfigError, CtPhase, DataSource, MrSequence, PhantomSource, PhantomView, SegmentationConfig,
+    SelfTrainingConfig, StartFrom, TrainConfig, TranslationConfig,
 };
 use crate::config::{AssetError, NetworkConfig, Preprocessing, assets_dir};
 use crate::eval::ablation::Arm;
@@ -58,6 +58,9 @@ pub(super) struct TaskSetup {
     /// Labels whose contrast alone flips, one sub-study each; empty for the modalities' natural contrasts.
     #[serde(default)]
     pub contrast_flips: Vec<u16>,
+    /// How all phantoms of a modality were scanned, as in a dataset of one protocol; left out, each by its seed.
+    pub ct_phase: Option<CtPhase>,
+    pub mr_sequence: Option<MrSequence>,
     pub preprocessing: Preprocessing,
 }
 
@@ -178,12 +181,15 @@ impl StudyConfig {
             target_data: vec![trained_on(block.source.other())],
         };
         match stage {
+            // What a stage does not run is the same in every study, so that another setting of it asks for no new training.
             Stage::Translator => {
-                (config.segmentation.warm_steps, config.segmentation.steps) = (0, 0);
+                config.segmentation = idle_segmentation(config.segmentation);
+                config.segmentation.warm_steps = 0;
                 config.self_training.rounds = 0;
             }
             Stage::Warm => {
-                (config.translation.steps, config.segmentation.steps) = (0, 0);
+                config.segmentation = idle_segmentation(config.segmentation);
+                config.translation.steps = 0;
                 config.self_training.rounds = 0;
             }
             Stage::Arm(arm) => {
@@ -216,6 +222,8 @@ impl StudyConfig {
             spacing_mm: Some(block.setup.spacing_mm),
             whole: true,
             contrast_flip: block.contrast_flip,
+            ct_phase: block.setup.ct_phase,
+            mr_sequence: block.setup.mr_sequence,
         }
     }
 
@@ -272,8 +280,26 @@ fn restrict(config: &mut TrainConfig, arm: Arm) {
         Arm::Local => (s.real, s.translated) = (labelled, 0),
         Arm::Both => (s.real, s.translated) = (labelled / 2, labelled - labelled / 2),
     }
-    s.restyled = 0;
+    (s.restyled, s.sketched) = (0, 0);
     config.self_training.rounds = 0;
+}
+
+/// Only the warm-up.
+fn idle_segmentation(settings: SegmentationConfig) -> SegmentationConfig {
+    SegmentationConfig {
+        steps: 0,
+        batch: 1,
+        real: 1,
+        translated: 0,
+        restyled: 0,
+        sketched: 0,
+        target_batch: 0,
+        learning_rate: 0.0,
+        critic_learning_rate: 0.0,
+        lambda_alignment: 0.0,
+        gap_repaint: 0.0,
+        ..settings
+    }
 }
 
 fn sibling(stage: Stage) -> PathBuf {

@@ -4,25 +4,20 @@ use super::imaging::{Canvas, Signal, SignalTable, blur_plane, gaussian};
 use super::random::{Draw, Stream, lerp};
 use super::scene::Body;
 use super::tissue::Tissue;
+use crate::config::train::CtPhase;
 use crate::volume::Task;
 use glam::Vec3;
 use rayon::prelude::*;
 
-/// When after the injection of contrast medium the scan was taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    Native,
-    Arterial,
-    Portal,
-}
-
-/// HU of every tissue in one scan.
-pub(super) fn signals(draw: &mut Draw, task: Task) -> SignalTable {
+/// HU of every tissue in one scan, of a given phase or one drawn.
+pub(super) fn signals(draw: &mut Draw, task: Task, phase: Option<CtPhase>) -> SignalTable {
+    use CtPhase::{Arterial, Native, Portal};
     // Hearts are mostly scanned while the contrast medium is in them.
-    let phase = match task {
-        Task::Abdomen => [Phase::Native, Phase::Portal, Phase::Portal, Phase::Arterial][draw.index(4)],
-        Task::Cardiac => [Phase::Native, Phase::Portal, Phase::Arterial, Phase::Arterial][draw.index(4)],
+    let drawn = match task {
+        Task::Abdomen => [Native, Portal, Portal, Arterial][draw.index(4)],
+        Task::Cardiac => [Native, Portal, Arterial, Arterial][draw.index(4)],
     };
+    let phase = phase.unwrap_or(drawn);
     // The dose and the delay differ from patient to patient.
     let strength = draw.range(0.55, 1.15);
     let fatty_liver = if draw.chance(0.2) { draw.range(10.0, 45.0) } else { draw.range(-6.0, 6.0) };
@@ -32,9 +27,9 @@ pub(super) fn signals(draw: &mut Draw, task: Task) -> SignalTable {
         .map(|&tissue| {
             let (native, arterial, portal) = hounsfield(tissue);
             let enhanced = match phase {
-                Phase::Native => native,
-                Phase::Arterial => arterial,
-                Phase::Portal => portal,
+                Native => native,
+                Arterial => arterial,
+                Portal => portal,
             };
             let mut mean = lerp(native, enhanced, strength) + draw.normal(0.0, spread(tissue));
             match tissue {

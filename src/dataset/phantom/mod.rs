@@ -19,7 +19,7 @@ mod torso;
 
 pub use tissue::Tissue;
 
-use crate::config::train::{PhantomSource, PhantomView};
+use crate::config::train::{CtPhase, MrSequence, PhantomSource, PhantomView};
 use crate::volume::{Geometry, GeometryError, LabelMap, Modality, Scaling, Scan, Task, Volume, Voxels};
 use random::{Draw, Stream};
 use scene::{Body, Samples};
@@ -63,6 +63,9 @@ pub struct PhantomSpec {
     /// The label whose contrast flips between the modalities while all others keep theirs, for measuring local
     /// imbalance: CT is then drawn as ever, and MR as a mildly changed CT in which only that structure is inverted.
     pub contrast_flip: Option<u16>,
+    /// How it was scanned, whichever of the two its modality asks for; `None` draws from the seed.
+    pub ct_phase: Option<CtPhase>,
+    pub mr_sequence: Option<MrSequence>,
 }
 
 impl PhantomSpec {
@@ -80,6 +83,8 @@ impl PhantomSpec {
             coverage: Coverage::Varied,
             view: CardiacView::Axial,
             contrast_flip: None,
+            ct_phase: None,
+            mr_sequence: None,
         };
         spec.with_view(if short { CardiacView::ShortAxis } else { CardiacView::Axial })
     }
@@ -96,6 +101,8 @@ impl PhantomSpec {
             spacing_mm: source.spacing_mm.unwrap_or(viewed.spacing_mm),
             coverage: if source.whole { Coverage::Whole } else { Coverage::Varied },
             contrast_flip: source.contrast_flip,
+            ct_phase: source.ct_phase,
+            mr_sequence: source.mr_sequence,
             ..viewed
         }
     }
@@ -170,8 +177,8 @@ fn image(spec: &PhantomSpec, body: &Body, samples: &Samples, geometry: &Geometry
     let seed = spec.seed.wrapping_mul(2).wrapping_add(u64::from(spec.modality == Modality::Mr));
     let mut draw = Draw::new(seed, Stream::Contrast);
     let table = match (spec.modality, spec.contrast_flip) {
-        (Modality::Ct, _) => ct::signals(&mut draw, spec.task),
-        (Modality::Mr, None) => mr::signals(&mut draw, spec.task),
+        (Modality::Ct, _) => ct::signals(&mut draw, spec.task, spec.ct_phase),
+        (Modality::Mr, None) => mr::signals(&mut draw, spec.task, spec.mr_sequence),
         (Modality::Mr, Some(label)) => mr::flipped_ct_signals(&mut draw, spec.task, label),
     };
     let mut canvas = imaging::paint_signal(samples, &table, geometry, seed);

@@ -4,6 +4,7 @@ use super::ct;
 use super::imaging::{Canvas, Signal, SignalTable};
 use super::random::{Draw, SmoothField, exp, sin_cos_deg};
 use super::tissue::Tissue;
+use crate::config::train::MrSequence;
 use crate::volume::Task;
 use glam::Vec3;
 
@@ -27,9 +28,9 @@ enum Sequence {
     Opposed { tr_ms: f32 },
 }
 
-/// Signals (about 0 to 1 before scaling) of every tissue in one scan.
-pub(super) fn signals(draw: &mut Draw, task: Task) -> SignalTable {
-    let sequence = sequence(draw, task);
+/// Signals (about 0 to 1 before scaling) of every tissue in one scan, of a given family of sequences or one drawn.
+pub(super) fn signals(draw: &mut Draw, task: Task, family: Option<MrSequence>) -> SignalTable {
+    let sequence = sequence(draw, task, family);
     // Blood that flows gives more signal or none, depending on the sequence; drawn once a scan.
     let flow = match sequence {
         Sequence::Balanced { .. } => draw.range(0.8, 1.25),
@@ -113,28 +114,33 @@ pub(super) fn round_field_of_view(canvas: &mut Canvas, draw: &mut Draw) {
     });
 }
 
-fn sequence(draw: &mut Draw, task: Task) -> Sequence {
+fn sequence(draw: &mut Draw, task: Task, family: Option<MrSequence>) -> Sequence {
+    use MrSequence::{Balanced, T1, T1FatSuppressed, T1Opposed, T2, T2FatSuppressed};
     // Hearts are mostly scanned in balanced steady state.
-    let family = if task == Task::Cardiac && draw.chance(0.6) { 3 } else { draw.index(6) };
-    match family {
-        0 => Sequence::Echo { tr_ms: draw.range(110.0, 420.0), te_ms: draw.range(2.0, 8.0), fat_gain: 1.0 },
-        1 => Sequence::Echo {
+    let drawn = if task == Task::Cardiac && draw.chance(0.6) {
+        Balanced
+    } else {
+        [T1, T2, T2FatSuppressed, Balanced, T1FatSuppressed, T1Opposed][draw.index(6)]
+    };
+    match family.unwrap_or(drawn) {
+        T1 => Sequence::Echo { tr_ms: draw.range(110.0, 420.0), te_ms: draw.range(2.0, 8.0), fat_gain: 1.0 },
+        T2 => Sequence::Echo {
             tr_ms: draw.range(1800.0, 5000.0),
             te_ms: draw.range(60.0, 110.0),
             fat_gain: draw.range(1.2, 2.2),
         },
-        2 => Sequence::Echo {
+        T2FatSuppressed => Sequence::Echo {
             tr_ms: draw.range(1600.0, 4000.0),
             te_ms: draw.range(55.0, 100.0),
             fat_gain: draw.range(0.05, 0.25),
         },
-        4 => Sequence::Echo {
+        T1FatSuppressed => Sequence::Echo {
             tr_ms: draw.range(110.0, 420.0),
             te_ms: draw.range(2.0, 6.0),
             fat_gain: draw.range(0.05, 0.3),
         },
-        3 => Sequence::Balanced { flip_deg: draw.range(45.0, 75.0), fat_gain: draw.range(0.6, 1.2) },
-        _ => Sequence::Opposed { tr_ms: draw.range(110.0, 260.0) },
+        Balanced => Sequence::Balanced { flip_deg: draw.range(45.0, 75.0), fat_gain: draw.range(0.6, 1.2) },
+        T1Opposed => Sequence::Opposed { tr_ms: draw.range(110.0, 260.0) },
     }
 }
 

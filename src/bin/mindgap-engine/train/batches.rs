@@ -7,8 +7,10 @@ use super::data::TrainData;
 use super::schedule::Phase;
 use mindgap::config::train::TrainConfig;
 use mindgap::dataset::case::{Case, CurvedPlane, GeometryRange, Sample};
-use mindgap::dataset::{contrast, degrade};
-use mindgap::volume::Volume;
+use mindgap::dataset::contrast::Palette;
+use mindgap::dataset::phantom::Tissue;
+use mindgap::dataset::{contrast, degrade, short_axis};
+use mindgap::volume::{Task, Volume};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::ops::Range;
@@ -23,12 +25,31 @@ pub struct Batch {
     /// Real source images for the style transfer; the first ones of them are to be translated in the adaptation.
     pub source: Vec<Vec<f32>>,
     pub source_labels: Vec<Vec<u8>>,
-    /// Real, restyled and painted labelled images, in this order.
+    /// Real, restyled, sketched and painted labelled images, in this order.
     pub labelled: Vec<Vec<f32>>,
     pub labels: Vec<Vec<u8>>,
     /// Target images; in self-training with labels of the net's own.
     pub target: Vec<Vec<f32>>,
     pub pseudo_labels: Vec<Vec<u8>>,
+    /// For each translated and each real slice, in this order: another contrast for every class, used where the local
+    /// feature mask asks for one.
+    pub repaints: Vec<Vec<Repaint>>,
+}
+
+/// What becomes of one class's intensities in one slice, and how readily.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Repaint {
+    /// In 0..1: done where the class's gap exceeds it.
+    pub reluctance: f32,
+    pub gain: f32,
+    pub shift: f32,
+}
+
+impl Repaint {
+    fn draw(rng: &mut impl Rng) -> Self {
+        let log_gain: f32 = rng.random_range(-0.5..0.5);
+        Self { reluctance: rng.random(), gain: log_gain.exp(), shift: rng.random_range(-0.6..0.6) }
+    }
 }
 
 impl Batch {
@@ -45,7 +66,15 @@ impl Batch {
             labels: first(&self.labels, parts),
             target: first(&self.target, parts),
             pseudo_labels: first(&self.pseudo_labels, parts),
+            repaints: self.repaints_of(self.source.len().div_ceil(parts), parts),
         }
+    }
+
+    /// Those of the first translated slices and of a share of the others.
+    fn repaints_of(&self, translated: usize, parts: usize) -> Vec<Vec<Repaint>> {
+        let (of_source, of_real) = self.repaints.split_at(self.source.len().min(self.repaints.len()));
+        let real = of_real.len().div_ceil(parts);
+        [&of_source[..translated.min(of_source.len())], &of_real[..real]].concat()
     }
 
     /// Slices of the most frequent kind.
@@ -104,7 +133,11 @@ fn draw(phase: Phase, config: &TrainConfig, data: &TrainData, step: u64, pseudo:
             (0..s.translated).for_each(|_| artist.add_source(&artist.strong()));
             (0..s.real).for_each(|_| artist.add_real());
             (0..s.restyled).for_each(|_| artist.add_restyled());
-            (s.real + s.translated + s.restyled..s.batch).for_each(|_| artist.add_painted());
+            (0..s.sketched).for_each(|_| artist.add_sketched());
+            (s.batch - s.painted()..s.batch).for_each(|_| artist.add_painted());
+            let classes = config.network.classes;
+            let repaint = |_| (0..classes).map(|_| Repaint::draw(&mut artist.rng)).collect();
+            artist.batch.repaints = (0..s.translated + s.real).map(repaint).collect();
             match phase {
                 Phase::SelfTrain(_) => {
                     (0..config.self_training.target_batch).for_each(|_| artist.add_pseudo(pseudo))
@@ -167,12 +200,28 @@ impl<'a> Artist<'a> {
 
     fn add_painted(&mut self) {
         let mut sample = self.source_sample(&self.strong());
+        contrast::vary_anatomy(&mut self.rng, &mut sample, self.batch.size, self.config.task);
+        self.add_tissues(&sample.tissues, sample.labels);
+    }
+
+    fn add_sketched(&mut self) {
+        let pixel_mm = self.config.preprocessing.spacing_mm[0] as f32;
+        let tissues = short_axis::sketch(&mut self.rng, self.batch.size, pixel_mm);
+        let labels = tissues.iter().map(|&t| Tissue::from_value(t).label(Task::Cardiac) as u8).collect();
+        self.add_tissues(&tissues, labels);
+    }
+
+    /// A tissue map in a contrast made up for it.
+    fn add_tissues(&mut self, tissues: &[u8], labels: Vec<u8>) {
         let size = self.batch.size;
-        contrast::vary_anatomy(&mut self.rng, &mut sample, size);
-        let mut image = contrast::paint(&mut self.rng, &sample.tissues, size);
+        let palette = match self.config.task {
+            Task::Cardiac if self.rng.random_bool(0.75) => Palette::bright_blood(&mut self.rng),
+            _ => Palette::any(&mut self.rng),
+        };
+        let mut image = contrast::paint(&mut self.rng, tissues, size, &palette);
         degrade::degrade(&mut self.rng, &mut image, size);
         self.batch.labelled.push(image);
-        self.batch.labels.push(sample.labels);
+        self.batch.labels.push(labels);
     }
 
     fn add_target(&mut self, perturbed: bool) {

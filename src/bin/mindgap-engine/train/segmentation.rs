@@ -1,6 +1,6 @@
 //! Stage 2: one step of the segmentation net, the feature critic and the local feature mask.
 
-use super::batches::Batch;
+use super::batches::{Batch, Repaint};
 use super::data::TrainData;
 use super::schedule::{self, Phase};
 use super::state::TrainState;
@@ -92,6 +92,7 @@ pub fn step(
         record.losses.push(("feature critic", l_df));
         record.losses.push(("mean gap", parts.target(&mask).f_mean(tch::Kind::Float)?.f_double_value(&[])?));
         record.gap_of_class = gap_of_class(&parts, &mask, config.network.classes)?;
+        state.follow_gaps(&record.gap_of_class);
     }
     state.average("segmenter.", DECAY, step);
     state.average("gap.", DECAY, step);
@@ -131,12 +132,36 @@ impl Parts {
             0 => config.segmentation.real.min(batch.labelled.len()),
             translated => translated,
         };
-        Ok(Self {
+        let parts = Self {
             images: Tensor::f_cat(&parts, 0)?,
             truth: tensor::label_batch(&labels.concat(), labels.len(), batch.size, device)?,
             aligned: aligned as i64,
             targets: batch.target.len() as i64,
-        })
+        };
+        let readiness: Vec<f32> =
+            state.gap_of_class.iter().map(|gap| gap * config.segmentation.gap_repaint).collect();
+        if parts.targets > 0 {
+            tch::no_grad(|| parts.repaint(&batch.repaints, &readiness))?;
+        }
+        Ok(parts)
+    }
+
+    /// Changes the contrast of structures in the slices that stand for the source, the more often the larger the gap that
+    /// the critic still sees in them: what has to be learned from shape and place then cannot be learned from brightness.
+    /// The background is no structure and keeps its contrast.
+    fn repaint(&self, repaints: &[Vec<Repaint>], readiness: &[f32]) -> Result<(), TrainError> {
+        for (slice, classes) in repaints.iter().enumerate().take(self.aligned as usize) {
+            let (mut image, labels) = (self.images.f_get(slice as i64)?, self.truth.f_get(slice as i64)?);
+            for (class, repaint) in classes.iter().enumerate().skip(1) {
+                if readiness.get(class).is_some_and(|ready| repaint.reluctance < *ready) {
+                    let inside = labels.f_eq(class as i64)?.f_unsqueeze(0)?;
+                    let changed =
+                        (&image * f64::from(repaint.gain) + f64::from(repaint.shift)).f_clamp(0.0, 1.3)?;
+                    image.f_copy_(&changed.f_where_self(&inside, &image)?)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     fn supervised(&self, t: &Tensor) -> Tensor {
@@ -193,4 +218,24 @@ fn warm_step(batch: &Batch, config: &TrainConfig, state: &mut TrainState) -> Res
     state.segmenter_adam.apply(&gradients, rate)?;
     state.average("segmenter.", DECAY, state.step);
     Ok(StepRecord::new(vec![("segmentation", loss.f_double_value(&[])?)]))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn only_structures_with_a_large_gap_are_repainted_and_only_in_slices_that_stand_for_the_source() {
+        // Two slices of 1 x 3 pixels: background, structure 1, structure 2; the second slice is a target's.
+        let image = Tensor::from_slice(&[0.5f32, 0.5, 0.5, 0.5, 0.5, 0.5]).view([2, 1, 1, 3]);
+        let truth = Tensor::from_slice(&[0i64, 1, 2, 0, 1, 2]).view([2, 1, 3]);
+        let parts = Parts { images: image, truth, aligned: 1, targets: 1 };
+        let repaint = Repaint { reluctance: 0.3, gain: 0.5, shift: 0.1 };
+        parts.repaint(&[vec![repaint; 3], vec![repaint; 3]], &[0.9, 0.4, 0.2]).unwrap();
+        let values = tensor::values(&parts.images).unwrap();
+        assert!((values[1] - 0.35).abs() < 1e-6, "the structure with the large gap must change: {values:?}");
+        let others: Vec<f32> = [0, 2, 3, 4, 5].map(|n| values[n]).to_vec();
+        assert_eq!(others, [0.5; 5], "nothing else may change");
+    }
 }

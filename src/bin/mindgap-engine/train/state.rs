@@ -30,7 +30,12 @@ pub struct TrainState {
     pub step: u64,
     pub seconds: f64,
     pub pseudo_labels: PseudoLabels,
+    /// Moving mean of a(p) in each class of the source, background first.
+    pub gap_of_class: Vec<f32>,
 }
+
+/// How much of the moving mean of a class's gap is kept at each step.
+const GAP_DECAY: f32 = 0.95;
 
 impl TrainState {
     /// Fresh networks; initialised from torch's seed.
@@ -56,6 +61,16 @@ impl TrainState {
             step: 0,
             seconds: 0.0,
             pseudo_labels: Arc::new(Vec::new()),
+            gap_of_class: vec![0.0; config.network.classes as usize],
+        }
+    }
+
+    /// Takes one step's gaps into their moving means.
+    pub fn follow_gaps(&mut self, of_step: &[Option<f64>]) {
+        for (mean, gap) in self.gap_of_class.iter_mut().zip(of_step) {
+            if let Some(gap) = gap {
+                *mean = GAP_DECAY * *mean + (1.0 - GAP_DECAY) * *gap as f32;
+            }
         }
     }
 
@@ -102,6 +117,7 @@ impl TrainState {
         }
         let position = [self.phase as f32, self.step as f32, self.seconds as f32];
         tensors.push(("position".to_owned(), Tensor::from_slice(&position)));
+        tensors.push(("gap_of_class".to_owned(), Tensor::from_slice(&self.gap_of_class)));
         tensors
             .push(("config".to_owned(), Tensor::from_slice(sha256_hex(config_text.as_bytes()).as_bytes())));
         for (case, labels) in self.pseudo_labels.iter().enumerate() {
@@ -140,6 +156,8 @@ impl TrainState {
         (self.phase, self.step, self.seconds) =
             (position[0] as u64, position[1] as u64, f64::from(position[2]));
         self.pseudo_labels = Arc::new(restore_pseudo_labels(&saved)?);
+        self.gap_of_class =
+            crate::model::tensor::values(saved.get("gap_of_class").ok_or_else(|| missing("gap_of_class"))?)?;
         Ok(())
     }
 
