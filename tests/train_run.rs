@@ -61,6 +61,7 @@ target_batch = 1
 learning_rate = 1e-3
 critic_learning_rate = 2e-4
 lambda_alignment = 0.01
+gap_repaint = 1.0
 scan_share = 0.5
 
 [self_training]

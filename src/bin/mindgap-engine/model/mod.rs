@@ -20,7 +20,7 @@ pub mod refine;
 mod segmenter;
 pub mod tensor;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use discriminator::ImageCritic;
 pub use feature_mask::{FeatureCritic, amplify, mask_of_score};

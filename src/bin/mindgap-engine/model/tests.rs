@@ -36,7 +36,7 @@ fn noise(size: [i64; 4]) -> Tensor {
 
 /// Draws from torch's generator of random numbers, which all threads of the process share: while one test draws, the
 /// others wait, or its numbers would depend on theirs.
-fn seeded<T>(seed: i64, draw: impl FnOnce() -> T) -> T {
+pub(crate) fn seeded<T>(seed: i64, draw: impl FnOnce() -> T) -> T {
     static DRAWING: Mutex<()> = Mutex::new(());
     let _alone = DRAWING.lock().unwrap_or_else(PoisonError::into_inner);
     tch::manual_seed(seed);

@@ -206,3 +206,26 @@ fn restore_pseudo_labels(saved: &BTreeMap<String, Tensor>) -> Result<Vec<Volume<
     }
     Ok(labels)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::model::tests::seeded;
+    use mindgap::config::train::preset_path;
+
+    #[test]
+    fn a_resumed_training_remembers_which_structures_had_a_large_gap() {
+        let text = std::fs::read_to_string(preset_path("abdomen-ct-to-mr").unwrap()).unwrap();
+        let config = TrainConfig::parse(&text).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("checkpoint.safetensors");
+        let mut state = seeded(3, || TrainState::new(&config, Device::Cpu));
+        state.follow_gaps(&[Some(0.2), None, Some(0.7), Some(0.1), None]);
+        state.save(&path, &text).unwrap();
+        let mut resumed = seeded(4, || TrainState::new(&config, Device::Cpu));
+        resumed.restore(&path, &text).unwrap();
+        assert_eq!(resumed.gap_of_class, state.gap_of_class);
+        assert!(state.gap_of_class[2] > state.gap_of_class[0] && state.gap_of_class[1] == 0.0);
+    }
+}
