@@ -139,6 +139,13 @@ fn a_given_protocol_decides_the_contrast_whatever_the_seed() {
 }
 
 #[test]
+fn a_protocol_beside_a_flipped_contrast_is_refused_rather_than_left_out() {
+    let spec = PhantomSpec { contrast_flip: Some(1), ..coarse(Task::Abdomen, Modality::Mr, 1) };
+    let error = generate(&PhantomSpec { mr_sequence: Some(MrSequence::T2), ..spec }).unwrap_err();
+    assert!(error.to_string().contains("mr_sequence"), "{error}");
+}
+
+#[test]
 fn an_impossible_spec_is_refused_by_name() {
     let spec =
         PhantomSpec { spacing_mm: [0.0, 1.0, 1.0], ..PhantomSpec::new(Task::Abdomen, Modality::Ct, 0) };

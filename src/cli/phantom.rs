@@ -35,10 +35,10 @@ pub(super) struct Phantom {
     /// The label whose contrast flips between CT and MR while all others keep theirs.
     #[arg(long, value_name = "LABEL")]
     contrast_flip: Option<u16>,
-    /// The phase of contrast medium of all CT; by default, by the seed.
+    /// The phase of contrast medium of a CT; by default, by the seed.
     #[arg(long, value_name = "PHASE")]
     ct_phase: Option<CtPhase>,
-    /// The family of sequences of all MR; by default, by the seed.
+    /// The family of sequences of an MR; by default, by the seed.
     #[arg(long, value_name = "SEQUENCE")]
     mr_sequence: Option<MrSequence>,
     /// A .nii or .nii.gz file, or a folder, in which labels are written beside each scan.
@@ -137,6 +137,14 @@ impl Phantom {
         if self.whole {
             spec.coverage = Coverage::Whole;
         }
+        anyhow::ensure!(
+            self.ct_phase.is_none() || self.modality == Modality::Ct,
+            "--ct-phase is for CT; give --modality ct or leave it out"
+        );
+        anyhow::ensure!(
+            self.mr_sequence.is_none() || self.modality == Modality::Mr,
+            "--mr-sequence is for MR; give --modality mr or leave it out"
+        );
         spec.contrast_flip = self.contrast_flip;
         (spec.ct_phase, spec.mr_sequence) = (self.ct_phase, self.mr_sequence);
         Ok(spec)

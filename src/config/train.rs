@@ -101,7 +101,7 @@ pub struct PhantomSource {
     pub count: u64,
     pub first_seed: u64,
     /// Hearts only; left out, the generator's usual view of the modality.
-    pub view: Option<PhantomView>,
+    pub view: Option<CardiacView>,
     /// Voxel size, instead of the generator's usual one.
     pub spacing_mm: Option<[f64; 3]>,
     /// All structures whole, instead of a field of view drawn from the seed.
@@ -143,11 +143,13 @@ impl DataSource {
     }
 }
 
-/// How phantom hearts are sliced.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// How a phantom heart is sliced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
-pub enum PhantomView {
+pub enum CardiacView {
+    /// Axial slices through the chest.
     Axial,
+    /// Thick slices across the left ventricle, double oblique, as in cine MR.
     ShortAxis,
 }
 
@@ -241,6 +243,7 @@ impl TrainConfig {
         let classes = self.task.table().entries.len() as i64 + 1;
         let halvings = self.network.level_multiples.len() as u32;
         let s = &self.segmentation;
+        let [columns_mm, rows_mm, _] = self.preprocessing.spacing_mm;
         let conditions = [
             (
                 self.source != self.target,
@@ -278,6 +281,18 @@ impl TrainConfig {
                 "segmentation.sketched",
                 "0: sketches are of hearts".to_owned(),
                 s.sketched.to_string(),
+            ),
+            (
+                s.sketched == 0 || (columns_mm > 0.0 && columns_mm == rows_mm),
+                "preprocessing.spacing_mm",
+                "square pixels of a known size, which sketches are drawn in".to_owned(),
+                format!("{columns_mm} x {rows_mm} mm"),
+            ),
+            (
+                s.gap_repaint.is_finite() && s.gap_repaint >= 0.0,
+                "segmentation.gap_repaint",
+                "0 or more".to_owned(),
+                s.gap_repaint.to_string(),
             ),
             (
                 s.target_batch == 0 || s.real + s.translated >= 1,

@@ -23,20 +23,22 @@ const SURROUNDINGS: [Tissue; 9] = [
     Tissue::Spleen,
 ];
 
-/// Draws the tissues of one slice of `size` pixels of `pixel_mm`.
+/// Draws the tissues of one slice of `size` (columns, rows) square pixels of `pixel_mm`.
 pub fn sketch(rng: &mut impl Rng, size: [usize; 2], pixel_mm: f32) -> Vec<u8> {
     let mut canvas = Canvas::surroundings(rng, size, pixel_mm);
     // One slice in twelve lies beside the heart.
     if !rng.random_bool(0.08) {
-        let ring = Ring::draw(rng, size, pixel_mm);
+        let ring = Ring::draw(rng);
         canvas.right_ventricle(rng, &ring);
         canvas.epicardial_fat(rng, &ring);
+        canvas.round_view(rng);
+        // Protocols put it well inside the picture: it is never cut.
         canvas.left_ventricle(rng, &ring);
     }
     canvas.tissues
 }
 
-/// The left ventricle's two contours, in polar form about a centre; lengths in mm.
+/// The left ventricle's two contours, in polar form about a centre that is given from the picture's; lengths in mm.
 struct Ring {
     centre: [f32; 2],
     radius: f32,
@@ -75,10 +77,8 @@ fn sum(waves: &[Wave], angle: f32) -> f32 {
 }
 
 impl Ring {
-    fn draw(rng: &mut impl Rng, size: [usize; 2], pixel_mm: f32) -> Self {
-        let off_centre = 34.0;
-        let centre =
-            [0, 1].map(|axis| 0.5 * size[axis] as f32 * pixel_mm + rng.random_range(-off_centre..off_centre));
+    fn draw(rng: &mut impl Rng) -> Self {
+        let centre = [0, 1].map(|_| rng.random_range(-34.0..34.0));
         // One in five lies near the apex, where the cavity closes.
         let radius =
             if rng.random_bool(0.2) { rng.random_range(4.0..17.0) } else { rng.random_range(14.0..38.0) };
@@ -96,8 +96,8 @@ impl Ring {
         }
     }
 
-    /// Distance from the centre, angle, and the radii of cavity and outer wall there.
-    fn polar(&self, [x, y]: [f32; 2], at: impl Fn(&SmoothField) -> f32) -> (f32, f32, f32, f32) {
+    /// A point of the picture as the ring sees it.
+    fn polar(&self, [x, y]: [f32; 2], at: &dyn Fn(&SmoothField) -> f32) -> Polar {
         let dx = x - self.centre[0] + at(&self.bend[0]);
         let dy = y - self.centre[1] + at(&self.bend[1]);
         let (sin, cos) = self.turn.sin_cos();
@@ -105,8 +105,20 @@ impl Ring {
         let (u, v) = ((cos * dx + sin * dy) / stretch, (cos * dy - sin * dx) * stretch);
         let angle = v.atan2(u);
         let cavity = self.radius * (1.0 + sum(&self.cavity_waves, angle));
-        (u.hypot(v), angle, cavity, cavity + (self.wall * (1.0 + sum(&self.wall_waves, angle))).max(2.2))
+        let wall = (self.wall * (1.0 + sum(&self.wall_waves, angle))).max(THINNEST_MM);
+        Polar { distance: u.hypot(v), angle, cavity, outer: cavity + wall }
     }
+}
+
+/// The wall is never thinner, so that it closes on every pixel grid that is used.
+const THINNEST_MM: f32 = 2.2;
+
+/// Distance from the ring's centre and angle about it, and the radii of the cavity and of the wall's outside there, mm.
+struct Polar {
+    distance: f32,
+    angle: f32,
+    cavity: f32,
+    outer: f32,
 }
 
 struct Canvas {
@@ -120,15 +132,11 @@ impl Canvas {
     fn surroundings(rng: &mut impl Rng, size: [usize; 2], pixel_mm: f32) -> Self {
         let kinds: Vec<Tissue> = (0..6).filter_map(|_| SURROUNDINGS.choose(rng).copied()).collect();
         let fields: Vec<SmoothField> = kinds.iter().map(|_| SmoothField::draw(rng, 7, 1.0)).collect();
-        let mut canvas = Self { tissues: Vec::new(), size, pixel_mm };
-        canvas.tissues = (0..size[0] * size[1])
-            .map(|offset| {
-                let (column, row) = (offset % size[0], offset / size[0]);
-                let strength = |n: &usize| fields[*n].at(column, row, size);
-                let strongest = (0..kinds.len()).max_by(|a, b| strength(a).total_cmp(&strength(b)));
-                strongest.map_or(Tissue::Muscle, |n| kinds[n]) as u8
-            })
-            .collect();
+        let mut canvas = Self { tissues: vec![Tissue::Muscle as u8; size[0] * size[1]], size, pixel_mm };
+        canvas.paint(|_, at, was| {
+            let strongest = (0..kinds.len()).max_by(|&a, &b| at(&fields[a]).total_cmp(&at(&fields[b])));
+            strongest.map_or(was, |n| kinds[n] as u8)
+        });
         for (tissue, probability) in [
             (Tissue::Lung, 0.85),
             (Tissue::Liver, 0.75),
@@ -139,9 +147,6 @@ impl Canvas {
                 canvas.half_plane(rng, tissue);
             }
         }
-        if rng.random_bool(0.3) {
-            canvas.round_view();
-        }
         canvas
     }
 
@@ -150,17 +155,19 @@ impl Canvas {
         let (sin, cos) = rng.random_range(0.0..TAU).sin_cos();
         let distance = rng.random_range(30.0..80.0);
         let wave = SmoothField::draw(rng, 6, 8.0);
-        let size = self.size;
-        self.paint(|[x, y], column, row, was| {
-            let beyond = cos * x + sin * y + wave.at(column, row, size) > distance;
+        self.paint(|[x, y], at, was| {
+            let beyond = cos * x + sin * y + at(&wave) > distance;
             if beyond { tissue as u8 } else { was }
         });
     }
 
     /// Air outside a circle, as some reconstructions leave it.
-    fn round_view(&mut self) {
+    fn round_view(&mut self, rng: &mut impl Rng) {
+        if !rng.random_bool(0.3) {
+            return;
+        }
         let radius = 0.5 * self.pixel_mm * self.size[0].min(self.size[1]) as f32;
-        self.paint(|[x, y], _, _, was| if x.hypot(y) > radius { Tissue::Air as u8 } else { was });
+        self.paint(|[x, y], _, was| if x.hypot(y) > radius { Tissue::Air as u8 } else { was });
     }
 
     /// A crescent beside the left ventricle, behind a thin wall.
@@ -171,15 +178,14 @@ impl Canvas {
         let outer = ring.radius + ring.wall;
         let (sin, cos) = rng.random_range(0.0..TAU).sin_cos();
         let away = rng.random_range(0.55..1.0) * outer;
-        let middle = self.centred([ring.centre[0] + away * cos, ring.centre[1] + away * sin]);
+        let middle = [ring.centre[0] + away * cos, ring.centre[1] + away * sin];
         let (across, along) = (outer * rng.random_range(0.6..1.1), outer * rng.random_range(0.9..1.3));
         let wall = rng.random_range(1.5..4.0);
         let wave = SmoothField::draw(rng, 7, 3.0);
-        let size = self.size;
-        self.paint(|[x, y], column, row, was| {
+        self.paint(|[x, y], at, was| {
             let (dx, dy) = (x - middle[0], y - middle[1]);
             let (u, v) = ((cos * dx + sin * dy) / across, (cos * dy - sin * dx) / along);
-            let depth = (1.0 - u.hypot(v)) * across.min(along) + wave.at(column, row, size);
+            let depth = (1.0 - u.hypot(v)) * across.min(along) + at(&wave);
             match depth {
                 d if d > 0.0 => Tissue::RightVentricle as u8,
                 d if d > -wall => Tissue::HeartWall as u8,
@@ -196,8 +202,9 @@ impl Canvas {
         let thickness = rng.random_range(2.0..8.0);
         let patches = SmoothField::draw(rng, 6, 1.0);
         let bare = rng.random_range(-0.6..0.6);
-        self.with_ring(ring, |(r, _, _, outer), column, row, size, was| {
-            let fat = r < outer + thickness && patches.at(column, row, size) > bare;
+        self.paint(|point, at, was| {
+            let here = ring.polar(point, at);
+            let fat = here.distance < here.outer + thickness && at(&patches) > bare;
             if fat { Tissue::EpicardialFat as u8 } else { was }
         });
     }
@@ -213,48 +220,33 @@ impl Canvas {
         let rough = rng.random_bool(0.65);
         let depth = rng.random_range(0.0..6.0);
         let spots = SmoothField::draw(rng, 28, 1.0);
-        self.with_ring(ring, |(r, angle, cavity, outer), column, row, size, was| {
-            if r > outer {
+        self.paint(|point, at, was| {
+            let Polar { distance, angle, cavity, outer } = ring.polar(point, at);
+            if distance > outer {
                 return was;
             }
-            if r > cavity {
+            if distance > cavity {
                 return Tissue::Myocardium as u8;
             }
-            let in_muscle = muscles.iter().any(|&[distance, towards, radius]| {
-                let (x, y) = (r * angle.cos(), r * angle.sin());
-                let (mx, my) = (distance * cavity * towards.cos(), distance * cavity * towards.sin());
+            let in_muscle = muscles.iter().any(|&[share, towards, radius]| {
+                let (x, y) = (distance * angle.cos(), distance * angle.sin());
+                let (mx, my) = (share * cavity * towards.cos(), share * cavity * towards.sin());
                 (x - mx).hypot(y - my) < radius
             });
-            let trabecula = rough && cavity - r < depth && spots.at(column, row, size) > 0.25;
+            let trabecula = rough && cavity - distance < depth && at(&spots) > 0.25;
             if in_muscle || trabecula { Tissue::Papillary as u8 } else { Tissue::LeftVentricle as u8 }
         });
     }
 
-    /// A point of the image in mm from its centre.
-    fn centred(&self, [x, y]: [f32; 2]) -> [f32; 2] {
-        [x - 0.5 * self.size[0] as f32 * self.pixel_mm, y - 0.5 * self.size[1] as f32 * self.pixel_mm]
-    }
-
-    fn with_ring(
-        &mut self,
-        ring: &Ring,
-        tissue_at: impl Fn((f32, f32, f32, f32), usize, usize, [usize; 2], u8) -> u8,
-    ) {
+    /// Asks for the tissue of every pixel, given its place in mm from the picture's centre, the value of any field there,
+    /// and the tissue that was there.
+    fn paint(&mut self, tissue_at: impl Fn([f32; 2], &dyn Fn(&SmoothField) -> f32, u8) -> u8) {
         let (size, pixel_mm) = (self.size, self.pixel_mm);
-        for offset in 0..self.tissues.len() {
+        for (offset, tissue) in self.tissues.iter_mut().enumerate() {
             let (column, row) = (offset % size[0], offset / size[0]);
-            let point = [column as f32 * pixel_mm, row as f32 * pixel_mm];
-            let polar = ring.polar(point, |field| field.at(column, row, size));
-            self.tissues[offset] = tissue_at(polar, column, row, size, self.tissues[offset]);
-        }
-    }
-
-    /// Asks for the tissue of every pixel: its place in mm from the image's centre, its column and row, what was there.
-    fn paint(&mut self, tissue_at: impl Fn([f32; 2], usize, usize, u8) -> u8) {
-        for offset in 0..self.tissues.len() {
-            let (column, row) = (offset % self.size[0], offset / self.size[0]);
-            let point = self.centred([column as f32 * self.pixel_mm, row as f32 * self.pixel_mm]);
-            self.tissues[offset] = tissue_at(point, column, row, self.tissues[offset]);
+            let from_centre = |pixel: usize, axis: usize| (pixel as f32 - 0.5 * size[axis] as f32) * pixel_mm;
+            let at = |field: &SmoothField| field.at(column, row, size);
+            *tissue = tissue_at([from_centre(column, 0), from_centre(row, 1)], &at, *tissue);
         }
     }
 }

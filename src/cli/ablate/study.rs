@@ -4,7 +4,7 @@
 //! on; the supervised ceiling of a direction is the source-only net of the opposite one, on its own modality.
 
 use crate::config::train::{
-    ConfigError, CtPhase, DataSource, MrSequence, PhantomSource, PhantomView, SegmentationConfig,
+    CardiacView, ConfigError, CtPhase, DataSource, MrSequence, PhantomSource, SegmentationConfig,
     SelfTrainingConfig, StartFrom, TrainConfig, TranslationConfig,
 };
 use crate::config::{AssetError, NetworkConfig, Preprocessing, assets_dir};
@@ -53,7 +53,7 @@ pub(super) struct TaskSetup {
     /// Labelled modalities: one direction each.
     pub sources: Vec<Modality>,
     pub spacing_mm: [f64; 3],
-    pub view: Option<PhantomView>,
+    pub view: Option<CardiacView>,
     pub rotation_deg: Option<f32>,
     /// Labels whose contrast alone flips, one sub-study each; empty for the modalities' natural contrasts.
     #[serde(default)]

@@ -19,11 +19,11 @@ mod torso;
 
 pub use tissue::Tissue;
 
-use crate::config::train::{CtPhase, MrSequence, PhantomSource, PhantomView};
+pub use crate::config::train::CardiacView;
+use crate::config::train::{CtPhase, MrSequence, PhantomSource};
 use crate::volume::{Geometry, GeometryError, LabelMap, Modality, Scaling, Scan, Task, Volume, Voxels};
 use random::{Draw, Stream};
 use scene::{Body, Samples};
-use serde::Serialize;
 use thiserror::Error;
 
 /// Raised whenever the same seed gives another volume: figures measured on phantoms are comparable within one version.
@@ -37,16 +37,6 @@ pub enum Coverage {
     Varied,
     /// All structures of the task, whole.
     Whole,
-}
-
-/// How a heart is sliced.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, clap::ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum CardiacView {
-    /// Axial slices through the chest.
-    Axial,
-    /// Thick slices across the left ventricle, double oblique, as in cine MR.
-    ShortAxis,
 }
 
 /// What to make.
@@ -63,7 +53,8 @@ pub struct PhantomSpec {
     /// The label whose contrast flips between the modalities while all others keep theirs, for measuring local
     /// imbalance: CT is then drawn as ever, and MR as a mildly changed CT in which only that structure is inverted.
     pub contrast_flip: Option<u16>,
-    /// How it was scanned, whichever of the two its modality asks for; `None` draws from the seed.
+    /// How it was scanned, whichever of the two its modality asks for; `None` draws from the seed. A flipped contrast
+    /// decides both by itself.
     pub ct_phase: Option<CtPhase>,
     pub mr_sequence: Option<MrSequence>,
 }
@@ -94,8 +85,7 @@ impl PhantomSpec {
         let usual = Self::new(task, modality, seed);
         let viewed = match source.view {
             None => usual,
-            Some(PhantomView::Axial) => usual.with_view(CardiacView::Axial),
-            Some(PhantomView::ShortAxis) => usual.with_view(CardiacView::ShortAxis),
+            Some(view) => usual.with_view(view),
         };
         Self {
             spacing_mm: source.spacing_mm.unwrap_or(viewed.spacing_mm),
@@ -138,6 +128,8 @@ pub enum PhantomError {
     Spacing([f64; 3]),
     #[error("contrast_flip: expected a label of the task {task}, got {label}")]
     ContrastFlip { label: u16, task: &'static str },
+    #[error("contrast_flip: expected neither ct_phase nor mr_sequence beside it; got one")]
+    FlippedProtocol,
     #[error("field of view: {0}")]
     Geometry(#[from] GeometryError),
     #[error("phantom: {what} has another number of voxels than its grid; this is a defect of the program")]
@@ -151,6 +143,9 @@ pub fn generate(spec: &PhantomSpec) -> Result<Phantom, PhantomError> {
     }
     if let Some(label) = spec.contrast_flip.filter(|label| spec.task.table().entry(*label).is_none()) {
         return Err(PhantomError::ContrastFlip { label, task: spec.task.name() });
+    }
+    if spec.contrast_flip.is_some() && (spec.ct_phase.is_some() || spec.mr_sequence.is_some()) {
+        return Err(PhantomError::FlippedProtocol);
     }
     let mut anatomy = Draw::new(spec.seed, Stream::Anatomy);
     let body = match spec.task {

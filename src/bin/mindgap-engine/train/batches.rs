@@ -31,8 +31,8 @@ pub struct Batch {
     /// Target images; in self-training with labels of the net's own.
     pub target: Vec<Vec<f32>>,
     pub pseudo_labels: Vec<Vec<u8>>,
-    /// For each translated and each real slice, in this order: another contrast for every class, used where the local
-    /// feature mask asks for one.
+    /// For each slice that stands for the source before the critic, the translated ones or, where there are none, the real
+    /// ones: another contrast for every class, used where the local feature mask asks for one.
     pub repaints: Vec<Vec<Repaint>>,
 }
 
@@ -66,15 +66,8 @@ impl Batch {
             labels: first(&self.labels, parts),
             target: first(&self.target, parts),
             pseudo_labels: first(&self.pseudo_labels, parts),
-            repaints: self.repaints_of(self.source.len().div_ceil(parts), parts),
+            repaints: first(&self.repaints, parts),
         }
-    }
-
-    /// Those of the first translated slices and of a share of the others.
-    fn repaints_of(&self, translated: usize, parts: usize) -> Vec<Vec<Repaint>> {
-        let (of_source, of_real) = self.repaints.split_at(self.source.len().min(self.repaints.len()));
-        let real = of_real.len().div_ceil(parts);
-        [&of_source[..translated.min(of_source.len())], &of_real[..real]].concat()
     }
 
     /// Slices of the most frequent kind.
@@ -136,8 +129,9 @@ fn draw(phase: Phase, config: &TrainConfig, data: &TrainData, step: u64, pseudo:
             (0..s.sketched).for_each(|_| artist.add_sketched());
             (s.batch - s.painted()..s.batch).for_each(|_| artist.add_painted());
             let classes = config.network.classes;
+            let aligned = if s.translated > 0 { s.translated } else { s.real };
             let repaint = |_| (0..classes).map(|_| Repaint::draw(&mut artist.rng)).collect();
-            artist.batch.repaints = (0..s.translated + s.real).map(repaint).collect();
+            artist.batch.repaints = (0..aligned).map(repaint).collect();
             match phase {
                 Phase::SelfTrain(_) => {
                     (0..config.self_training.target_batch).for_each(|_| artist.add_pseudo(pseudo))

@@ -115,16 +115,16 @@ impl Parts {
         let device = state.live.store.device();
         let images =
             |pixels: &[Vec<f32>]| tensor::image_batch(&pixels.concat(), pixels.len(), batch.size, device);
-        let mut parts = Vec::new();
+        let mut pictures = Vec::new();
         if !batch.source.is_empty() {
             let signed = infer::to_signed(&images(&batch.source)?);
             let generator = &state.averaged.generator;
             let x_st = tch::no_grad(|| generator.translate(&signed, Domain::Source, Domain::Target));
-            parts.push(infer::from_signed(&x_st));
+            pictures.push(infer::from_signed(&x_st));
         }
         for pixels in [&batch.labelled, &batch.target] {
             if !pixels.is_empty() {
-                parts.push(images(pixels)?);
+                pictures.push(images(pixels)?);
             }
         }
         let labels = [batch.source_labels.as_slice(), &batch.labels, &batch.pseudo_labels].concat();
@@ -133,14 +133,14 @@ impl Parts {
             translated => translated,
         };
         let parts = Self {
-            images: Tensor::f_cat(&parts, 0)?,
+            images: Tensor::f_cat(&pictures, 0)?,
             truth: tensor::label_batch(&labels.concat(), labels.len(), batch.size, device)?,
             aligned: aligned as i64,
             targets: batch.target.len() as i64,
         };
-        let readiness: Vec<f32> =
-            state.gap_of_class.iter().map(|gap| gap * config.segmentation.gap_repaint).collect();
         if parts.targets > 0 {
+            let ready = |gap: &f32| gap * config.segmentation.gap_repaint;
+            let readiness: Vec<f32> = state.gap_of_class.iter().map(ready).collect();
             tch::no_grad(|| parts.repaint(&batch.repaints, &readiness))?;
         }
         Ok(parts)

@@ -30,7 +30,8 @@ pub struct TrainState {
     pub step: u64,
     pub seconds: f64,
     pub pseudo_labels: PseudoLabels,
-    /// Moving mean of a(p) in each class of the source, background first.
+    /// Moving mean of a(p) in each class of the source, background first; from 0, so that it is slow to believe a critic
+    /// that has only begun.
     pub gap_of_class: Vec<f32>,
 }
 
