@@ -7,7 +7,9 @@
 #[path = "support/spoilt_model.rs"]
 mod spoilt_model;
 
-use mindgap::protocol::{DeviceChoice, Event, ModelPayload, Refine, Request, SegmentRequest, WireScan};
+use mindgap::protocol::{
+    DeviceChoice, Event, ModelPayload, Refine, Request, SegmentRequest, SegmentSettings, WireScan,
+};
 use mindgap::session::{Engine, EngineError, EngineState, Launch, Notice, run_job};
 use mindgap::volume::{Geometry, Modality, Scan, Volume, io};
 use spoilt_model::SpoiltModel;
@@ -44,8 +46,7 @@ fn request(model: ModelPayload) -> Request {
         scan: WireScan::pack(&scan()),
         modality: Modality::Mr,
         first_world_mm: Some([0.0; 3]),
-        refine: Refine::Off,
-        largest_island: false,
+        settings: SegmentSettings { refine: Refine::Off, ..SegmentSettings::default() },
         device: DeviceChoice::Cpu,
     })
 }

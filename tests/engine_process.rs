@@ -5,7 +5,8 @@
 
 use mindgap::config::load_bundle;
 use mindgap::protocol::{
-    DeviceChoice, Event, JobId, ModelPayload, Refine, Request, SegmentRequest, TranslateRequest, WireScan,
+    DeviceChoice, Event, JobId, ModelPayload, Refine, Request, SegmentRequest, SegmentSettings,
+    TranslateRequest, WireScan,
 };
 use mindgap::session::{Engine, EngineError, EngineState, Launch, Notice, model_payload, run_job};
 use mindgap::volume::{Geometry, Modality, Scan, Volume};
@@ -42,8 +43,7 @@ fn segment_request(slices: usize) -> Request {
         scan: WireScan::pack(&scan(slices)),
         modality: Modality::Mr,
         first_world_mm: Some([0.0, 0.0, 6.0]),
-        refine: Refine::Off,
-        largest_island: false,
+        settings: SegmentSettings { refine: Refine::Off, ..SegmentSettings::default() },
         device: DeviceChoice::Cpu,
     })
 }

@@ -116,6 +116,11 @@ fn a_flipped_structure_changes_its_contrast_and_the_others_keep_theirs() {
     // Relative to muscle: the liver has become dark, kidneys and spleen are still about as bright as muscle.
     assert!(mr[0] < 0.6, "{mr:?}");
     assert!(mr[1..].iter().all(|ratio| (0.75..1.25).contains(ratio)), "{mr:?}");
+    // And it can be seen: it is not as bright as the fat around it either.
+    let spec = PhantomSpec { contrast_flip: Some(1), ..coarse(Task::Abdomen, Modality::Mr, 9) };
+    let phantom = generate(&spec).unwrap();
+    let (liver, fat) = (median_of(&phantom, Tissue::Liver), median_of(&phantom, Tissue::VisceralFat));
+    assert!(liver < 0.6 * fat, "liver {liver}, fat {fat}");
 }
 
 #[test]
@@ -206,15 +211,20 @@ fn patients_of_plausible_size(task: Task, expected: [(f64, f64); 4]) -> Vec<(u64
 
 /// Median intensity of each structure over that of muscle.
 fn median_over_muscle(phantom: &Phantom) -> [f32; 4] {
+    let muscle = median_of(phantom, Tissue::Muscle);
+    [1, 2, 3, 4].map(|label| median_where(phantom, &|o| phantom.labels.voxels()[o] == label) / muscle)
+}
+
+fn median_of(phantom: &Phantom, tissue: Tissue) -> f32 {
+    median_where(phantom, &|o| phantom.tissues.voxels()[o] == tissue as u8)
+}
+
+fn median_where(phantom: &Phantom, wanted: &dyn Fn(usize) -> bool) -> f32 {
     let values = phantom.scan.to_f32();
-    let median = |wanted: &dyn Fn(usize) -> bool| {
-        let mut inside: Vec<f32> =
-            values.voxels().iter().enumerate().filter(|(o, _)| wanted(*o)).map(|(_, v)| *v).collect();
-        inside.sort_by(f32::total_cmp);
-        inside[inside.len() / 2]
-    };
-    let muscle = median(&|o| phantom.tissues.voxels()[o] == Tissue::Muscle as u8);
-    [1, 2, 3, 4].map(|label| median(&|o| phantom.labels.voxels()[o] == label) / muscle)
+    let mut inside: Vec<f32> =
+        values.voxels().iter().enumerate().filter(|(o, _)| wanted(*o)).map(|(_, v)| *v).collect();
+    inside.sort_by(f32::total_cmp);
+    inside[inside.len() / 2]
 }
 
 fn count_in_slice(labels: &LabelMap, k: usize, label: u16) -> usize {

@@ -1,7 +1,7 @@
 //! `mindgap gap`: the local feature mask of a scan.
 
 use super::{input, job, segment};
-use crate::protocol::Refine;
+use crate::protocol::{Refine, SegmentSettings};
 use crate::volume::io;
 use clap::Args;
 use std::path::PathBuf;
@@ -25,9 +25,8 @@ impl Gap {
         let scan = input::open_for_model(&self.input, &self.reading, &[&self.output])?;
         let modality = self.choice.modality(&scan);
         let bundle = self.choice.bundle(modality)?;
-        let options =
-            segment::Options { refine: Refine::Off, largest_island: false, device: self.choice.device };
-        let result = segment::segment(&scan, modality, &bundle, options)?;
+        let settings = SegmentSettings { refine: Refine::Off, ..SegmentSettings::default() };
+        let result = segment::segment(&scan, modality, &bundle, settings, self.choice.device)?;
         io::write_values(&self.output, &result.gap.unpack()?, &scan)?;
         Ok(())
     }

@@ -1,7 +1,9 @@
 //! `mindgap segment`: labels of a scan, on the scan's own grid.
 
 use super::{input, job, output};
-use crate::protocol::{DeviceChoice, Event, Refine, Request, SegmentRequest, Segmentation, WireScan};
+use crate::protocol::{
+    DeviceChoice, Event, Net, Refine, Request, SegmentRequest, SegmentSettings, Segmentation, WireScan,
+};
 use crate::session::{self, model_payload};
 use crate::volume::{LabelMap, LabelTable, Modality, Scan, Volume, io};
 use clap::Args;
@@ -29,6 +31,9 @@ pub(super) struct Segment {
     /// Of each structure keep only the largest connected part.
     #[arg(long)]
     largest_island: bool,
+    /// Use the model's net as it was before it was adapted, to see what the adaptation does.
+    #[arg(long)]
+    source_only: bool,
     #[command(flatten)]
     choice: job::ModelChoice,
     #[command(flatten)]
@@ -48,9 +53,12 @@ impl Segment {
         let scan = input::open_for_model(&self.input, &self.reading, &outputs)?;
         let modality = self.choice.modality(&scan);
         let bundle = self.choice.bundle(modality)?;
-        let options =
-            Options { refine: self.refine, largest_island: self.largest_island, device: self.choice.device };
-        let result = segment(&scan, modality, &bundle, options)?;
+        let settings = SegmentSettings {
+            net: if self.source_only { Net::SourceOnly } else { Net::Adapted },
+            refine: self.refine,
+            largest_island: self.largest_island,
+        };
+        let result = segment(&scan, modality, &bundle, settings, self.choice.device)?;
         let table = bundle.card.task.table();
         let labels = result.labels.unpack()?;
         io::write_named_labels(&self.output, &labels, table, &scan)?;
@@ -80,29 +88,21 @@ impl Segment {
     }
 }
 
-/// How a scan is segmented.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Options {
-    pub(super) refine: Refine,
-    pub(super) largest_island: bool,
-    pub(super) device: DeviceChoice,
-}
-
 /// Runs the engine over a scan.
 pub(super) fn segment(
     scan: &Scan,
     modality: Modality,
     bundle: &crate::config::Bundle,
-    options: Options,
+    settings: SegmentSettings,
+    device: DeviceChoice,
 ) -> anyhow::Result<Segmentation> {
     let request = SegmentRequest {
         model: model_payload(bundle),
         scan: WireScan::pack(scan),
         modality,
         first_world_mm: None,
-        refine: options.refine,
-        largest_island: options.largest_island,
-        device: options.device,
+        settings,
+        device,
     };
     match job::run(Request::Segment(request), "nothing was written")? {
         Event::Segmented { result, .. } => Ok(*result),

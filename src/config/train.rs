@@ -100,6 +100,8 @@ pub struct FolderSource {
 pub struct PhantomSource {
     pub count: u64,
     pub first_seed: u64,
+    /// Another task's bodies, in which nothing is labelled: abdomens teach a model of hearts what is none.
+    pub body: Option<Task>,
     /// Hearts only; left out, the generator's usual view of the modality.
     pub view: Option<CardiacView>,
     /// Voxel size, instead of the generator's usual one.
@@ -149,6 +151,8 @@ impl DataSource {
 pub enum CardiacView {
     /// Axial slices through the chest.
     Axial,
+    /// Coronal slices through the chest.
+    Coronal,
     /// Thick slices across the left ventricle, double oblique, as in cine MR.
     ShortAxis,
 }

@@ -15,6 +15,15 @@ pub struct Case {
     pub annotation: Option<Annotation>,
 }
 
+impl Case {
+    /// Whether the slices lie in none of the body's own planes, as short-axis slices do: more than 15 degrees off.
+    pub fn is_oblique(&self) -> bool {
+        const NEARLY_ALONG: f64 = 0.966;
+        let normal = self.image.geometry().world_from_voxel().z_axis.truncate().normalize();
+        normal.abs().max_element() < NEARLY_ALONG
+    }
+}
+
 /// What is known of a source case's anatomy, on the same grid as its image.
 #[derive(Debug, Clone)]
 pub struct Annotation {
@@ -66,11 +75,11 @@ pub struct GeometryRange {
 impl GeometryRange {
     /// For labelled source volumes.
     ///
-    /// Abdomens lie alike in every scan, and left and right are labels, so they are turned little. Hearts are turned all
-    /// the way round, since short-axis slices have no common up, and vary more in size. Their slices are thick, so planes
-    /// stay nearly flat.
-    pub fn source(task: Task) -> Self {
-        match task {
+    /// Bodies lie alike in every scan, and left and right are labels, so they are turned little; `oblique` slices have no
+    /// common up and are turned all the way round. Hearts vary more in size, and their slices are thick, so planes stay
+    /// nearly flat.
+    pub fn source(task: Task, oblique: bool) -> Self {
+        let range = match task {
             Task::Abdomen => Self {
                 rotation: 0.26,
                 log_zoom: 0.0,
@@ -83,8 +92,8 @@ impl GeometryRange {
                 through_plane_elastic: 2.5,
             },
             Task::Cardiac => Self {
-                rotation: PI,
-                log_zoom: 0.45,
+                rotation: 0.35,
+                log_zoom: 0.35,
                 log_scale: 0.12,
                 shear: 0.1,
                 shift: [12.0, 12.0],
@@ -93,12 +102,15 @@ impl GeometryRange {
                 fine_elastic: 1.0,
                 through_plane_elastic: 0.3,
             },
-        }
+        };
+        if oblique { Self { rotation: PI, ..range } } else { range }
     }
 
     /// For target volumes, whose own shapes are to be learned.
-    pub fn target(task: Task) -> Self {
-        let milder = Self {
+    pub fn target(task: Task, oblique: bool) -> Self {
+        let source = Self::source(task, oblique);
+        Self {
+            rotation: if oblique { source.rotation } else { 0.7 * source.rotation },
             log_zoom: 0.0,
             log_scale: 0.2,
             shear: 0.05,
@@ -107,11 +119,7 @@ impl GeometryRange {
             coarse_elastic: 1.5,
             fine_elastic: 0.5,
             through_plane_elastic: 0.0,
-            ..Self::source(task)
-        };
-        match task {
-            Task::Abdomen => Self { rotation: 0.19, ..milder },
-            Task::Cardiac => milder,
+            ..source
         }
     }
 }

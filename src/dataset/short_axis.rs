@@ -212,8 +212,9 @@ impl Canvas {
     fn left_ventricle(&mut self, rng: &mut impl Rng, ring: &Ring) {
         let muscles: Vec<[f32; 3]> = (0..rng.random_range(0..=4))
             .map(|_| {
-                let (distance, angle) = (rng.random_range(0.35..0.85), rng.random_range(0.0..TAU));
-                let radius = rng.random_range(1.5..5.5) * (ring.radius / 26.0).min(1.0);
+                // Many lie against the wall and look like part of it.
+                let (distance, angle) = (rng.random_range(0.35..1.0), rng.random_range(0.0..TAU));
+                let radius = rng.random_range(1.5..7.0) * (ring.radius / 26.0).min(1.0);
                 [distance, angle, radius]
             })
             .collect();

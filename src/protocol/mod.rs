@@ -16,7 +16,7 @@ use crate::volume::Modality;
 use serde::{Deserialize, Serialize};
 
 /// Raised whenever a message changes its meaning or layout.
-pub const PROTOCOL_VERSION: u32 = 3;
+pub const PROTOCOL_VERSION: u32 = 4;
 
 /// Names one job of one connection; never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -78,6 +78,25 @@ pub enum Refine {
     Off,
 }
 
+/// Which of a bundle's two segmentation nets.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Net {
+    /// The net that the training came to.
+    #[default]
+    Adapted,
+    /// The net as it was when it had seen source images only, without a local feature mask: what there was to gain.
+    SourceOnly,
+}
+
+/// How a scan is segmented.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SegmentSettings {
+    pub net: Net,
+    pub refine: Refine,
+    /// Of each structure only the largest connected part is kept.
+    pub largest_island: bool,
+}
+
 /// Labels, gap and uncertainty of one scan.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SegmentRequest {
@@ -86,9 +105,7 @@ pub struct SegmentRequest {
     pub modality: Modality,
     /// World position in mm whose slice is wanted first; answered by [`Event::SegmentedSlab`].
     pub first_world_mm: Option<[f64; 3]>,
-    pub refine: Refine,
-    /// Of each structure only the largest connected part is kept.
-    pub largest_island: bool,
+    pub settings: SegmentSettings,
     pub device: DeviceChoice,
 }
 

@@ -10,8 +10,8 @@ use super::run::model_payload;
 use super::study::{OpenScan, Prediction, Role, ScanId, Synthesis, summarise};
 use crate::config::{AssetError, BundleError, demo_dir, load_bundle};
 use crate::protocol::{
-    DeviceChoice, Refine, Request, SegmentRequest, Segmentation, TranslateRequest, Translation, WireError,
-    WireLabels, WireScan, WireVolume,
+    DeviceChoice, Request, SegmentRequest, SegmentSettings, Segmentation, TranslateRequest, Translation,
+    WireError, WireLabels, WireScan, WireVolume,
 };
 use crate::volume::io::{self, IoError, Receipt, SeriesInfo, SeriesKind};
 use crate::volume::{Geometry, LabelMap, LabelTable, Modality, Scan, Task, geometry_equal};
@@ -231,16 +231,8 @@ pub fn pack_work(model: &str, orders: &[WorkOrder]) -> Result<Vec<PackedWork>, L
                 Request::Translate(TranslateRequest { model, scan, modality, first_world_mm, device })
             }
             Work::Segment(_) => {
-                let (refine, largest_island) = (Refine::Auto, false);
-                Request::Segment(SegmentRequest {
-                    model,
-                    scan,
-                    modality,
-                    first_world_mm,
-                    refine,
-                    largest_island,
-                    device,
-                })
+                let settings = SegmentSettings::default();
+                Request::Segment(SegmentRequest { model, scan, modality, first_world_mm, settings, device })
             }
         };
         PackedWork { work: order.work, scan: order.scan.id, request }

@@ -31,6 +31,7 @@ pub(super) fn write(name: &str, folder: &Path, outcomes: &[Outcome]) -> anyhow::
         text.push_str(&gap_table(&part));
         text.push_str(&anatomy_table(&part));
     }
+    text.push_str(&imbalance_table(outcomes));
     io::write_file(&folder.join("report.md"), text.as_bytes())?;
     Ok(text)
 }
@@ -96,6 +97,55 @@ fn gap_table(outcomes: &[&Outcome]) -> String {
     text
 }
 
+/// For studies in which one structure's contrast flips: whether the gap finds it, whether training closes the gap, and what
+/// the mask adds to global alignment.
+fn imbalance_table(outcomes: &[Outcome]) -> String {
+    let mut rows = String::new();
+    let (mut largest, mut fell, mut above, mut differences) = (0, 0, 0, Vec::new());
+    for both in outcomes.iter().filter(|outcome| outcome.stage == Arm::Both.name()) {
+        let Some(flip) = both.contrast_flip else { continue };
+        let twin = |other: &&Outcome| {
+            other.stage == Arm::Global.name()
+                && (other.task, other.source, other.seed) == (both.task, both.source, both.seed)
+                && other.contrast_flip == both.contrast_flip
+        };
+        let Some(global) = outcomes.iter().find(twin) else { continue };
+        let Some(flipped) = both.gap_course.iter().find(|course| course.label == flip) else { continue };
+        let others = both.gap_course.iter().filter(|course| course.label != flip).map(|course| course.early);
+        let others = others.fold(0.0, f64::max);
+        let (Some(with), Some(without)) = (mean_dice(both), mean_dice(global)) else { continue };
+        largest += usize::from(flipped.early > others);
+        fell += usize::from(flipped.late < flipped.early);
+        above += usize::from(with > without);
+        differences.push(with - without);
+        let (from, to) = (both.source.name(), both.source.other().name());
+        let name = both.task.table().entry(flip).map_or("", |entry| entry.name.as_str());
+        // Writing into a string cannot fail.
+        let _ = writeln!(
+            rows,
+            "| {name}, {from} to {to} | {} | {:.3} | {others:.3} | {:.3} | {without:.3} | {with:.3} |",
+            both.seed, flipped.early, flipped.late
+        );
+    }
+    let count = differences.len();
+    let Some(average) = mean(differences.iter().copied()) else { return String::new() };
+    let variance = mean(differences.iter().map(|d| (d - average).powi(2))).unwrap_or(0.0);
+    let spread = (variance * count as f64 / (count.max(2) - 1) as f64).sqrt();
+    format!(
+        "\n## Local imbalance\n\nMean gap a(p) on labelled source slices over the first half of the adaptation (early) and its last \
+         quarter (late); mean Dice of all structures.\n\n| flipped | seed | its gap, early | largest other, early | its gap, late | \
+         global | both |\n|---|---|---|---|---|---|---|\n{rows}\nThe gap is largest in the flipped structure in {largest} of {count}, \
+         and falls in {fell} of {count}. Both is above global in {above} of {count}: mean difference {average:+.3} (standard \
+         deviation {spread:.3}).\n"
+    )
+}
+
+/// Mean Dice over the structures of all test phantoms.
+fn mean_dice(outcome: &Outcome) -> Option<f64> {
+    let structures = outcome.target.iter().flat_map(|case| &case.report.structures);
+    mean(structures.filter_map(|structure| structure.dice))
+}
+
 /// Only arms with a feature critic have a gap to show.
 fn measures_gap(stage: &str) -> bool {
     [Arm::Local, Arm::Both, Arm::Full].iter().any(|arm| arm.name() == stage)
@@ -131,4 +181,49 @@ fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
         (sum, count) = (sum + value, count + 1);
     }
     (count > 0).then(|| sum / f64::from(count))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::stage::GapCourse;
+    use super::*;
+    use crate::eval::{MeanScore, Report};
+    use crate::volume::Task;
+
+    fn outcome(stage: Arm, seed: u64, dice: f64, gaps: [(f64, f64); 2]) -> Outcome {
+        let (dice, name) = (Some(dice), "Liver".to_owned());
+        let structure = StructureScore { label: 1, name, dice, assd_mm: None, hd95_mm: None };
+        let report = Report {
+            definition: String::new(),
+            structures: vec![structure],
+            mean: MeanScore { dice, assd_mm: None, hd95_mm: None },
+            warnings: Vec::new(),
+        };
+        let course = gaps.iter().zip(1..).map(|(&(early, late), label)| GapCourse { label, early, late });
+        Outcome {
+            task: Task::Abdomen,
+            source: Modality::Ct,
+            seed,
+            contrast_flip: Some(2),
+            stage: stage.name().to_owned(),
+            train_seconds: 1.0,
+            target: vec![CaseScore { seed: 9, report, gap_of_structure: vec![None], gap_elsewhere: 0.0 }],
+            source_modality: Vec::new(),
+            anatomy: Vec::new(),
+            gap_course: course.collect(),
+        }
+    }
+
+    #[test]
+    fn a_gap_that_is_not_largest_in_the_flipped_structure_counts_against_the_mask() {
+        let outcomes = [
+            outcome(Arm::Global, 1, 0.6, [(0.0, 0.0); 2]),
+            outcome(Arm::Both, 1, 0.7, [(0.1, 0.1), (0.4, 0.2)]),
+            outcome(Arm::Global, 2, 0.6, [(0.0, 0.0); 2]),
+            outcome(Arm::Both, 2, 0.5, [(0.5, 0.1), (0.4, 0.6)]),
+        ];
+        let text = imbalance_table(&outcomes);
+        assert!(text.contains("largest in the flipped structure in 1 of 2, and falls in 1 of 2"), "{text}");
+        assert!(text.contains("above global in 1 of 2: mean difference +0.000"), "{text}");
+    }
 }

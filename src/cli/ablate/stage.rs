@@ -7,7 +7,8 @@ use crate::dataset::phantom::{self, Phantom, PhantomSpec};
 use crate::eval::ablation::Arm;
 use crate::eval::{self, Report};
 use crate::protocol::{
-    DeviceChoice, Event, Refine, Request, SegmentRequest, TrainRequest, TranslateRequest, WireScan,
+    DeviceChoice, Event, Refine, Request, SegmentRequest, SegmentSettings, TrainRequest, TranslateRequest,
+    WireScan,
 };
 use crate::session::{self, Engine, EngineError};
 use crate::volume::{LabelMap, Modality, Scan, Task, Volume, io};
@@ -31,6 +32,8 @@ pub(super) struct Outcome {
     pub source_modality: Vec<CaseScore>,
     /// For a translator: how well it kept the anatomy.
     pub anatomy: Vec<AnatomyScore>,
+    /// What the critic saw in each structure of the labelled slices during training; empty where none was trained.
+    pub gap_course: Vec<GapCourse>,
 }
 
 /// One test phantom.
@@ -42,6 +45,14 @@ pub(super) struct CaseScore {
     pub gap_of_structure: Vec<Option<f64>>,
     /// Mean a(p) in the rest of the body.
     pub gap_elsewhere: f64,
+}
+
+/// Mean a(p) in one structure over the first half of the adaptation and over its last quarter.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(super) struct GapCourse {
+    pub label: u16,
+    pub early: f64,
+    pub late: f64,
 }
 
 /// What became of a source phantom that was translated, and translated back.
@@ -94,6 +105,7 @@ impl Runner<'_> {
             target: Vec::new(),
             source_modality: Vec::new(),
             anatomy: Vec::new(),
+            gap_course: gap_course(&folder.join("log.csv"), &config)?,
         };
         match stage {
             Stage::Arm(arm) => {
@@ -194,8 +206,7 @@ impl Runner<'_> {
             scan: WireScan::pack(scan),
             modality,
             first_world_mm: None,
-            refine,
-            largest_island: false,
+            settings: SegmentSettings { refine, ..SegmentSettings::default() },
             device: self.device,
         };
         match self.job(Request::Segment(request))? {
@@ -225,6 +236,30 @@ impl Runner<'_> {
     }
 }
 
+/// Reads the course of the gaps from a training's log, rows of "phase",step,"quantity",value.
+fn gap_course(log: &Path, config: &TrainConfig) -> anyhow::Result<Vec<GapCourse>> {
+    let text = std::fs::read_to_string(log).with_context(|| log.display().to_string())?;
+    let total = config.segmentation.steps as f64;
+    let mean_over = |name: &str, steps: std::ops::RangeInclusive<f64>| {
+        let quantity = format!("\"gap, {name}\"");
+        let values: Vec<f64> = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("\"adaptation\","))
+            .filter_map(|row| {
+                let (step, rest) = row.split_once(',')?;
+                let value = rest.strip_prefix(&quantity)?.strip_prefix(',')?.parse().ok()?;
+                steps.contains(&(step.parse::<f64>().ok()? / total)).then_some(value)
+            })
+            .collect();
+        (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+    };
+    let course = |label: u16, name: &str| {
+        Some(GapCourse { label, early: mean_over(name, 0.0..=0.5)?, late: mean_over(name, 0.75..=1.0)? })
+    };
+    let structures = &config.task.table().entries;
+    Ok(structures.iter().filter_map(|entry| course(entry.value, &entry.name)).collect())
+}
+
 /// The phantoms of a modality that a block is tested on.
 fn test_phantoms(study: &StudyConfig, block: &Block, modality: Modality) -> anyhow::Result<Vec<Phantom>> {
     let source = study.test_phantoms(block, modality);
@@ -251,4 +286,32 @@ fn mean_in_body(values: &Volume<f32>, phantom: &Phantom) -> Option<f64> {
     let elsewhere: Vec<u16> = tissues.map(|(t, l)| u16::from(*t != air && *l == 0)).collect();
     let elsewhere = LabelMap::new(elsewhere, phantom.labels.geometry().clone())?;
     mean_where(values, &elsewhere, |inside| inside == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::config::train::preset_path;
+
+    #[test]
+    fn the_course_of_a_gap_is_read_from_the_adaptation_alone() {
+        let text = std::fs::read_to_string(preset_path("abdomen-ct-to-mr").unwrap()).unwrap();
+        let mut config = TrainConfig::parse(&text).unwrap();
+        config.segmentation.steps = 100;
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("log.csv");
+        let rows = "phase,step,quantity,value\n\
+                    \"adaptation\",10,\"gap, Liver\",0.4\n\
+                    \"adaptation\",50,\"gap, Liver\",0.2\n\
+                    \"adaptation\",60,\"gap, Liver\",0.9\n\
+                    \"adaptation\",100,\"gap, Liver\",0.1\n\
+                    \"adaptation\",10,\"gap, Spleen\",0.5\n\
+                    \"self-training, round 1\",10,\"gap, Liver\",0.7\n";
+        std::fs::write(&log, rows).unwrap();
+        let course = gap_course(&log, &config).unwrap();
+        // The spleen was never seen late.
+        let [GapCourse { label: 1, early, late }] = course[..] else { panic!("{course:?}") };
+        assert!((early - 0.3).abs() < 1e-9 && (late - 0.1).abs() < 1e-9, "{early} {late}");
+    }
 }

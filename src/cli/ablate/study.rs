@@ -216,6 +216,7 @@ impl StudyConfig {
             (Modality::Mr, false) => split.first_test_mr,
         };
         PhantomSource {
+            body: None,
             count,
             first_seed,
             view: block.setup.view,

@@ -3,7 +3,7 @@
 use super::fixtures::MODEL;
 use crate::config::load_bundle;
 use crate::eval;
-use crate::protocol::{DeviceChoice, Event, Refine, Request, SegmentRequest, WireScan};
+use crate::protocol::{DeviceChoice, Event, Refine, Request, SegmentRequest, SegmentSettings, WireScan};
 use crate::session::{self, Engine};
 use crate::volume::{self, LabelMap, Resampler, Voxels, io, with_voxels};
 use anyhow::{Context, bail};
@@ -147,8 +147,7 @@ fn network(file: &Path) -> anyhow::Result<Outcome> {
             scan: WireScan::pack(&scan),
             modality: volume::Modality::Ct,
             first_world_mm: None,
-            refine: Refine::Off,
-            largest_island: false,
+            settings: SegmentSettings { refine: Refine::Off, ..SegmentSettings::default() },
             device: DeviceChoice::Cpu,
         });
         match session::run_job(&mut engine, request, &AtomicBool::new(false), |_| ())? {

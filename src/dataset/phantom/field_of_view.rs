@@ -12,7 +12,9 @@ pub(super) fn choose(spec: &PhantomSpec, body: &Body) -> Result<Geometry, Phanto
     let mut draw = Draw::new(spec.seed, Stream::FieldOfView);
     match (&body.heart, spec.task, spec.view) {
         (Some(heart), Task::Cardiac, CardiacView::ShortAxis) => short_axis(spec, body, heart, &mut draw),
-        (Some(heart), Task::Cardiac, CardiacView::Axial) => chest(spec, body, heart, &mut draw),
+        (Some(heart), Task::Cardiac, CardiacView::Axial | CardiacView::Coronal) => {
+            chest(spec, body, heart, &mut draw)
+        }
         _ => abdomen(spec, body, &mut draw),
     }
 }

@@ -27,7 +27,7 @@ use scene::{Body, Samples};
 use thiserror::Error;
 
 /// Raised whenever the same seed gives another volume: figures measured on phantoms are comparable within one version.
-pub const GENERATOR_VERSION: u32 = 1;
+pub const GENERATOR_VERSION: u32 = 2;
 
 /// How much of the body is in the field of view.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -51,7 +51,7 @@ pub struct PhantomSpec {
     /// For hearts only.
     pub view: CardiacView,
     /// The label whose contrast flips between the modalities while all others keep theirs, for measuring local
-    /// imbalance: CT is then drawn as ever, and MR as a mildly changed CT in which only that structure is inverted.
+    /// imbalance: CT is then drawn as ever, and MR as a mildly changed CT in which only that structure is dark.
     pub contrast_flip: Option<u16>,
     /// How it was scanned, whichever of the two its modality asks for; `None` draws from the seed. A flipped contrast
     /// decides both by itself.
@@ -80,9 +80,9 @@ impl PhantomSpec {
         spec.with_view(if short { CardiacView::ShortAxis } else { CardiacView::Axial })
     }
 
-    /// One phantom of a configuration's source.
+    /// One phantom of a configuration's source; `task` is the configuration's.
     pub fn of_source(source: &PhantomSource, task: Task, modality: Modality, seed: u64) -> Self {
-        let usual = Self::new(task, modality, seed);
+        let usual = Self::new(source.body.unwrap_or(task), modality, seed);
         let viewed = match source.view {
             None => usual,
             Some(view) => usual.with_view(view),
@@ -104,6 +104,7 @@ impl PhantomSpec {
             (Task::Abdomen, _) => [3.0; 3],
             (Task::Cardiac, CardiacView::ShortAxis) => [1.4, 1.4, 9.0],
             (Task::Cardiac, CardiacView::Axial) => [1.4, 1.4, 2.0],
+            (Task::Cardiac, CardiacView::Coronal) => [1.4, 4.0, 1.4],
         };
         Self { spacing_mm, view, ..self }
     }

@@ -82,15 +82,17 @@ fn surface_coil(draw: &mut Draw, task: Task) -> (f32, Vec3) {
     (draw.range(0.0, strongest), towards.normalize())
 }
 
-/// Everything as a window of native CT would show it, slightly changed, but one structure inverted in that window.
+/// Where a flipped structure ends up in the window of [`flipped_ct_signals`], of which fat has about 0.15.
+const FLIPPED: f32 = 0.04;
+
+/// Everything as a window of native CT would show it, slightly changed, but one structure, which stood out bright from fat,
+/// stands out dark from it. (Inverted within the window it would be as bright as fat, and could not be seen at all.)
 pub(super) fn flipped_ct_signals(draw: &mut Draw, task: Task, label: u16) -> SignalTable {
     let mut table = ct::native_signals();
     for (signal, tissue) in table.iter_mut().zip(Tissue::ALL) {
         let windowed = ((signal.mean + 160.0) / 400.0).clamp(0.0, 1.0);
         let kept = (windowed * draw.normal(1.0, 0.03)).clamp(0.0, 1.0);
-        let mean = if tissue.label(task) == label { 1.0 - kept } else { kept };
-        // The inverse of mid-grey is mid-grey: an inverted structure must still end up far from where it was.
-        let mean = if tissue.label(task) == label && (mean - kept).abs() < 0.3 { kept - 0.35 } else { mean };
+        let mean = if tissue.label(task) == label { FLIPPED } else { kept };
         *signal = Signal { mean, texture: signal.texture / 400.0, grain: signal.grain / 400.0 };
     }
     table

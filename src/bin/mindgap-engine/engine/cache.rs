@@ -6,7 +6,7 @@ use crate::model::ladder::{Trouble, caught, trouble_in};
 use crate::model::preprocess::Prepared;
 use crate::model::{Networks, checkpoint};
 use mindgap::config::sha256_hex;
-use mindgap::protocol::{JobId, ModelPayload};
+use mindgap::protocol::{JobId, ModelPayload, Net};
 use std::rc::Rc;
 use tch::Device;
 
@@ -19,21 +19,28 @@ pub struct Caches {
 
 /// The networks of the last model used.
 #[derive(Default)]
-pub struct ModelCache(Option<(String, Device, Rc<Networks>)>);
+pub struct ModelCache(Option<(Key, Rc<Networks>)>);
+
+/// Hash of the weights, which of their nets, and where.
+type Key = (String, Net, Device);
 
 impl ModelCache {
     /// Networks of a payload on a device, built and verified anew only if they are not the last ones.
-    pub fn networks(&mut self, model: &ModelPayload, device: Device) -> Result<Rc<Networks>, JobFailure> {
-        let key = &model.card.weights_sha256;
-        if let Some((hash, on, networks)) = &self.0
-            && hash == key
-            && *on == device
+    pub fn networks(
+        &mut self,
+        model: &ModelPayload,
+        net: Net,
+        device: Device,
+    ) -> Result<Rc<Networks>, JobFailure> {
+        let key = (model.card.weights_sha256.clone(), net, device);
+        if let Some((of, networks)) = &self.0
+            && *of == key
         {
             return Ok(networks.clone());
         }
         // The old model is dropped only once the new one is sound.
-        let networks = Rc::new(load(model, device)?);
-        self.0 = Some((key.clone(), device, networks.clone()));
+        let networks = Rc::new(load(model, net, device)?);
+        self.0 = Some((key, networks.clone()));
         Ok(networks)
     }
 }
@@ -70,7 +77,7 @@ impl ScanCache {
     }
 }
 
-fn load(model: &ModelPayload, device: Device) -> Result<Networks, JobFailure> {
+fn load(model: &ModelPayload, net: Net, device: Device) -> Result<Networks, JobFailure> {
     let refused = |cause: String| {
         failed(
             &format!("Model {} cannot be used", model.card.id),
@@ -83,9 +90,12 @@ fn load(model: &ModelPayload, device: Device) -> Result<Networks, JobFailure> {
         return Err(refused(format!("expected sha256 {}, got {hash}", model.card.weights_sha256)));
     }
     let tensors = checkpoint::from_bytes(&model.weights).map_err(|error| refused(error.to_string()))?;
+    if net == Net::SourceOnly && !tensors.keys().any(|name| name.starts_with(checkpoint::SOURCE_ONLY)) {
+        return Err(refused("it was stored without its source-only net".to_owned()));
+    }
     let filled = caught(|| {
         let mut networks = Networks::new(&model.card.network, device);
-        let fits = checkpoint::load_into(&networks.store, &tensors);
+        let fits = checkpoint::load_bundle(&networks, tensors, net);
         networks.store.freeze();
         // A GPU computes twice as fast with half the precision; a CPU does not.
         if device != Device::Cpu {

@@ -9,7 +9,7 @@ use crate::model::preprocess::{self, PrepareError, Prepared};
 use crate::model::{Domain, Networks};
 use mindgap::config::Card;
 use mindgap::protocol::{
-    DeviceChoice, Event, JobError, JobId, ModelPayload, Refine, Request, SegmentRequest, Segmentation,
+    DeviceChoice, Event, JobError, JobId, ModelPayload, Net, Refine, Request, SegmentRequest, Segmentation,
     TranslateRequest, Translation, WireLabels, WireScan, WireVolume,
 };
 use mindgap::volume::{Modality, Volume, keep_largest_islands};
@@ -103,11 +103,11 @@ fn prepare(
 /// The networks, and where they are: a GPU that has no room for them or fails leaves the job to the CPU.
 fn networks_for(
     context: &JobContext,
-    model: &ModelPayload,
+    (model, net): (&ModelPayload, Net),
     device: Device,
     models: &mut ModelCache,
 ) -> Result<(Rc<Networks>, Device), JobFailure> {
-    let failure = match models.networks(model, device) {
+    let failure = match models.networks(model, net, device) {
         Ok(networks) => return Ok((networks, device)),
         Err(failure) => failure,
     };
@@ -117,7 +117,7 @@ fn networks_for(
             if trouble == Trouble::DeviceLost {
                 context.devices.lose_cuda(reason);
             }
-            Ok((models.networks(model, Device::Cpu)?, Device::Cpu))
+            Ok((models.networks(model, net, Device::Cpu)?, Device::Cpu))
         }
         _ => Err(failure),
     }
@@ -132,7 +132,7 @@ pub fn first_slice(context: &JobContext, request: &Request, caches: &mut Caches)
             let card = &request.model.card;
             let prepared = prepare(context, (&request.scan, request.modality, card), &mut caches.scans)?;
             let slice = prepared.slice_of(world_mm);
-            let networks = caches.models.networks(&request.model, device)?;
+            let networks = caches.models.networks(&request.model, request.settings.net, device)?;
             let options = segment_options(request);
             let (labels, gap) = infer::segment_slice(&networks, &prepared.slices, slice, options)?;
             let (labels, gap) = (slab(&prepared, slice, labels)?, slab(&prepared, slice, gap)?);
@@ -145,7 +145,7 @@ pub fn first_slice(context: &JobContext, request: &Request, caches: &mut Caches)
             let card = &request.model.card;
             let prepared = prepare(context, (&request.scan, request.modality, card), &mut caches.scans)?;
             let slice = prepared.slice_of(world_mm);
-            let networks = caches.models.networks(&request.model, device)?;
+            let networks = caches.models.networks(&request.model, Net::Adapted, device)?;
             let values =
                 infer::translate_slice(&networks, &prepared.slices, slice, domain(request.modality, card))?;
             let unit = IntensityUnit::of(request.modality.other(), card);
@@ -168,12 +168,12 @@ fn slab<T>(prepared: &Prepared, slice: usize, values: Vec<T>) -> Result<Volume<T
 /// Refined by default where the scan is of the model's target modality: in its source modality the net needs no help.
 fn segment_options(request: &SegmentRequest) -> SegmentOptions {
     let card = &request.model.card;
-    let refine = match request.refine {
+    let refine = match request.settings.refine {
         Refine::On => true,
         Refine::Off => false,
         Refine::Auto => request.modality == card.target,
     };
-    SegmentOptions { gap_mode: card.network.gap_mode, views: refine, refine }
+    SegmentOptions { task: card.task, gap_mode: card.network.gap_mode, views: refine, refine }
 }
 
 /// Which of the bundle's two domains a modality is.
@@ -190,14 +190,14 @@ struct Means {
 /// Lets a worker do the slices of a job, on whatever holds out.
 fn with_worker<T>(
     context: &JobContext,
-    (model, choice): (&ModelPayload, DeviceChoice),
+    (model, net, choice): (&ModelPayload, Net, DeviceChoice),
     slices: &Volume<f32>,
     models: &mut ModelCache,
     work: impl FnOnce(&mut Worker) -> Result<T, InferError>,
 ) -> Result<(T, Means), JobFailure> {
     let wanted = context.choose(choice)?;
-    let (networks, device) = networks_for(context, model, wanted, models)?;
-    let mut rebuild = |device| Ok(models.networks(model, device)?);
+    let (networks, device) = networks_for(context, (model, net), wanted, models)?;
+    let mut rebuild = |device| Ok(models.networks(model, net, device)?);
     let image_pixels = slices.dims()[0] * slices.dims()[1];
     let mut worker = Worker::new(networks, device, image_pixels, &mut rebuild);
     let outcome = work(&mut worker);
@@ -221,7 +221,8 @@ pub fn segment(
     let started = Instant::now();
     let device = context.start(request.device)?;
     let card = &request.model.card;
-    networks_for(context, &request.model, device, &mut caches.models)?;
+    let settings = request.settings;
+    networks_for(context, (&request.model, settings.net), device, &mut caches.models)?;
     let prepared = prepare(context, (&request.scan, request.modality, card), &mut caches.scans)?;
     let options = segment_options(request);
     let keep_going = || !context.cancelled();
@@ -229,13 +230,13 @@ pub fn segment(
         context.progress("segmenting", done as u64, total as u64, "");
         keep_going()
     };
-    let asked = (&request.model, request.device);
+    let asked = (&request.model, settings.net, request.device);
     let (found, means) = with_worker(context, asked, &prepared.slices, &mut caches.models, |worker| {
         infer::segment(worker, &prepared, options, &mut on_slice, &keep_going)
     })?;
     let mut labels =
         prepared.labels_to_scan(&found.labels, &keep_going).map_err(|_| JobFailure::Cancelled)?;
-    if request.largest_island {
+    if settings.largest_island {
         // On the scan's own grid: a part that hung on by a corner of the coarse one may have come off.
         keep_largest_islands(&mut labels);
     }
@@ -266,7 +267,7 @@ pub fn translate(
     let started = Instant::now();
     let device = context.start(request.device)?;
     let card = &request.model.card;
-    networks_for(context, &request.model, device, &mut caches.models)?;
+    networks_for(context, (&request.model, Net::Adapted), device, &mut caches.models)?;
     let prepared = prepare(context, (&request.scan, request.modality, card), &mut caches.scans)?;
     let imitates = request.modality.other();
     let unit = IntensityUnit::of(imitates, card);
@@ -275,7 +276,7 @@ pub fn translate(
         !context.cancelled()
     };
     let from = domain(request.modality, card);
-    let asked = (&request.model, request.device);
+    let asked = (&request.model, Net::Adapted, request.device);
     let (translated, means) = with_worker(context, asked, &prepared.slices, &mut caches.models, |worker| {
         infer::translate(worker, &prepared.slices, from, &mut on_slice)
     })?;

@@ -3,6 +3,8 @@
 //! Only safetensors is accepted: other formats can carry code. A file is checked for every name, shape, type and value
 //! in both directions first and copied then, so that a mismatch never leaves half-loaded networks.
 
+use super::Networks;
+use mindgap::protocol::Net;
 use safetensors::tensor::{Dtype, TensorView};
 use safetensors::{SafeTensorError, SafeTensors};
 use std::collections::{BTreeMap, HashMap};
@@ -100,10 +102,7 @@ fn load_variables(
     variables: HashMap<String, Tensor>,
     loaded: &BTreeMap<String, Tensor>,
 ) -> Result<(), WeightsError> {
-    let differences = differences(&variables, loaded)?;
-    if !differences.is_empty() {
-        return Err(WeightsError::Mismatch(differences));
-    }
+    fit(&variables, loaded)?;
     tch::no_grad(|| {
         for (name, variable) in &variables {
             if let Some(tensor) = loaded.get(name) {
@@ -115,6 +114,38 @@ fn load_variables(
     })
 }
 
+/// Fills the networks with a bundle's weights, all or none, and checks those that are not used like the others.
+///
+/// With the source-only net there is no mask: its features are not those that D_f learned to tell apart.
+pub fn load_bundle(
+    networks: &Networks,
+    mut loaded: BTreeMap<String, Tensor>,
+    net: Net,
+) -> Result<(), WeightsError> {
+    let source_only: BTreeMap<String, Tensor> = with_prefix(&loaded, SOURCE_ONLY)
+        .into_iter()
+        .map(|(name, tensor)| (format!("segmenter.{name}"), tensor))
+        .collect();
+    loaded.retain(|name, _| !name.starts_with(SOURCE_ONLY));
+    load_into(&networks.store, &loaded)?;
+    match net {
+        Net::Adapted if source_only.is_empty() => Ok(()),
+        Net::Adapted => fit(&segmenter_of(&networks.store), &source_only),
+        Net::SourceOnly => {
+            load_variables(segmenter_of(&networks.store), &source_only)?;
+            tch::no_grad(|| networks.gap.silence());
+            Ok(())
+        }
+    }
+}
+
+/// What the names of the source-only net's weights start with in a bundle, instead of `segmenter`.
+pub const SOURCE_ONLY: &str = "source_only";
+
+fn segmenter_of(store: &VarStore) -> HashMap<String, Tensor> {
+    store.variables().into_iter().filter(|(name, _)| name.starts_with("segmenter.")).collect()
+}
+
 /// The tensors under `prefix.`, with the prefix taken off.
 pub fn with_prefix(loaded: &BTreeMap<String, Tensor>, prefix: &str) -> BTreeMap<String, Tensor> {
     loaded
@@ -124,6 +155,12 @@ pub fn with_prefix(loaded: &BTreeMap<String, Tensor>, prefix: &str) -> BTreeMap<
             Some((rest.to_owned(), tensor.shallow_clone()))
         })
         .collect()
+}
+
+/// Whether the loaded tensors can fill the variables.
+fn fit(variables: &HashMap<String, Tensor>, loaded: &BTreeMap<String, Tensor>) -> Result<(), WeightsError> {
+    let differences = differences(variables, loaded)?;
+    if differences.is_empty() { Ok(()) } else { Err(WeightsError::Mismatch(differences)) }
 }
 
 fn differences(

@@ -32,6 +32,13 @@ impl FeatureCritic {
         hidden.apply(&self.score)
     }
 
+    /// Makes a(p) 0 everywhere, as before any training.
+    pub fn silence(&self) {
+        for weights in [Some(&self.score.ws), self.score.bs.as_ref()].into_iter().flatten() {
+            let _ = weights.shallow_clone().zero_();
+        }
+    }
+
     /// a(p) of some features, detached: (n, 1, h, w) in [0, 1).
     pub fn mask(&self, features: &Tensor) -> Tensor {
         tch::no_grad(|| mask_of_score(&self.score(features)))

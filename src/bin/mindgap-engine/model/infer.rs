@@ -6,10 +6,10 @@
 use super::ladder::{Worker, caught};
 use super::preprocess::{KeepGoing, Prepared};
 use super::probabilities::{ProbabilityStore, Values};
-use super::refine::{self, RefineSettings};
+use super::refine;
 use super::{Domain, Networks, amplify, tensor};
 use mindgap::config::GapMode;
-use mindgap::volume::{LabelMap, Volume};
+use mindgap::volume::{LabelMap, Task, Volume};
 use std::ops::Range;
 use tch::{Kind, TchError, Tensor};
 use thiserror::Error;
@@ -35,6 +35,7 @@ pub enum InferError {
 /// How a volume is segmented.
 #[derive(Debug, Clone, Copy)]
 pub struct SegmentOptions {
+    pub task: Task,
     pub gap_mode: GapMode,
     /// Average five slightly shifted and gamma-changed views.
     pub views: bool,
@@ -77,8 +78,7 @@ pub fn segment(
     }
     let slices = Slices { volume: &prepared.slices, skipped: &|slice| prepared.is_air(slice) };
     let found = all_probabilities(worker, &slices, options, on_slice)?;
-    let settings = RefineSettings::default();
-    let labels = refine::refine_while(&prepared.slices, &found.probabilities, &settings, keep_going)
+    let labels = refine::refine_while(&prepared.slices, &found.probabilities, options.task, keep_going)
         .ok_or(InferError::Cancelled)?;
     Ok(Segmented { labels, uncertainty: found.entropy(), gap: found.gap })
 }

@@ -164,7 +164,7 @@ mod tests {
     use super::super::tests::networks;
     use super::*;
     use mindgap::config::GapMode;
-    use mindgap::volume::{Geometry, Volume};
+    use mindgap::volume::{Geometry, Task, Volume};
 
     const PIXELS: usize = 48 * 64;
     const OUT_OF_MEMORY: &str = "CUDA out of memory. Tried to allocate 2.00 GiB";
@@ -212,7 +212,8 @@ mod tests {
     fn a_result_that_took_smaller_batches_and_the_cpu_is_the_one_of_a_run_without_trouble() {
         let grid = Geometry::axis_aligned([64, 48, 9], [3.0; 3], [0.0; 3]).unwrap();
         let volume = Volume::from_fn(grid, |i, j, k| ((i * 7 + j * 5 + k * 11) % 23) as f32 / 23.0);
-        let options = SegmentOptions { gap_mode: GapMode::Feature, views: false, refine: false };
+        let options =
+            SegmentOptions { task: Task::Abdomen, gap_mode: GapMode::Feature, views: false, refine: false };
         // By how many slices the first, second, ... attempt may have; 0 is a lost device.
         let run = |limits: &[usize]| {
             let mut limits = limits.iter();

@@ -195,7 +195,8 @@ pub fn outside_value(modality: Modality) -> f32 {
     }
 }
 
-/// The axis order in which slices come last.
+/// The axis order in which slices come last. Axes point to the patient's right, front and head as nearly as they can, so
+/// that the way a file is stored mirrors nothing.
 fn slice_order(geometry: &Geometry, plane: Plane) -> Reorientation {
     let spacing = geometry.spacing_mm();
     let thickest = (0..3).fold(0, |a, b| if spacing[b] > spacing[a] { b } else { a });
@@ -203,8 +204,11 @@ fn slice_order(geometry: &Geometry, plane: Plane) -> Reorientation {
     match plane {
         // A nearly isotropic volume has no acquired slices to respect.
         Plane::Acquired if spacing[thickest] > 2.0 * finest => {
-            let in_plane: Vec<usize> = (0..3).filter(|&axis| axis != thickest).collect();
-            Reorientation { voxel_axis_of_world: [in_plane[0], in_plane[1], thickest], flipped: [false; 3] }
+            let Reorientation { voxel_axis_of_world: axes, flipped } = geometry.reorientation();
+            let mut order = [0, 1, 2];
+            // Stable: the axes in the plane keep their order.
+            order.sort_by_key(|&world| axes[world] == thickest);
+            Reorientation { voxel_axis_of_world: order.map(|w| axes[w]), flipped: order.map(|w| flipped[w]) }
         }
         _ => geometry.reorientation(),
     }
@@ -341,6 +345,38 @@ mod tests {
                 let sum = back.voxels().iter().chain(truth.voxels()).filter(|v| **v == 1).count();
                 let dice = 2.0 * both as f64 / sum as f64;
                 assert!(dice > 0.9, "axes {perm:?} signs {signs:03b}: Dice {dice:.3}");
+            }
+        }
+    }
+
+    #[test]
+    fn slices_as_acquired_reach_the_networks_alike_however_the_file_stores_them() {
+        let settings = Preprocessing {
+            plane: Plane::Acquired,
+            window: Window::Centre,
+            spacing_mm: [3.0, 3.0, 0.0],
+            ..settings()
+        };
+        // Coronal slices 10 mm thick: A, then every order and direction of its axes.
+        let dims = [60, 14, 40];
+        let spacing = [3.0, 10.0, 3.0];
+        let origin = [-90.0, -65.0, -60.0];
+        let stored = Geometry::axis_aligned(dims, spacing, origin).unwrap();
+        let world = stored.world_from_voxel();
+        let volume = Volume::from_fn(stored.clone(), |i, j, k| {
+            let at = world.transform_point3(DVec3::new(i as f64, j as f64, k as f64));
+            if at.distance(DVec3::new(40.0, 20.0, 30.0)) < 25.0 { 200.0 } else { at.x as f32 * 0.2 }
+        });
+        let expected = prepare(&scan(&volume), Modality::Ct, &settings).unwrap().slices;
+        for axes in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+            for signs in 0..8u8 {
+                let order = Reorientation {
+                    voxel_axis_of_world: axes,
+                    flipped: [0, 1, 2].map(|a| signs >> a & 1 == 1),
+                };
+                let turned = Resampler::new(&stored, &stored.reoriented(order)).nearest(&volume, 0.0);
+                let found = prepare(&scan(&turned), Modality::Ct, &settings).unwrap().slices;
+                assert_eq!(found.voxels(), expected.voxels(), "axes {axes:?} signs {signs:03b}");
             }
         }
     }

@@ -1,4 +1,5 @@
-//! Refinement of predicted labels by each organ's own intensity in the scan at hand: no label is read.
+//! Refinement of predicted labels by what the scan at hand shows: no label is read. Hearts are refined by shape, see
+//! [`heart`]; abdominal organs by their own intensity:
 //!
 //! A net that was trained on synthetic contrast finds every organ and spills into what surrounds it. In one scan an
 //! organ has one dominant intensity, so a mixture model with the net's probabilities as prior separates it from its
@@ -6,21 +7,22 @@
 //! then the one connected component that holds most of the net's confidence. It assumes a roughly flat bias field and
 //! a net that already finds the organ; in the modality the net was trained on it may cost more than it gains.
 
+use super::heart;
 use super::neighbourhood::{Region, connected_components, dilate, smooth_3d, smooth_in_plane};
 use super::preprocess::KeepGoing;
-use mindgap::volume::{LabelMap, Volume};
+use mindgap::volume::{LabelMap, Task, Volume};
 use rayon::prelude::*;
 
 /// Constants of the refinement, in network voxels and scaled intensity.
 #[derive(Debug, Clone, Copy)]
-pub struct RefineSettings {
+struct RefineSettings {
     /// Exponent of the net's probability in the posterior.
-    pub prior_weight: f32,
-    pub rounds: usize,
+    prior_weight: f32,
+    rounds: usize,
     /// Labels may grow this far beyond what the net found.
-    pub reach_voxels: usize,
+    reach_voxels: usize,
     /// How far around the organs the background's histogram is taken.
-    pub shell_voxels: usize,
+    shell_voxels: usize,
 }
 
 impl Default for RefineSettings {
@@ -39,12 +41,24 @@ const MIN_SEED: usize = 30;
 ///
 /// `image`: scaled intensities on the network grid. `probabilities`: one volume a class on the same grid, background
 /// first. Returns labels 0..classes.
-pub fn refine(image: &Volume<f32>, probabilities: &[Volume<f32>], settings: &RefineSettings) -> LabelMap {
-    refine_while(image, probabilities, settings, &|| true).unwrap_or_else(|| argmax(probabilities))
+pub fn refine(image: &Volume<f32>, probabilities: &[Volume<f32>], task: Task) -> LabelMap {
+    refine_while(image, probabilities, task, &|| true).unwrap_or_else(|| argmax(probabilities))
 }
 
 /// The same, given up with `None` once `keep_going` says no; it is asked many times a round.
 pub fn refine_while(
+    image: &Volume<f32>,
+    probabilities: &[Volume<f32>],
+    task: Task,
+    keep_going: KeepGoing,
+) -> Option<LabelMap> {
+    match task {
+        Task::Abdomen => by_intensity(image, probabilities, &RefineSettings::default(), keep_going),
+        Task::Cardiac => Some(heart::refine(probabilities)),
+    }
+}
+
+fn by_intensity(
     image: &Volume<f32>,
     probabilities: &[Volume<f32>],
     settings: &RefineSettings,
@@ -302,7 +316,7 @@ mod tests {
         });
         let background = found.map(|p| 1.0 - p);
         let probabilities = [background, found];
-        let refined = refine(&image, &probabilities, &RefineSettings::default());
+        let refined = refine(&image, &probabilities, Task::Abdomen);
         let dice = |labels: &LabelMap| {
             let pairs =
                 labels.voxels().iter().enumerate().map(|(o, &l)| (l == 1, organ(o % 40, o / 40 % 40)));

@@ -8,7 +8,8 @@ use super::ladder::Worker;
 use super::preprocess::Prepared;
 use super::{Domain, Networks, amplify, refine};
 use mindgap::config::{GapMode, NetworkConfig};
-use mindgap::volume::{Geometry, Volume};
+use mindgap::protocol::Net;
+use mindgap::volume::{Geometry, Task, Volume};
 use std::rc::Rc;
 use std::sync::{Mutex, PoisonError};
 use tch::{Device, Kind, Tensor};
@@ -87,6 +88,38 @@ fn half_precision_weights_load_into_fresh_networks_and_give_nearly_the_same_answ
 }
 
 #[test]
+fn the_source_only_net_of_a_bundle_takes_the_place_of_the_adapted_one_and_knows_no_mask() {
+    let (adapted, before) = (networks(), seeded(5, || Networks::new(&network_config(), Device::Cpu)));
+    let named = |networks: &Networks, from: &str, to: &str| -> Vec<(String, Tensor)> {
+        let variables = networks.store.variables().into_iter();
+        variables.filter_map(|(n, t)| Some((format!("{to}{}", n.strip_prefix(from)?), t))).collect()
+    };
+    let mut tensors = named(&adapted, "", "");
+    tensors.extend(named(&before, "segmenter", checkpoint::SOURCE_ONLY));
+    for (_, tensor) in tensors.iter_mut().filter(|(name, _)| name.starts_with("gap.score")) {
+        *tensor = seeded(6, || Tensor::rand(tensor.size(), (Kind::Float, Device::Cpu)));
+    }
+    let bytes = checkpoint::to_bytes(tensors.iter().map(|(n, t)| (n.clone(), t)), Precision::Full).unwrap();
+    let image = noise([1, 1, 48, 64]);
+    for (net, expected) in [(Net::Adapted, &adapted), (Net::SourceOnly, &before)] {
+        let loaded = seeded(7, || Networks::new(&network_config(), Device::Cpu));
+        checkpoint::load_bundle(&loaded, checkpoint::from_bytes(&bytes).unwrap(), net).unwrap();
+        let features = loaded.segmenter.encode(&image);
+        assert_eq!(features.map, expected.segmenter.encode(&image).map, "{net:?}");
+        let gap = loaded.gap.mask(&features.map).abs().max().double_value(&[]);
+        assert_eq!(gap > 0.0, net == Net::Adapted, "{net:?}: gap {gap}");
+    }
+    // A damaged source-only net is found even where it is not asked for.
+    tensors.retain(|(name, _)| name != "source_only.logits.bias");
+    let bytes = checkpoint::to_bytes(tensors.iter().map(|(n, t)| (n.clone(), t)), Precision::Full).unwrap();
+    let loaded = checkpoint::from_bytes(&bytes).unwrap();
+    assert!(matches!(
+        checkpoint::load_bundle(&networks(), loaded, Net::Adapted),
+        Err(WeightsError::Mismatch(_))
+    ));
+}
+
+#[test]
 fn weights_that_do_not_fit_are_refused_by_name_and_change_nothing() {
     let target = networks();
     let before = target.store.variables()["segmenter.logits.weight"].copy();
@@ -139,7 +172,7 @@ fn no_other_device(_: Device) -> Result<Rc<Networks>, InferError> {
 }
 
 fn options(views: bool) -> SegmentOptions {
-    SegmentOptions { gap_mode: GapMode::Feature, views, refine: false }
+    SegmentOptions { task: Task::Abdomen, gap_mode: GapMode::Feature, views, refine: false }
 }
 
 fn segmented(networks: Networks, prepared: &Prepared, views: bool) -> Result<infer::Segmented, InferError> {

@@ -112,7 +112,7 @@ fn draw(phase: Phase, config: &TrainConfig, data: &TrainData, step: u64, pseudo:
     match phase {
         Phase::Translate => {
             for _ in 0..config.translation.batch {
-                artist.add_source(&artist.mild());
+                artist.add_source(Bend::Mild);
                 artist.add_target(false);
             }
         }
@@ -123,7 +123,7 @@ fn draw(phase: Phase, config: &TrainConfig, data: &TrainData, step: u64, pseudo:
         }
         Phase::Adapt | Phase::SelfTrain(_) => {
             let s = &config.segmentation;
-            (0..s.translated).for_each(|_| artist.add_source(&artist.strong()));
+            (0..s.translated).for_each(|_| artist.add_source(Bend::Strong));
             (0..s.real).for_each(|_| artist.add_real());
             (0..s.restyled).for_each(|_| artist.add_restyled());
             (0..s.sketched).for_each(|_| artist.add_sketched());
@@ -143,6 +143,15 @@ fn draw(phase: Phase, config: &TrainConfig, data: &TrainData, step: u64, pseudo:
     artist.batch
 }
 
+/// How strongly slices are bent.
+#[derive(Debug, Clone, Copy)]
+enum Bend {
+    /// Labelled ones, so that many shapes are learned from few.
+    Strong,
+    /// Those whose own shapes are to be learned.
+    Mild,
+}
+
 /// Draws samples into one batch.
 struct Artist<'a> {
     rng: ChaCha8Rng,
@@ -152,38 +161,32 @@ struct Artist<'a> {
 }
 
 impl<'a> Artist<'a> {
-    /// How labelled slices are bent.
-    fn strong(&self) -> GeometryRange {
-        self.turned(GeometryRange::source(self.config.task))
-    }
-
-    /// How slices are bent whose own shapes are to be learned.
-    fn mild(&self) -> GeometryRange {
-        self.turned(GeometryRange::target(self.config.task))
-    }
-
-    fn turned(&self, range: GeometryRange) -> GeometryRange {
+    fn range(&self, case: &Case, bend: Bend) -> GeometryRange {
+        let range = match bend {
+            Bend::Strong => GeometryRange::source(self.config.task, case.is_oblique()),
+            Bend::Mild => GeometryRange::target(self.config.task, case.is_oblique()),
+        };
         match self.config.segmentation.rotation_deg {
             Some(degrees) => GeometryRange { rotation: degrees.to_radians(), ..range },
             None => range,
         }
     }
 
-    fn add_source(&mut self, range: &GeometryRange) {
-        let sample = self.source_sample(range);
+    fn add_source(&mut self, bend: Bend) {
+        let sample = self.source_sample(bend);
         self.batch.source.push(sample.image);
         self.batch.source_labels.push(sample.labels);
     }
 
     fn add_real(&mut self) {
-        let mut sample = self.source_sample(&self.strong());
+        let mut sample = self.source_sample(Bend::Strong);
         degrade::perturb(&mut self.rng, &mut sample.image);
         self.batch.labelled.push(sample.image);
         self.batch.labels.push(sample.labels);
     }
 
     fn add_restyled(&mut self) {
-        let sample = self.source_sample(&self.strong());
+        let sample = self.source_sample(Bend::Strong);
         let size = self.batch.size;
         let references: Vec<Vec<f32>> = (0..2).map(|_| self.target_image()).collect();
         let mut image = contrast::restyle(&mut self.rng, &sample, &references);
@@ -193,7 +196,7 @@ impl<'a> Artist<'a> {
     }
 
     fn add_painted(&mut self) {
-        let mut sample = self.source_sample(&self.strong());
+        let mut sample = self.source_sample(Bend::Strong);
         contrast::vary_anatomy(&mut self.rng, &mut sample, self.batch.size, self.config.task);
         self.add_tissues(&sample.tissues, sample.labels);
     }
@@ -230,7 +233,7 @@ impl<'a> Artist<'a> {
     fn add_pseudo(&mut self, pseudo: &PseudoLabels) {
         let index = self.rng.random_range(0..pseudo.len());
         let case = &self.data.target[index];
-        let plane = self.plane_through(case, &self.mild(), None);
+        let plane = self.plane_through(case, Bend::Mild, None);
         let mut image = plane.linear(&case.image);
         if self.rng.random_bool(0.5) {
             image = contrast::recolour(&mut self.rng, &image);
@@ -243,14 +246,14 @@ impl<'a> Artist<'a> {
     fn target_image(&mut self) -> Vec<f32> {
         let index = self.pick(self.data.target.len(), self.data.target_scans);
         let case = &self.data.target[index];
-        self.plane_through(case, &self.mild(), None).linear(&case.image)
+        self.plane_through(case, Bend::Mild, None).linear(&case.image)
     }
 
-    fn source_sample(&mut self, range: &GeometryRange) -> Sample {
+    fn source_sample(&mut self, bend: Bend) -> Sample {
         let index = self.pick(self.data.source.len(), self.data.source_scans);
         let case = &self.data.source[index];
         let range_of_slices = case.annotation.as_ref().map(|annotation| annotation.labelled_slices);
-        let plane = self.plane_through(case, range, range_of_slices);
+        let plane = self.plane_through(case, bend, range_of_slices);
         let (tissues, labels) = match &case.annotation {
             Some(annotation) => (plane.nearest(&annotation.tissues), plane.nearest(&annotation.labels)),
             None => (Vec::new(), Vec::new()),
@@ -266,12 +269,7 @@ impl<'a> Artist<'a> {
     }
 
     /// Around a slice of the labelled range, a little beyond it, and one time in eight anywhere.
-    fn plane_through(
-        &mut self,
-        case: &Case,
-        range: &GeometryRange,
-        labelled: Option<[usize; 2]>,
-    ) -> CurvedPlane {
+    fn plane_through(&mut self, case: &Case, bend: Bend, labelled: Option<[usize; 2]>) -> CurvedPlane {
         let dims = case.image.dims();
         let last = (dims[2] - 1) as f32;
         let slice = match labelled {
@@ -280,6 +278,7 @@ impl<'a> Artist<'a> {
             }
             _ => self.rng.random_range(0.0..=last),
         };
-        CurvedPlane::draw(&mut self.rng, dims, self.batch.size, slice, range)
+        let range = self.range(case, bend);
+        CurvedPlane::draw(&mut self.rng, dims, self.batch.size, slice, &range)
     }
 }

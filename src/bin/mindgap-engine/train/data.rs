@@ -222,7 +222,9 @@ fn phantom_case(
     let prepared = preprocess::prepare(&phantom.scan, modality, &config.preprocessing).map_err(in_data)?;
     let annotation = labelled.then(|| {
         let tissues = preprocess::prepare_labels(&phantom.tissues, &prepared);
-        let labels = preprocess::prepare_labels(&phantom.labels, &prepared).map(|&label| label as u8);
+        let foreign = spec.task != config.task;
+        let labels = preprocess::prepare_labels(&phantom.labels, &prepared)
+            .map(|&label| if foreign { 0 } else { label as u8 });
         Annotation::new(tissues, labels)
     });
     Ok(Case { name: format!("phantom {seed}"), modality, image: prepared.slices, annotation })

@@ -183,6 +183,9 @@ fn run_phase(
         }
         Ok(())
     })?;
+    if phase == Phase::Warm {
+        state.keep_source_only();
+    }
     state.phase = phase.index() + 1;
     state.step = 0;
     save(state, log)

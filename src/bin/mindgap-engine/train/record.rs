@@ -8,6 +8,7 @@ use crate::model::Networks;
 use crate::model::checkpoint::{self, Precision};
 use mindgap::config::train::TrainConfig;
 use mindgap::config::{Card, TrainingRecord, sha256_hex};
+use mindgap::protocol::Net;
 use mindgap::volume::io;
 
 /// Writes `weights.safetensors` and then `card.json`, which seals it. Scores are left empty: they are measured by
@@ -19,11 +20,11 @@ pub fn write_bundle(
     state: &TrainState,
 ) -> Result<Card, TrainError> {
     let variables = state.averaged.store.variables();
-    let weights =
-        checkpoint::to_bytes(variables.iter().map(|(name, tensor)| (name.clone(), tensor)), Precision::Half)?;
+    let tensors = variables.iter().chain(&state.source_only).map(|(name, tensor)| (name.clone(), tensor));
+    let weights = checkpoint::to_bytes(tensors, Precision::Half)?;
     // Read back as a user's engine will: values that half precision cannot hold are found now, not then.
     let proof = Networks::new(&config.network, tch::Device::Cpu);
-    checkpoint::load_into(&proof.store, &checkpoint::from_bytes(&weights)?)?;
+    checkpoint::load_bundle(&proof, checkpoint::from_bytes(&weights)?, Net::Adapted)?;
     let steps = Phase::all(config).into_iter().map(|phase| (phase.label(), phase.steps(config))).collect();
     let card = Card {
         id: config.id.clone(),

@@ -6,7 +6,7 @@ use super::schedule::{self, Phase};
 use super::state::TrainState;
 use super::{Observer, StepRecord, TrainError};
 use crate::model::infer::{self, SegmentOptions};
-use crate::model::refine::{self, RefineSettings};
+use crate::model::refine;
 use crate::model::{Domain, amplify, losses, mask_of_score, tensor};
 use mindgap::config::GapMode;
 use mindgap::config::train::TrainConfig;
@@ -27,7 +27,8 @@ pub fn enter_phase(
     if !matches!(phase, Phase::SelfTrain(_)) {
         return Ok(());
     }
-    let options = SegmentOptions { gap_mode: config.network.gap_mode, views: true, refine: true };
+    let options =
+        SegmentOptions { task: config.task, gap_mode: config.network.gap_mode, views: true, refine: true };
     let mut labels = Vec::new();
     // Where there is no target scan, the phantoms of the target modality take its place.
     let cases = if data.target_scans > 0 { &data.target[..data.target_scans] } else { &data.target[..] };
@@ -37,7 +38,7 @@ pub fn enter_phase(
             !observer.cancelled()
         };
         let found = infer::probabilities(&state.averaged, &case.image, options, &mut on_slice)?;
-        let refined = refine::refine(&case.image, &found.probabilities, &RefineSettings::default());
+        let refined = refine::refine(&case.image, &found.probabilities, config.task);
         labels.push(refined.map(|&label| label as u8));
     }
     state.pseudo_labels = Arc::new(labels);
@@ -88,7 +89,10 @@ pub fn step(
     };
     state.segmenter_adam.apply(&gradients, schedule::cosine(base_rate, step, total))?;
     if let Some((l_df, gradients)) = critic {
-        state.gap_adam.apply(&gradients, config.segmentation.critic_learning_rate)?;
+        // It slows down as the net does: a critic that goes on learning beside a net that has stopped would see a gap
+        // grow that has not grown.
+        let rate = schedule::cosine(config.segmentation.critic_learning_rate, step, total);
+        state.gap_adam.apply(&gradients, rate)?;
         record.losses.push(("feature critic", l_df));
         record.losses.push(("mean gap", parts.target(&mask).f_mean(tch::Kind::Float)?.f_double_value(&[])?));
         record.gap_of_class = gap_of_class(&parts, &mask, config.network.classes)?;

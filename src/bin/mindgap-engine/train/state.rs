@@ -30,6 +30,8 @@ pub struct TrainState {
     pub step: u64,
     pub seconds: f64,
     pub pseudo_labels: PseudoLabels,
+    /// The segmentation net as it was when it had seen source images only, by its names in a bundle; empty before.
+    pub source_only: BTreeMap<String, Tensor>,
     /// Moving mean of a(p) in each class of the source, background first; from 0, so that it is slow to believe a critic
     /// that has only begun.
     pub gap_of_class: Vec<f32>,
@@ -62,8 +64,18 @@ impl TrainState {
             step: 0,
             seconds: 0.0,
             pseudo_labels: Arc::new(Vec::new()),
+            source_only: BTreeMap::new(),
             gap_of_class: vec![0.0; config.network.classes as usize],
         }
+    }
+
+    /// Keeps the averaged segmentation net as the source-only net of the bundle.
+    pub fn keep_source_only(&mut self) {
+        let segmenter = self.averaged.store.variables().into_iter().filter_map(|(name, tensor)| {
+            let rest = name.strip_prefix("segmenter.")?;
+            Some((format!("{}.{rest}", checkpoint::SOURCE_ONLY), tensor.detach().copy()))
+        });
+        self.source_only = segmenter.collect();
     }
 
     /// Takes one step's gaps into their moving means.
@@ -113,6 +125,7 @@ impl TrainState {
         for (prefix, store) in stores {
             tensors.extend(store.variables().into_iter().map(|(name, t)| (format!("{prefix}.{name}"), t)));
         }
+        tensors.extend(self.source_only.iter().map(|(name, t)| (name.clone(), t.shallow_clone())));
         for (prefix, adam) in self.optimisers() {
             tensors.extend(adam.state(prefix));
         }
@@ -156,6 +169,9 @@ impl TrainState {
             crate::model::tensor::values(saved.get("position").ok_or_else(|| missing("position"))?)?;
         (self.phase, self.step, self.seconds) =
             (position[0] as u64, position[1] as u64, f64::from(position[2]));
+        let prefixed = |(name, tensor)| (format!("{}.{name}", checkpoint::SOURCE_ONLY), tensor);
+        self.source_only =
+            checkpoint::with_prefix(&saved, checkpoint::SOURCE_ONLY).into_iter().map(prefixed).collect();
         self.pseudo_labels = Arc::new(restore_pseudo_labels(&saved)?);
         self.gap_of_class =
             crate::model::tensor::values(saved.get("gap_of_class").ok_or_else(|| missing("gap_of_class"))?)?;

@@ -1,0 +1,138 @@
+//! Refinement of a heart's labels by shape: no intensity and no label of a reader is looked at.
+//!
+//! The blood of its chambers is alike, so an organ's own intensity, which helps in the abdomen, says nothing here. What is
+//! known instead: there is one heart, so of each structure one connected part stays; and papillary muscles count as
+//! cavity, so where the wall surrounds the left ventricle the cavity is convex.
+
+use super::refine::{argmax, keep_one_component};
+use mindgap::dataset::phantom::Tissue;
+use mindgap::volume::{LabelMap, Task, Volume};
+
+/// Of the faces between the cavity and other voxels of a slice, so many must be faces to the wall for the slice to count
+/// as cut across the ventricle. In the other cuts the cavity opens to atrium and aorta and need not be convex.
+const SURROUNDED: f32 = 0.75;
+
+/// Labels from one volume of probabilities a class, background first; columns and rows lie in the plane of the slices.
+pub fn refine(probabilities: &[Volume<f32>]) -> LabelMap {
+    let mut labels = argmax(probabilities);
+    keep_one_component(&mut labels, probabilities, probabilities.len());
+    let [width, height, _] = labels.dims();
+    for slice in labels.voxels_mut().chunks_exact_mut(width * height) {
+        close_cavity(slice, width);
+    }
+    labels
+}
+
+/// Fills the convex hull of a cavity that the wall surrounds.
+fn close_cavity(slice: &mut [u16], width: usize) {
+    let [cavity, wall] =
+        [Tissue::LeftVentricle, Tissue::Myocardium].map(|tissue| tissue.label(Task::Cardiac));
+    let height = slice.len() / width;
+    let inner = |offset: usize| {
+        let (i, j) = (offset % width, offset / width);
+        i > 0 && j > 0 && i + 1 < width && j + 1 < height
+    };
+    let inside: Vec<usize> = (0..slice.len()).filter(|&o| slice[o] == cavity && inner(o)).collect();
+    let faces = inside.iter().flat_map(|&o| [o - 1, o + 1, o - width, o + width].map(|n| slice[n]));
+    let outward: Vec<u16> = faces.filter(|&label| label != cavity).collect();
+    let to_wall = outward.iter().filter(|&&label| label == wall).count();
+    if inside.is_empty() || (to_wall as f32) < SURROUNDED * outward.len() as f32 {
+        return;
+    }
+    let points: Vec<[i64; 2]> = inside.iter().map(|&o| [(o % width) as i64, (o / width) as i64]).collect();
+    let hull = convex_hull(&points);
+    for (offset, label) in slice.iter_mut().enumerate() {
+        let point = [(offset % width) as i64, (offset / width) as i64];
+        if (*label == wall || *label == 0) && encloses(&hull, point) {
+            *label = cavity;
+        }
+    }
+}
+
+/// Twice the signed area of a triangle: positive where the path turns from the first axis towards the second.
+fn turn([ax, ay]: [i64; 2], [bx, by]: [i64; 2], [cx, cy]: [i64; 2]) -> i64 {
+    (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+}
+
+/// Corners of the convex hull in the order in which [`turn`] is positive (Andrew's monotone chain).
+fn convex_hull(points: &[[i64; 2]]) -> Vec<[i64; 2]> {
+    let mut sorted = points.to_vec();
+    sorted.sort_unstable();
+    let chain = |points: &mut dyn Iterator<Item = [i64; 2]>| {
+        let mut chain: Vec<[i64; 2]> = Vec::new();
+        for point in points {
+            while let [.., a, b] = chain[..]
+                && turn(a, b, point) <= 0
+            {
+                chain.pop();
+            }
+            chain.push(point);
+        }
+        // The other chain begins where this one ends.
+        chain.pop();
+        chain
+    };
+    let mut hull = chain(&mut sorted.iter().copied());
+    hull.extend(chain(&mut sorted.iter().rev().copied()));
+    hull
+}
+
+/// Whether a point lies in a convex hull or on its edge. A hull of fewer than three corners encloses nothing new.
+fn encloses(hull: &[[i64; 2]], point: [i64; 2]) -> bool {
+    hull.len() > 2 && (0..hull.len()).all(|n| turn(hull[n], hull[(n + 1) % hull.len()], point) >= 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WIDTH: usize = 40;
+
+    /// A ring of wall round a cavity with a papillary muscle, open towards one side if asked for.
+    fn ventricle(open: bool) -> Vec<u16> {
+        (0..WIDTH * WIDTH)
+            .map(|offset| {
+                let (x, y) = ((offset % WIDTH) as f32 - 20.0, (offset / WIDTH) as f32 - 20.0);
+                let muscle = (x - 7.0).hypot(y) < 3.5;
+                match x.hypot(y) {
+                    _ if open && x < -4.0 && y.abs() < 9.0 => 2,
+                    r if r < 9.0 && !muscle => 3,
+                    r if r < 13.0 => 1,
+                    _ => 0,
+                }
+            })
+            .collect()
+    }
+
+    #[test]
+    fn papillary_muscles_count_as_cavity_where_the_wall_surrounds_it() {
+        let mut slice = ventricle(false);
+        close_cavity(&mut slice, WIDTH);
+        for (offset, &label) in slice.iter().enumerate() {
+            let r = ((offset % WIDTH) as f32 - 20.0).hypot((offset / WIDTH) as f32 - 20.0);
+            if r < 8.0 {
+                assert_eq!(label, 3, "at {r} from the centre");
+            } else if r > 9.5 {
+                assert_ne!(label, 3, "at {r} from the centre");
+            }
+        }
+    }
+
+    #[test]
+    fn a_cavity_that_opens_to_the_atrium_keeps_its_shape() {
+        let mut slice = ventricle(true);
+        close_cavity(&mut slice, WIDTH);
+        assert_eq!(slice, ventricle(true));
+    }
+
+    #[test]
+    fn a_single_voxel_or_none_is_left_alone() {
+        for voxels in [0, 1] {
+            let mut slice = vec![1u16; WIDTH * WIDTH];
+            slice.iter_mut().skip(820).take(voxels).for_each(|label| *label = 3);
+            let before = slice.clone();
+            close_cavity(&mut slice, WIDTH);
+            assert_eq!(slice, before);
+        }
+    }
+}
