@@ -1,7 +1,7 @@
 //! `mindgap models`: the bundled models and what their cards say.
 
 use super::output;
-use crate::config::{Card, bundled_models};
+use crate::config::{Card, TrainingRecord, bundled_models};
 use clap::Args;
 use serde::Serialize;
 
@@ -29,8 +29,35 @@ struct Listed {
     sha256: String,
     bytes: u64,
     structures: Vec<String>,
+    training: Training,
     scores: Vec<crate::config::Score>,
     limits: Vec<String>,
+}
+
+/// How the weights came about; the configuration itself is in the card.
+#[derive(Debug, Serialize)]
+struct Training {
+    data: Vec<String>,
+    seed: u64,
+    steps: Vec<(String, u64)>,
+    seconds: f64,
+    machine: String,
+    git_revision: String,
+    half_precision_dice: Option<f64>,
+}
+
+impl From<TrainingRecord> for Training {
+    fn from(record: TrainingRecord) -> Self {
+        Self {
+            data: record.data,
+            seed: record.seed,
+            steps: record.steps,
+            seconds: record.seconds,
+            machine: record.machine,
+            git_revision: record.git_revision,
+            half_precision_dice: record.half_precision_dice,
+        }
+    }
 }
 
 impl From<Card> for Listed {
@@ -44,9 +71,32 @@ impl From<Card> for Listed {
             target: card.target,
             sha256: card.weights_sha256,
             bytes: card.weights_bytes,
+            training: card.training.into(),
             scores: card.scores,
             limits: card.limits,
         }
+    }
+}
+
+impl Training {
+    fn to_text(&self) -> String {
+        let steps: Vec<String> = self.steps.iter().map(|(phase, steps)| format!("{phase} {steps}")).collect();
+        let mut text = format!(
+            "    trained in {:.0} min ({}), seed {}, steps: {}\n",
+            self.seconds / 60.0,
+            self.machine,
+            self.seed,
+            steps.join(", ")
+        );
+        for data in &self.data {
+            text.push_str(&format!("    data: {data}\n"));
+        }
+        if let Some(dice) = self.half_precision_dice {
+            text.push_str(&format!(
+                "    {dice:.4}  Dice of labels by stored against labels by trained weights\n"
+            ));
+        }
+        text
     }
 }
 
@@ -66,6 +116,8 @@ impl Models {
                 model.bytes as f64 / 1e6,
                 model.structures.join(", ")
             ));
+            text.push_str(&format!("    sha256 {}\n", model.sha256));
+            text.push_str(&model.training.to_text());
             for score in &model.scores {
                 text.push_str(&format!("    {:.3}  {}\n", score.value, score.what));
             }

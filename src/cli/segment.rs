@@ -1,8 +1,9 @@
 //! `mindgap segment`: labels of a scan, on the scan's own grid.
 
 use super::{input, job, output};
+use crate::config::Net;
 use crate::protocol::{
-    DeviceChoice, Event, Net, Refine, Request, SegmentRequest, SegmentSettings, Segmentation, WireScan,
+    DeviceChoice, Event, Refine, Refinement, Request, SegmentRequest, SegmentSettings, Segmentation, WireScan,
 };
 use crate::session::{self, model_payload};
 use crate::volume::{LabelMap, LabelTable, Modality, Scan, Volume, io};
@@ -25,7 +26,7 @@ pub(super) struct Segment {
     #[arg(long)]
     uncertainty: Option<PathBuf>,
     /// Refine labels by averaging five views and by each organ's own intensity; auto: where the scan is of the model's
-    /// target modality.
+    /// target modality, and in its source modality structures of which the net is not sure.
     #[arg(long, default_value = "auto")]
     refine: Refine,
     /// Of each structure keep only the largest connected part.
@@ -68,7 +69,7 @@ impl Segment {
             if let Some(path) = &self.gap {
                 io::write_values(path, &gap, &scan)?;
             }
-            structures(&labels, &gap, table)
+            structures(&labels, &gap, &result.refinement, table)
         };
         drop(labels);
         if let Some(path) = &self.uncertainty {
@@ -129,10 +130,17 @@ struct Structure {
     volume_ml: Option<f64>,
     /// Mean a(p) inside; `None` where nothing was found.
     mean_gap: Option<f64>,
+    /// What the refinement did; `None` where labels are the net's own.
+    refinement: Option<Refinement>,
 }
 
 /// Counted on the volumes as they are written.
-fn structures(labels: &LabelMap, gap: &Volume<f32>, table: &LabelTable) -> Vec<Structure> {
+fn structures(
+    labels: &LabelMap,
+    gap: &Volume<f32>,
+    refinement: &[Refinement],
+    table: &LabelTable,
+) -> Vec<Structure> {
     let summaries = session::summarise(labels, Some(gap), None, table);
     let row = |of: session::StructureSummary| Structure {
         label: of.label,
@@ -140,6 +148,7 @@ fn structures(labels: &LabelMap, gap: &Volume<f32>, table: &LabelTable) -> Vec<S
         voxels: of.voxels,
         volume_ml: of.volume_ml,
         mean_gap: of.mean_gap,
+        refinement: refinement.iter().find(|refined| refined.label == of.label).copied(),
     };
     summaries.into_iter().map(row).collect()
 }
@@ -151,7 +160,14 @@ impl Summary {
         for s in &self.structures {
             let volume = s.volume_ml.map_or_else(|| "size unknown".to_owned(), |ml| format!("{ml:.1} mL"));
             let gap = s.mean_gap.map_or_else(|| "not found".to_owned(), |gap| format!("mean gap {gap:.2}"));
-            text.push_str(&format!("{:>3}  {:<24} {volume:>14}  {gap}\n", s.label, s.name));
+            let refined = s.refinement.map_or_else(String::new, |of| match of.change_ml {
+                _ if !of.applied => "  not refined: the net is sure".to_owned(),
+                Some(ml) => format!("  refined by {ml:+.1} mL"),
+                None => "  refined".to_owned(),
+            });
+            text.push_str(&format!("{:>3}  {:<24} {volume:>14}  {gap:<14}{refined}", s.label, s.name));
+            text.truncate(text.trim_end().len());
+            text.push('\n');
         }
         text
     }

@@ -96,6 +96,10 @@ pub struct TrainingRecord {
     /// Optimiser steps of each stage.
     pub steps: Vec<(String, u64)>,
     pub seconds: f64,
+    /// Weights are stored in half precision: Dice of the labels with them against labels with the weights as they were
+    /// trained, the least of all structures of the target cases looked at.
+    #[serde(default)]
+    pub half_precision_dice: Option<f64>,
     /// "2 CPU threads", ...
     pub machine: String,
     pub git_revision: String,
@@ -120,6 +124,16 @@ pub struct Card {
     pub scores: Vec<Score>,
     /// What it is not good for, in full sentences.
     pub limits: Vec<String>,
+}
+
+/// Which of a bundle's two segmentation nets.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Net {
+    /// The net that the training came to.
+    #[default]
+    Adapted,
+    /// The net as it was when it had seen source images only, without a local feature mask: what there was to gain.
+    SourceOnly,
 }
 
 /// A verified bundle in memory.

@@ -15,15 +15,6 @@ pub struct Case {
     pub annotation: Option<Annotation>,
 }
 
-impl Case {
-    /// Whether the slices lie in none of the body's own planes, as short-axis slices do: more than 15 degrees off.
-    pub fn is_oblique(&self) -> bool {
-        const NEARLY_ALONG: f64 = 0.966;
-        let normal = self.image.geometry().world_from_voxel().z_axis.truncate().normalize();
-        normal.abs().max_element() < NEARLY_ALONG
-    }
-}
-
 /// What is known of a source case's anatomy, on the same grid as its image.
 #[derive(Debug, Clone)]
 pub struct Annotation {

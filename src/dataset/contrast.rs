@@ -6,7 +6,6 @@
 use super::case::{Sample, SmoothField};
 use super::normal;
 use super::phantom::Tissue;
-use crate::volume::Task;
 use rand::Rng;
 use rand::seq::IndexedRandom;
 
@@ -46,14 +45,10 @@ const TIES: [(&[Tissue], f32, f32); 11] = [
     (&[Tissue::Myocardium, Tissue::HeartWall], 0.7, 0.03),
 ];
 
-/// Shrinks organs, thins the heart's wall and drops classes into fat, in tissues and labels alike (probability 0.6).
-pub fn vary_anatomy(rng: &mut impl Rng, sample: &mut Sample, size: [usize; 2], task: Task) {
+/// Shrinks organs and drops classes into fat, in tissues and labels alike (probability 0.6).
+pub fn vary_anatomy(rng: &mut impl Rng, sample: &mut Sample, size: [usize; 2]) {
     if !rng.random_bool(0.6) {
         return;
-    }
-    if task == Task::Cardiac {
-        let layers = rng.random_range(0..=4);
-        thin_wall(sample, size, layers);
     }
     let fat = Tissue::VisceralFat as u8;
     for tissue in REPLACEABLE {
@@ -70,31 +65,6 @@ pub fn vary_anatomy(rng: &mut impl Rng, sample: &mut Sample, size: [usize; 2], t
             if mask[offset] && (drop || depth[offset] <= layers) {
                 sample.tissues[offset] = fat;
                 sample.labels[offset] = 0;
-            }
-        }
-    }
-}
-
-/// Widens the left ventricle's cavity by up to `layers` pixels of its wall, of which two are always left.
-fn thin_wall(sample: &mut Sample, [ni, nj]: [usize; 2], layers: usize) {
-    const KEPT: usize = 2;
-    let wall = Tissue::Myocardium as u8;
-    let blood = Tissue::LeftVentricle as u8;
-    let inside = |t: u8| [wall, blood, Tissue::Papillary as u8].contains(&t);
-    let ventricle: Vec<bool> = sample.tissues.iter().map(|&t| inside(t)).collect();
-    let depth = super::anatomy::depth_below(&ventricle, [ni, nj, 1], KEPT + 1);
-    for _ in 0..layers {
-        let before = sample.tissues.clone();
-        for offset in 0..before.len() {
-            let (i, j) = (offset % ni, offset / ni);
-            let inner = i > 0 && j > 0 && i + 1 < ni && j + 1 < nj;
-            if inner
-                && before[offset] == wall
-                && depth[offset] > KEPT
-                && [offset - 1, offset + 1, offset - ni, offset + ni].iter().any(|&o| before[o] == blood)
-            {
-                sample.tissues[offset] = blood;
-                sample.labels[offset] = Tissue::LeftVentricle.label(Task::Cardiac) as u8;
             }
         }
     }
@@ -132,15 +102,13 @@ impl Palette {
         let mut palette = Self::any(rng);
         let blood = rng.random_range(0.5..1.1);
         let muscle = blood * rng.random_range(0.18..0.68);
-        for tissue in
-            [Tissue::LeftVentricle, Tissue::LeftAtrium, Tissue::AscendingAorta, Tissue::PulmonaryVein]
-        {
+        for tissue in LEFT_BLOOD {
             palette.0[tissue as usize] = blood * rng.random_range(0.92..1.08);
         }
-        for tissue in [Tissue::RightVentricle, Tissue::RightAtrium, Tissue::PulmonaryArtery] {
+        for tissue in RIGHT_BLOOD {
             palette.0[tissue as usize] = blood * rng.random_range(0.75..1.15);
         }
-        for tissue in [Tissue::Myocardium, Tissue::Papillary, Tissue::HeartWall] {
+        for tissue in HEART_MUSCLE {
             palette.0[tissue as usize] = muscle + rng.random_range(-0.03..0.03);
         }
         palette.0[Tissue::Lung as usize] = rng.random_range(0.0..0.15);
@@ -148,7 +116,30 @@ impl Palette {
         palette.0[Tissue::Muscle as usize] = rng.random_range(0.1..0.5);
         palette
     }
+
+    /// Hearts as CT without contrast medium shows them: blood, muscle and liver nearly alike, fat darker, bone brighter.
+    pub fn unenhanced(rng: &mut impl Rng) -> Self {
+        let mut palette = Self::any(rng);
+        let soft = rng.random_range(0.3..0.7);
+        let alike = LEFT_BLOOD.iter().chain(&RIGHT_BLOOD).chain(&HEART_MUSCLE);
+        for tissue in alike.chain(&[Tissue::Aorta, Tissue::VenaCava, Tissue::Muscle, Tissue::Liver]) {
+            palette.0[*tissue as usize] = soft + rng.random_range(-0.06..0.06);
+        }
+        let fat = soft * rng.random_range(0.2..0.6);
+        for tissue in [Tissue::SubcutaneousFat, Tissue::VisceralFat, Tissue::EpicardialFat] {
+            palette.0[tissue as usize] = fat + rng.random_range(-0.03..0.03);
+        }
+        palette.0[Tissue::Lung as usize] = rng.random_range(0.0..0.08);
+        palette.0[Tissue::CorticalBone as usize] = rng.random_range(0.9..1.2);
+        palette
+    }
 }
+
+/// Blood of the left and of the right side of the heart.
+const LEFT_BLOOD: [Tissue; 4] =
+    [Tissue::LeftVentricle, Tissue::LeftAtrium, Tissue::AscendingAorta, Tissue::PulmonaryVein];
+const RIGHT_BLOOD: [Tissue; 3] = [Tissue::RightVentricle, Tissue::RightAtrium, Tissue::PulmonaryArtery];
+const HEART_MUSCLE: [Tissue; 3] = [Tissue::Myocardium, Tissue::Papillary, Tissue::HeartWall];
 
 /// Paints a tissue map: textures at three scales and gradients about the palette's means.
 pub fn paint(rng: &mut impl Rng, tissues: &[u8], size: [usize; 2], palette: &Palette) -> Vec<f32> {
@@ -267,38 +258,4 @@ fn match_ranks(image: &[f32], target: &[f32]) -> Vec<f32> {
         matched[offset] = intensities[rank * intensities.len() / image.len()];
     }
     matched
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_thinned_wall_still_closes_the_cavity_and_labels_follow_the_tissues() {
-        let size = [48usize, 48];
-        let radius = |o: usize| ((o % 48) as f32 - 24.0).hypot((o / 48) as f32 - 24.0);
-        let tissue = |r: f32| match r {
-            r if r < 8.0 => Tissue::LeftVentricle,
-            r if r < 15.0 => Tissue::Myocardium,
-            _ => Tissue::Lung,
-        };
-        let tissues: Vec<u8> = (0..48 * 48).map(|o| tissue(radius(o)) as u8).collect();
-        let label = |t: u8| Tissue::from_value(t).label(Task::Cardiac) as u8;
-        let labels = tissues.iter().map(|&t| label(t)).collect();
-        let mut sample = Sample { image: vec![0.0; 48 * 48], tissues: tissues.clone(), labels };
-        thin_wall(&mut sample, size, 20);
-        let count = |tissues: &[u8], t: Tissue| tissues.iter().filter(|&&found| found == t as u8).count();
-        assert!(
-            count(&sample.tissues, Tissue::LeftVentricle) > 2 * count(&tissues, Tissue::LeftVentricle),
-            "the cavity must grow"
-        );
-        for (offset, &tissue) in sample.tissues.iter().enumerate() {
-            assert_eq!(sample.labels[offset], label(tissue));
-            if tissue == Tissue::LeftVentricle as u8 {
-                for neighbour in [offset - 1, offset + 1, offset - 48, offset + 48] {
-                    assert_ne!(sample.tissues[neighbour], Tissue::Lung as u8, "the wall has a hole");
-                }
-            }
-        }
-    }
 }

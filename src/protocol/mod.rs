@@ -11,7 +11,7 @@ mod wire;
 pub use frame::{FrameError, MAX_FRAME_BYTES, read_frame, write_frame};
 pub use wire::{MeantFor, WireError, WireLabels, WireScan, WireVolume};
 
-use crate::config::Card;
+use crate::config::{Card, Net};
 use crate::volume::Modality;
 use serde::{Deserialize, Serialize};
 
@@ -71,21 +71,12 @@ pub enum DeviceChoice {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Refine {
-    /// On where the scan is of the model's target modality.
+    /// On where the scan is of the model's target modality; in its source modality only for structures of which the net is
+    /// not sure.
     #[default]
     Auto,
     On,
     Off,
-}
-
-/// Which of a bundle's two segmentation nets.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Net {
-    /// The net that the training came to.
-    #[default]
-    Adapted,
-    /// The net as it was when it had seen source images only, without a local feature mask: what there was to gain.
-    SourceOnly,
 }
 
 /// How a scan is segmented.
@@ -239,9 +230,21 @@ pub struct Segmentation {
     /// Network slices of the scan; those that hold only air are counted and not computed.
     pub slices: u64,
     pub device: String,
-    /// Whether the intensity refinement was applied.
-    pub refined: bool,
+    /// What the refinement did, structure by structure in the order of the task's table; empty where there was none.
+    pub refinement: Vec<Refinement>,
     pub warnings: Vec<String>,
+}
+
+/// What became of one structure when labels were refined.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Refinement {
+    pub label: u16,
+    /// Mean normalised entropy of the class probabilities where the net drew the structure, 0..1; 0 where it drew none.
+    pub doubt: f64,
+    /// Whether the structure was refined, or left as the net drew it.
+    pub applied: bool,
+    /// Volume after less volume before, at the networks' resolution; `None` where the voxel size is unknown.
+    pub change_ml: Option<f64>,
 }
 
 /// All that a translation yields, on the scan's own grid.

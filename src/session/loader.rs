@@ -250,6 +250,7 @@ pub fn unpack_translation(result: &Translation, model: String) -> Result<Synthes
         edge_agreement: Some(result.edge_agreement),
         whole: true,
         model,
+        warnings: result.warnings.clone(),
     })
 }
 
@@ -267,6 +268,7 @@ pub fn unpack_translated_slab(
         edge_agreement: None,
         whole: false,
         model,
+        warnings: Vec::new(),
     })
 }
 
@@ -286,7 +288,7 @@ pub fn unpack_segmentation(
         uncertainty: Some(Arc::new(uncertainty)),
         whole: true,
         model,
-        refined: result.refined,
+        refinement: result.refinement.clone(),
         seconds: result.seconds,
         device: result.device.clone(),
         warnings: result.warnings.clone(),
@@ -306,7 +308,7 @@ pub fn unpack_segmented_slab(
         structures: Vec::new(),
         whole: false,
         model,
-        refined: false,
+        refinement: Vec::new(),
         seconds: 0.0,
         device: String::new(),
         warnings: Vec::new(),

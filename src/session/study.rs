@@ -5,6 +5,7 @@
 
 use super::body::{BodyBox, IntensityStats};
 use super::request::{OpenRequest, Origin};
+use crate::protocol::Refinement;
 use crate::volume::{
     Geometry, LabelEntry, LabelMap, LabelTable, Modality, Scan, Volume, label_counts, label_means,
 };
@@ -113,6 +114,7 @@ pub struct Synthesis {
     pub edge_agreement: Option<f64>,
     pub whole: bool,
     pub model: String,
+    pub warnings: Vec<String>,
 }
 
 /// Labels, gap and uncertainty of a scan, or one slab of them while the rest is being computed.
@@ -126,7 +128,8 @@ pub struct Prediction {
     pub structures: Vec<StructureSummary>,
     pub whole: bool,
     pub model: String,
-    pub refined: bool,
+    /// Empty where nothing was refined.
+    pub refinement: Vec<Refinement>,
     pub seconds: f64,
     pub device: String,
     pub warnings: Vec<String>,
@@ -292,7 +295,7 @@ mod tests {
             structures,
             whole: true,
             model: String::new(),
-            refined: false,
+            refinement: Vec::new(),
             seconds: 0.0,
             device: String::new(),
             warnings: Vec::new(),

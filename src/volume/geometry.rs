@@ -198,6 +198,13 @@ impl Geometry {
         Reorientation { voxel_axis_of_world: best, flipped }
     }
 
+    /// Whether the slices, across k, lie in none of the body's own planes, as short-axis slices do: more than 15 degrees off.
+    pub fn slices_are_oblique(&self) -> bool {
+        const NEARLY_ALONG: f64 = 0.966;
+        let normal = self.world_from_voxel.z_axis.truncate().normalize();
+        normal.abs().max_element() < NEARLY_ALONG
+    }
+
     /// The same region and world placement on the grid whose axes run closest to R, A, S.
     pub fn reoriented(&self, reorientation: Reorientation) -> Geometry {
         let (axes, flipped) = (reorientation.voxel_axis_of_world, reorientation.flipped);

@@ -93,7 +93,7 @@ fn answer(job: JobId, request: Request) -> Vec<Event> {
                 seconds: 0.1,
                 slices: 20,
                 device: "CPU, scripted".to_owned(),
-                refined: false,
+                refinement: Vec::new(),
                 warnings: Vec::new(),
             };
             vec![slab, Event::Segmented { job, result: Box::new(result) }]

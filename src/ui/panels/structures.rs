@@ -1,11 +1,13 @@
 //! The right side: structures with volumes, the gap's threshold, how labels are painted, and the export.
 
+use crate::protocol::Refinement;
 use crate::session::{Prediction, Role, StructureSummary};
 use crate::ui::action::Action;
 use crate::ui::state::{GAP_RANGE, GapOptions, LabelOptions, State};
 use crate::ui::update::export_dialog;
 use crate::ui::{theme, widgets};
 use egui::{Align, Layout, RichText, Slider, Ui};
+use std::collections::BTreeSet;
 
 /// Draws the panel.
 pub fn show(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
@@ -44,7 +46,11 @@ fn structures(ui: &mut Ui, state: &State, prediction: Option<&Prediction>, actio
                 actions.push(Action::ToggleStructure(entry.value));
             }
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                ui.label(RichText::new(volume_in_words(summary)).size(14.5).color(colour));
+                let volume = ui.label(RichText::new(volume_in_words(summary)).size(14.5).color(colour));
+                let refined = prediction.and_then(|p| p.refinement.iter().find(|r| r.label == entry.value));
+                if let Some(refined) = refined {
+                    volume.on_hover_text(refinement_in_words(refined));
+                }
             });
         });
         ui.separator();
@@ -57,6 +63,14 @@ fn volume_in_words(summary: Option<&StructureSummary>) -> String {
         Some(StructureSummary { voxels: 0, .. }) => "none found".to_owned(),
         Some(StructureSummary { volume_ml: Some(ml), .. }) => widgets::millilitres(*ml),
         Some(StructureSummary { voxels, .. }) => format!("{voxels} voxels"),
+    }
+}
+
+fn refinement_in_words(refinement: &Refinement) -> String {
+    match (refinement.applied, refinement.change_ml) {
+        (false, _) => "Left as the net drew it: it is sure".to_owned(),
+        (true, None) => "Refined".to_owned(),
+        (true, Some(ml)) => format!("Refined by {ml:+.1} mL from what the net drew"),
     }
 }
 
@@ -135,7 +149,11 @@ fn inspected(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
         }
     }
     let prediction = state.study.prediction(state.view.inspected);
-    for warning in prediction.iter().flat_map(|prediction| &prediction.warnings) {
+    let of_prediction = prediction.iter().flat_map(|prediction| &prediction.warnings);
+    let synthesis = state.study.synthesis();
+    let of_synthesis = synthesis.iter().flat_map(|synthesis| &synthesis.warnings);
+    let warnings: BTreeSet<&String> = of_prediction.chain(of_synthesis).collect();
+    for warning in warnings {
         ui.add(egui::Label::new(RichText::new(warning).size(11.5).color(theme::WARNING)).wrap());
     }
 }

@@ -212,6 +212,7 @@ mod tests {
                 edge_agreement: None,
                 whole: true,
                 model: String::new(),
+                warnings: Vec::new(),
             };
             state.study.set_scan(Role::Source, Some(Arc::new(scan)));
             state.study.set_synthesis(Some(synthesis));

@@ -5,8 +5,8 @@ use crate::model::infer::InferError;
 use crate::model::ladder::{Trouble, caught, trouble_in};
 use crate::model::preprocess::Prepared;
 use crate::model::{Networks, checkpoint};
-use mindgap::config::sha256_hex;
-use mindgap::protocol::{JobId, ModelPayload, Net};
+use mindgap::config::{Net, sha256_hex};
+use mindgap::protocol::{JobId, ModelPayload};
 use std::rc::Rc;
 use tch::Device;
 

@@ -3,14 +3,15 @@
 use super::cache::{Caches, ModelCache, ScanCache, trouble_of};
 use super::device::Devices;
 use super::mailbox::Mailbox;
-use crate::model::infer::{self, InferError, SegmentOptions};
+use crate::model::infer::{self, InferError, RefineRule, Refined, SegmentOptions};
 use crate::model::ladder::{Trouble, Worker};
 use crate::model::preprocess::{self, PrepareError, Prepared};
+use crate::model::views::Views;
 use crate::model::{Domain, Networks};
-use mindgap::config::Card;
+use mindgap::config::{Card, Net};
 use mindgap::protocol::{
-    DeviceChoice, Event, JobError, JobId, ModelPayload, Net, Refine, Request, SegmentRequest, Segmentation,
-    TranslateRequest, Translation, WireLabels, WireScan, WireVolume,
+    DeviceChoice, Event, JobError, JobId, ModelPayload, Refine, Refinement, Request, SegmentRequest,
+    Segmentation, TranslateRequest, Translation, WireLabels, WireScan, WireVolume,
 };
 use mindgap::volume::{Modality, Volume, keep_largest_islands};
 use std::rc::Rc;
@@ -89,13 +90,15 @@ fn prepare(
     (scan, modality, card): (&WireScan, Modality, &Card),
     scans: &mut ScanCache,
 ) -> Result<Rc<Prepared>, JobFailure> {
-    let refused = |cause: String| failed("This scan cannot be fed to the model", "See the details", cause);
+    let refused = |remedy: &str, cause: String| failed("This scan cannot be fed to the model", remedy, cause);
     scans.of(context.job, || {
-        let scan = scan.unpack().map_err(|error| refused(error.to_string()))?;
+        let scan = scan
+            .unpack()
+            .map_err(|error| refused("Open the scan again, then run again", error.to_string()))?;
         let keep_going = || !context.cancelled();
         match preprocess::prepare_while(&scan, modality, &card.preprocessing, &keep_going) {
             Err(PrepareError::Cancelled) => Err(JobFailure::Cancelled),
-            outcome => outcome.map_err(|error| refused(error.to_string())),
+            outcome => outcome.map_err(|error| refused(error.remedy(), error.to_string())),
         }
     })
 }
@@ -133,7 +136,7 @@ pub fn first_slice(context: &JobContext, request: &Request, caches: &mut Caches)
             let prepared = prepare(context, (&request.scan, request.modality, card), &mut caches.scans)?;
             let slice = prepared.slice_of(world_mm);
             let networks = caches.models.networks(&request.model, request.settings.net, device)?;
-            let options = segment_options(request);
+            let options = segment_options(request, &prepared.slices);
             let (labels, gap) = infer::segment_slice(&networks, &prepared.slices, slice, options)?;
             let (labels, gap) = (slab(&prepared, slice, labels)?, slab(&prepared, slice, gap)?);
             let (labels, gap) = (WireLabels::pack(&labels), WireVolume::pack(&gap));
@@ -165,15 +168,20 @@ fn slab<T>(prepared: &Prepared, slice: usize, values: Vec<T>) -> Result<Volume<T
     Volume::new(values, geometry).ok_or_else(|| no_grid("wrong number of values".to_owned()))
 }
 
-/// Refined by default where the scan is of the model's target modality: in its source modality the net needs no help.
-fn segment_options(request: &SegmentRequest) -> SegmentOptions {
+/// In the model's target modality everything is refined by default; in its source modality, where the net has learned from
+/// labels, only what it is not sure of.
+fn segment_options(request: &SegmentRequest, slices: &Volume<f32>) -> SegmentOptions {
     let card = &request.model.card;
     let refine = match request.settings.refine {
-        Refine::On => true,
-        Refine::Off => false,
-        Refine::Auto => request.modality == card.target,
+        Refine::Off => RefineRule::Never,
+        Refine::Auto if request.modality == card.source => RefineRule::Doubtful,
+        Refine::On | Refine::Auto => RefineRule::Always,
     };
-    SegmentOptions { task: card.task, gap_mode: card.network.gap_mode, views: refine, refine }
+    let views = match refine {
+        RefineRule::Never => Views::One,
+        RefineRule::Doubtful | RefineRule::Always => Views::for_slices(slices.geometry()),
+    };
+    SegmentOptions { task: card.task, gap_mode: card.network.gap_mode, views, refine }
 }
 
 /// Which of the bundle's two domains a modality is.
@@ -224,7 +232,7 @@ pub fn segment(
     let settings = request.settings;
     networks_for(context, (&request.model, settings.net), device, &mut caches.models)?;
     let prepared = prepare(context, (&request.scan, request.modality, card), &mut caches.scans)?;
-    let options = segment_options(request);
+    let options = segment_options(request, &prepared.slices);
     let keep_going = || !context.cancelled();
     let mut on_slice = |done: usize, total: usize| {
         context.progress("segmenting", done as u64, total as u64, "");
@@ -252,10 +260,14 @@ pub fn segment(
             seconds: started.elapsed().as_secs_f64(),
             slices: prepared.slices.dims()[2] as u64,
             device: means.device,
-            refined: options.refine,
+            refinement: found.refined.iter().map(refinement_of).collect(),
             warnings: [prepared.warnings.clone(), means.warnings].concat(),
         }),
     })
+}
+
+fn refinement_of(&Refined { label, doubt, applied, change_ml }: &Refined) -> Refinement {
+    Refinement { label, doubt, applied, change_ml }
 }
 
 /// The whole scan in the style of the other modality.

@@ -4,7 +4,7 @@
 //! in both directions first and copied then, so that a mismatch never leaves half-loaded networks.
 
 use super::Networks;
-use mindgap::protocol::Net;
+use mindgap::config::Net;
 use safetensors::tensor::{Dtype, TensorView};
 use safetensors::{SafeTensorError, SafeTensors};
 use std::collections::{BTreeMap, HashMap};

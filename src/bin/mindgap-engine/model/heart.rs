@@ -5,8 +5,11 @@
 //! cavity, so where the wall surrounds the left ventricle the cavity is convex.
 
 use super::refine::{argmax, keep_one_component};
-use mindgap::dataset::phantom::Tissue;
-use mindgap::volume::{LabelMap, Task, Volume};
+use mindgap::volume::{LabelMap, Volume};
+
+/// Label values of the task's table.
+const WALL: u16 = 1;
+const CAVITY: u16 = 3;
 
 /// Of the faces between the cavity and other voxels of a slice, so many must be faces to the wall for the slice to count
 /// as cut across the ventricle. In the other cuts the cavity opens to atrium and aorta and need not be convex.
@@ -25,17 +28,15 @@ pub fn refine(probabilities: &[Volume<f32>]) -> LabelMap {
 
 /// Fills the convex hull of a cavity that the wall surrounds.
 fn close_cavity(slice: &mut [u16], width: usize) {
-    let [cavity, wall] =
-        [Tissue::LeftVentricle, Tissue::Myocardium].map(|tissue| tissue.label(Task::Cardiac));
     let height = slice.len() / width;
     let inner = |offset: usize| {
         let (i, j) = (offset % width, offset / width);
         i > 0 && j > 0 && i + 1 < width && j + 1 < height
     };
-    let inside: Vec<usize> = (0..slice.len()).filter(|&o| slice[o] == cavity && inner(o)).collect();
+    let inside: Vec<usize> = (0..slice.len()).filter(|&o| slice[o] == CAVITY && inner(o)).collect();
     let faces = inside.iter().flat_map(|&o| [o - 1, o + 1, o - width, o + width].map(|n| slice[n]));
-    let outward: Vec<u16> = faces.filter(|&label| label != cavity).collect();
-    let to_wall = outward.iter().filter(|&&label| label == wall).count();
+    let outward: Vec<u16> = faces.filter(|&label| label != CAVITY).collect();
+    let to_wall = outward.iter().filter(|&&label| label == WALL).count();
     if inside.is_empty() || (to_wall as f32) < SURROUNDED * outward.len() as f32 {
         return;
     }
@@ -43,8 +44,8 @@ fn close_cavity(slice: &mut [u16], width: usize) {
     let hull = convex_hull(&points);
     for (offset, label) in slice.iter_mut().enumerate() {
         let point = [(offset % width) as i64, (offset / width) as i64];
-        if (*label == wall || *label == 0) && encloses(&hull, point) {
-            *label = cavity;
+        if (*label == WALL || *label == 0) && encloses(&hull, point) {
+            *label = CAVITY;
         }
     }
 }
@@ -85,6 +86,13 @@ fn encloses(hull: &[[i64; 2]], point: [i64; 2]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mindgap::volume::Task;
+
+    #[test]
+    fn wall_and_cavity_are_those_of_the_label_table() {
+        let name = |label| Task::Cardiac.table().entry(label).map(|entry| entry.name.as_str());
+        assert_eq!([name(WALL), name(CAVITY)], [Some("Myocardium"), Some("Left ventricle cavity")]);
+    }
 
     const WIDTH: usize = 40;
 

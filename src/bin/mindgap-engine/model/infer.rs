@@ -7,6 +7,7 @@ use super::ladder::{Worker, caught};
 use super::preprocess::{KeepGoing, Prepared};
 use super::probabilities::{ProbabilityStore, Values};
 use super::refine;
+use super::views::Views;
 use super::{Domain, Networks, amplify, tensor};
 use mindgap::config::GapMode;
 use mindgap::volume::{LabelMap, Task, Volume};
@@ -37,9 +38,18 @@ pub enum InferError {
 pub struct SegmentOptions {
     pub task: Task,
     pub gap_mode: GapMode,
-    /// Average five slightly shifted and gamma-changed views.
-    pub views: bool,
-    pub refine: bool,
+    /// What is averaged.
+    pub views: Views,
+    pub refine: RefineRule,
+}
+
+/// Which structures are refined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefineRule {
+    Never,
+    /// Those of which the net is not sure.
+    Doubtful,
+    Always,
 }
 
 /// Results on the network grid.
@@ -50,20 +60,23 @@ pub struct Segmented {
     pub gap: Volume<f32>,
     /// Entropy of the class probabilities, averaged over the views, over its maximum: 0..1.
     pub uncertainty: Volume<f32>,
+    /// Empty where nothing was to be refined.
+    pub refined: Vec<Refined>,
+}
+
+/// What became of one structure when labels were refined.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Refined {
+    pub label: u16,
+    /// Mean uncertainty where the net drew it; 0 where it drew none.
+    pub doubt: f64,
+    pub applied: bool,
+    /// Volume after less volume before; `None` where the voxel size is unknown.
+    pub change_ml: Option<f64>,
 }
 
 /// Called after some slices with (done, total); answers whether to go on.
 pub type OnSlice<'a> = &'a mut dyn FnMut(usize, usize) -> bool;
-
-/// Shift in columns and rows, and gamma, of the views that are averaged.
-const VIEWS: [([i64; 2], f64); 5] =
-    [([0, 0], 1.0), ([2, 0], 0.8), ([-2, 1], 1.25), ([0, -2], 0.65), ([1, 2], 1.5)];
-
-impl SegmentOptions {
-    fn views(self) -> &'static [([i64; 2], f64)] {
-        if self.views { &VIEWS } else { &VIEWS[..1] }
-    }
-}
 
 /// Labels, gap and uncertainty of a whole prepared volume. `keep_going` is asked while labels are refined.
 pub fn segment(
@@ -73,14 +86,58 @@ pub fn segment(
     on_slice: OnSlice,
     keep_going: KeepGoing,
 ) -> Result<Segmented, InferError> {
-    if !options.refine {
+    if options.refine == RefineRule::Never {
         return segment_streaming(worker, prepared, options, on_slice);
     }
     let slices = Slices { volume: &prepared.slices, skipped: &|slice| prepared.is_air(slice) };
     let found = all_probabilities(worker, &slices, options, on_slice)?;
-    let labels = refine::refine_while(&prepared.slices, &found.probabilities, options.task, keep_going)
+    let uncertainty = found.entropy();
+    let own = refine::argmax(&found.probabilities);
+    let mut labels = refine::refine_while(&prepared.slices, &found.probabilities, options.task, keep_going)
         .ok_or(InferError::Cancelled)?;
-    Ok(Segmented { labels, uncertainty: found.entropy(), gap: found.gap })
+    let refined = choose_refined(&own, &mut labels, &uncertainty, options);
+    Ok(Segmented { labels, uncertainty, gap: found.gap, refined })
+}
+
+/// A structure with less doubt than this inside is left as the net drew it, where the rule asks for doubt.
+///
+/// Chosen without labels of any scan, on phantoms: see `docs/training.md`.
+const SURE: f64 = 0.10;
+
+/// Puts structures that are not to be refined back as they were, and says what the refinement did to each.
+fn choose_refined(
+    own: &LabelMap,
+    refined: &mut LabelMap,
+    uncertainty: &Volume<f32>,
+    options: SegmentOptions,
+) -> Vec<Refined> {
+    let table = options.task.table();
+    let mut outcomes = Vec::new();
+    for entry in &table.entries {
+        let inside = |labels: &LabelMap| labels.voxels().iter().filter(|l| **l == entry.value).count();
+        let drawn = own.voxels().iter().zip(uncertainty.voxels()).filter(|(l, _)| **l == entry.value);
+        let sum: f64 = drawn.map(|(_, doubt)| f64::from(*doubt)).sum();
+        let before = inside(own);
+        let doubt = if before == 0 { 0.0 } else { sum / before as f64 };
+        let applied = options.refine == RefineRule::Always || doubt >= SURE;
+        if !applied {
+            for (label, own) in refined.voxels_mut().iter_mut().zip(own.voxels()) {
+                if *own == entry.value {
+                    *label = entry.value;
+                } else if *label == entry.value {
+                    *label = 0;
+                }
+            }
+        }
+        outcomes.push((entry.value, doubt, applied, before));
+    }
+    let voxel_ml = own.geometry().voxel_ml();
+    let outcome = |(label, doubt, applied, before): (u16, f64, bool, usize)| {
+        let after = refined.voxels().iter().filter(|l| **l == label).count();
+        let change_ml = voxel_ml.map(|ml| ml * (after as f64 - before as f64));
+        Refined { label, doubt, applied, change_ml }
+    };
+    outcomes.into_iter().map(outcome).collect()
 }
 
 /// Labels and gap of one network slice, unrefined: for the slice on screen.
@@ -90,7 +147,7 @@ pub fn segment_slice(
     slice: usize,
     options: SegmentOptions,
 ) -> Result<(Vec<u16>, Vec<f32>), InferError> {
-    let options = SegmentOptions { views: false, ..options };
+    let options = SegmentOptions { views: Views::One, ..options };
     let found = caught(|| reduced(networks, slices, slice..slice + 1, options, 1))?;
     Ok((found.labels, found.gap))
 }
@@ -108,7 +165,7 @@ pub fn probabilities(
     let mut store = ProbabilityStore::new(slices.geometry());
     let mut done = 0;
     while done < n {
-        let range = done..(done + (images / options.views().len()).max(1)).min(n);
+        let range = done..(done + (images / options.views.all().len()).max(1)).min(n);
         let found = forward_values(networks, slices, range.clone(), options, images)?;
         store.put(range.clone(), &found);
         done = range.end;
@@ -210,13 +267,13 @@ fn segment_streaming(
     let mut uncertainty = gap.clone();
     let slices = Slices { volume, skipped: &|slice| prepared.is_air(slice) };
     let compute = |networks: &Networks, range, images| reduced(networks, volume, range, options, images);
-    slices.each(worker, options.views().len(), on_slice, compute, |range, found: Reduced| {
+    slices.each(worker, options.views.all().len(), on_slice, compute, |range, found: Reduced| {
         let voxels = range.start * plane..range.end * plane;
         labels.voxels_mut()[voxels.clone()].copy_from_slice(&found.labels);
         gap.voxels_mut()[voxels.clone()].copy_from_slice(&found.gap);
         uncertainty.voxels_mut()[voxels].copy_from_slice(&found.uncertainty);
     })?;
-    Ok(Segmented { labels, gap, uncertainty })
+    Ok(Segmented { labels, gap, uncertainty, refined: Vec::new() })
 }
 
 fn all_probabilities(
@@ -228,7 +285,9 @@ fn all_probabilities(
     let mut store = ProbabilityStore::new(slices.volume.geometry());
     let compute =
         |networks: &Networks, range, images| forward_values(networks, slices.volume, range, options, images);
-    slices.each(worker, options.views().len(), on_slice, compute, |range, found| store.put(range, &found))?;
+    slices.each(worker, options.views.all().len(), on_slice, compute, |range, found| {
+        store.put(range, &found)
+    })?;
     store.finish()
 }
 
@@ -307,14 +366,11 @@ fn forward(
 ) -> Result<(Tensor, Tensor), TchError> {
     let size = image.size();
     let slices = size[0];
-    let views = options.views();
+    let views = options.views.all();
     let mut sum: Option<Tensor> = None;
     let mut gap: Option<Tensor> = None;
     for group in views.chunks((images / slices as usize).max(1)) {
-        let seen = |&([columns, rows], gamma): &([i64; 2], f64)| {
-            image.f_clamp_min(0.0)?.f_pow_tensor_scalar(gamma)?.f_roll([rows, columns], [2, 3])
-        };
-        let seen = group.iter().map(seen).collect::<Result<Vec<_>, _>>()?;
+        let seen = group.iter().map(|view| view.of(image)).collect::<Result<Vec<_>, _>>()?;
         let input = Tensor::f_cat(&seen, 0)?.f_to_kind(networks.kind())?;
         let features = networks.segmenter.encode(&input);
         let mask = networks.gap.mask(&features.map);
@@ -323,9 +379,8 @@ fn forward(
             GapMode::Loss => features.map,
         };
         let probability = networks.segmenter.decode(&map, &features.skips).f_softmax(1, Kind::Float)?;
-        for (view, &([columns, rows], _)) in group.iter().enumerate() {
-            let back =
-                probability.f_narrow(0, view as i64 * slices, slices)?.f_roll([-rows, -columns], [2, 3])?;
+        for (index, view) in group.iter().enumerate() {
+            let back = view.back(&probability.f_narrow(0, index as i64 * slices, slices)?)?;
             sum = Some(match sum {
                 None => back,
                 Some(sum) => sum.f_add(&back)?,

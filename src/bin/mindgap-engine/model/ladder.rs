@@ -163,6 +163,8 @@ mod tests {
     use super::super::infer::{SegmentOptions, reduced};
     use super::super::tests::networks;
     use super::*;
+    use crate::model::infer::RefineRule;
+    use crate::model::views::Views;
     use mindgap::config::GapMode;
     use mindgap::volume::{Geometry, Task, Volume};
 
@@ -212,8 +214,12 @@ mod tests {
     fn a_result_that_took_smaller_batches_and_the_cpu_is_the_one_of_a_run_without_trouble() {
         let grid = Geometry::axis_aligned([64, 48, 9], [3.0; 3], [0.0; 3]).unwrap();
         let volume = Volume::from_fn(grid, |i, j, k| ((i * 7 + j * 5 + k * 11) % 23) as f32 / 23.0);
-        let options =
-            SegmentOptions { task: Task::Abdomen, gap_mode: GapMode::Feature, views: false, refine: false };
+        let options = SegmentOptions {
+            task: Task::Abdomen,
+            gap_mode: GapMode::Feature,
+            views: Views::One,
+            refine: RefineRule::Never,
+        };
         // By how many slices the first, second, ... attempt may have; 0 is a lost device.
         let run = |limits: &[usize]| {
             let mut limits = limits.iter();

@@ -22,6 +22,7 @@ mod segmenter;
 pub mod tensor;
 #[cfg(test)]
 pub(crate) mod tests;
+pub mod views;
 
 pub use discriminator::ImageCritic;
 pub use feature_mask::{FeatureCritic, amplify, mask_of_score};

@@ -38,6 +38,20 @@ pub enum PrepareError {
     TooLarge { got: usize, columns: usize, rows: usize, spacing_mm: [f64; 3] },
 }
 
+impl PrepareError {
+    /// What the user can do.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            PrepareError::TooSmall { .. } => "Open a scan that shows more in the plane of its slices",
+            PrepareError::Flat => "Open another scan, or another volume of the file",
+            PrepareError::Cancelled => "Start it again",
+            PrepareError::Geometry(_) | PrepareError::TooLarge { .. } => {
+                "Check the voxel sizes in the scan's header"
+            }
+        }
+    }
+}
+
 /// Asked now and then whether to go on.
 pub type KeepGoing<'a> = &'a dyn Fn() -> bool;
 

@@ -3,12 +3,12 @@
 #![allow(clippy::unwrap_used)]
 
 use super::checkpoint::{self, Precision, WeightsError};
-use super::infer::{self, InferError, SegmentOptions};
+use super::infer::{self, InferError, RefineRule, SegmentOptions};
 use super::ladder::Worker;
 use super::preprocess::Prepared;
+use super::views::Views;
 use super::{Domain, Networks, amplify, refine};
-use mindgap::config::{GapMode, NetworkConfig};
-use mindgap::protocol::Net;
+use mindgap::config::{GapMode, Net, NetworkConfig};
 use mindgap::volume::{Geometry, Task, Volume};
 use std::rc::Rc;
 use std::sync::{Mutex, PoisonError};
@@ -171,11 +171,11 @@ fn no_other_device(_: Device) -> Result<Rc<Networks>, InferError> {
     Err(InferError::Shape)
 }
 
-fn options(views: bool) -> SegmentOptions {
-    SegmentOptions { task: Task::Abdomen, gap_mode: GapMode::Feature, views, refine: false }
+fn options(views: Views) -> SegmentOptions {
+    SegmentOptions { task: Task::Abdomen, gap_mode: GapMode::Feature, views, refine: RefineRule::Never }
 }
 
-fn segmented(networks: Networks, prepared: &Prepared, views: bool) -> Result<infer::Segmented, InferError> {
+fn segmented(networks: Networks, prepared: &Prepared, views: Views) -> Result<infer::Segmented, InferError> {
     let mut rebuild = no_other_device;
     let mut worker = Worker::new(Rc::new(networks), Device::Cpu, 64 * 48, &mut rebuild);
     let mut counted = Vec::new();
@@ -196,7 +196,7 @@ fn slices_of_air_get_no_label_no_gap_and_no_doubt_and_count_as_done() {
     // Without this an untrained critic leaves the gap at nothing everywhere.
     let mut score = networks.store.variables().remove("gap.score.bias").unwrap();
     let _ = tch::no_grad(|| score.fill_(1.0));
-    let found = segmented(networks, &prepared, false).unwrap();
+    let found = segmented(networks, &prepared, Views::One).unwrap();
     let plane = 64 * 48;
     for slice in 0..7 {
         let voxels = slice * plane..(slice + 1) * plane;
@@ -209,7 +209,7 @@ fn slices_of_air_get_no_label_no_gap_and_no_doubt_and_count_as_done() {
 
 #[test]
 fn labels_and_doubt_reduced_slice_by_slice_are_those_of_the_probabilities_of_the_whole_volume() {
-    for views in [false, true] {
+    for views in [Views::One, Views::Shifted] {
         let prepared = prepared();
         let whole =
             infer::probabilities(&networks(), &prepared.slices, options(views), &mut |_, _| true).unwrap();
@@ -228,7 +228,7 @@ fn labels_and_doubt_reduced_slice_by_slice_are_those_of_the_probabilities_of_the
 
 #[test]
 fn an_output_that_is_not_finite_is_a_failure_with_and_without_views() {
-    for views in [false, true] {
+    for views in [Views::One, Views::Shifted] {
         let networks = networks();
         let mut bias = networks.store.variables().remove("segmenter.logits.bias").unwrap();
         let _ = tch::no_grad(|| bias.fill_(f64::INFINITY));
@@ -244,7 +244,8 @@ fn networks_of_half_precision_give_nearly_the_same_answer_as_float32() {
     assert_eq!((whole.kind(), half.kind()), (Kind::Float, Kind::Half));
     let slices = prepared().slices;
     let run = |networks: &Networks| {
-        let found = infer::probabilities(networks, &slices, options(true), &mut |_, _| true).unwrap();
+        let found =
+            infer::probabilities(networks, &slices, options(Views::Shifted), &mut |_, _| true).unwrap();
         let image = infer::translate_slice(networks, &slices, 2, Domain::Source).unwrap();
         (found.probabilities, image)
     };

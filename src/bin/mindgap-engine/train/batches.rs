@@ -10,7 +10,7 @@ use mindgap::dataset::case::{Case, CurvedPlane, GeometryRange, Sample};
 use mindgap::dataset::contrast::Palette;
 use mindgap::dataset::phantom::Tissue;
 use mindgap::dataset::{contrast, degrade, short_axis};
-use mindgap::volume::{Task, Volume};
+use mindgap::volume::{Modality, Task, Volume};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::ops::Range;
@@ -163,8 +163,10 @@ struct Artist<'a> {
 impl<'a> Artist<'a> {
     fn range(&self, case: &Case, bend: Bend) -> GeometryRange {
         let range = match bend {
-            Bend::Strong => GeometryRange::source(self.config.task, case.is_oblique()),
-            Bend::Mild => GeometryRange::target(self.config.task, case.is_oblique()),
+            Bend::Strong => {
+                GeometryRange::source(self.config.task, case.image.geometry().slices_are_oblique())
+            }
+            Bend::Mild => GeometryRange::target(self.config.task, case.image.geometry().slices_are_oblique()),
         };
         match self.config.segmentation.rotation_deg {
             Some(degrees) => GeometryRange { rotation: degrees.to_radians(), ..range },
@@ -197,7 +199,7 @@ impl<'a> Artist<'a> {
 
     fn add_painted(&mut self) {
         let mut sample = self.source_sample(Bend::Strong);
-        contrast::vary_anatomy(&mut self.rng, &mut sample, self.batch.size, self.config.task);
+        contrast::vary_anatomy(&mut self.rng, &mut sample, self.batch.size);
         self.add_tissues(&sample.tissues, sample.labels);
     }
 
@@ -211,9 +213,11 @@ impl<'a> Artist<'a> {
     /// A tissue map in a contrast made up for it.
     fn add_tissues(&mut self, tissues: &[u8], labels: Vec<u8>) {
         let size = self.batch.size;
-        let palette = match self.config.task {
-            Task::Cardiac if self.rng.random_bool(0.75) => Palette::bright_blood(&mut self.rng),
-            _ => Palette::any(&mut self.rng),
+        let (task, target) = (self.config.task, self.config.target);
+        let palette = match self.rng.random::<f32>() {
+            one_in_four if one_in_four < 0.25 || task != Task::Cardiac => Palette::any(&mut self.rng),
+            some_ct if some_ct < 0.55 && target == Modality::Ct => Palette::unenhanced(&mut self.rng),
+            _ => Palette::bright_blood(&mut self.rng),
         };
         let mut image = contrast::paint(&mut self.rng, tissues, size, &palette);
         degrade::degrade(&mut self.rng, &mut image, size);

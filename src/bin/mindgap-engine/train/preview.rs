@@ -8,7 +8,8 @@ use super::TrainError;
 use super::data::TrainData;
 use super::state::TrainState;
 use crate::model::Domain;
-use crate::model::infer::{self, SegmentOptions};
+use crate::model::infer::{self, RefineRule, SegmentOptions};
+use crate::model::views::Views;
 use image::{ImageFormat, Rgb, RgbImage};
 use mindgap::config::train::TrainConfig;
 use mindgap::dataset::case::Case;
@@ -30,8 +31,12 @@ pub fn write(
     let (at_source, at_target) = (middle(source), middle(target));
     let networks = &state.averaged;
     let x_st = infer::translate_slice(networks, &source.image, at_source, Domain::Source)?;
-    let options =
-        SegmentOptions { task: config.task, gap_mode: config.network.gap_mode, views: false, refine: false };
+    let options = SegmentOptions {
+        task: config.task,
+        gap_mode: config.network.gap_mode,
+        views: Views::One,
+        refine: RefineRule::Never,
+    };
     let (labels, gap) = infer::segment_slice(networks, &target.image, at_target, options)?;
     let truth = source.annotation.as_ref().map(|annotation| slice_of(&annotation.labels, at_source));
     let x_s = slice_of(&source.image, at_source);

@@ -4,11 +4,12 @@ use super::data::TrainData;
 use super::schedule::Phase;
 use super::state::TrainState;
 use super::{TrainError, TrainJob};
-use crate::model::Networks;
 use crate::model::checkpoint::{self, Precision};
+use crate::model::infer::{self, RefineRule, SegmentOptions};
+use crate::model::views::Views;
+use crate::model::{Networks, refine};
 use mindgap::config::train::TrainConfig;
-use mindgap::config::{Card, TrainingRecord, sha256_hex};
-use mindgap::protocol::Net;
+use mindgap::config::{Card, Net, TrainingRecord, sha256_hex};
 use mindgap::volume::io;
 
 /// Writes `weights.safetensors` and then `card.json`, which seals it. Scores are left empty: they are measured by
@@ -41,6 +42,7 @@ pub fn write_bundle(
             seed: config.seed,
             steps,
             seconds: state.seconds.round(),
+            half_precision_dice: agreement(config, data, &state.averaged, &proof)?,
             machine: format!("{:?}, {} threads", job.device, tch::get_num_threads()),
             git_revision: env!("MINDGAP_GIT_REVISION").to_owned(),
             config: job.config_text.clone(),
@@ -52,4 +54,41 @@ pub fn write_bundle(
     io::write_file(&job.out_dir.join("weights.safetensors"), &weights)?;
     io::write_file(&job.out_dir.join("card.json"), text.as_bytes())?;
     Ok(card)
+}
+
+/// Target cases on which the two precisions are compared.
+const COMPARED: usize = 2;
+
+/// The least Dice of any structure between the labels of two sets of weights; `None` where neither finds anything.
+fn agreement(
+    config: &TrainConfig,
+    data: &TrainData,
+    trained: &Networks,
+    stored: &Networks,
+) -> Result<Option<f64>, TrainError> {
+    let options = SegmentOptions {
+        task: config.task,
+        gap_mode: config.network.gap_mode,
+        views: Views::One,
+        refine: RefineRule::Never,
+    };
+    let mut least: Option<f64> = None;
+    for case in data.target.iter().take(COMPARED) {
+        let labels = |networks| -> Result<_, TrainError> {
+            let found = infer::probabilities(networks, &case.image, options, &mut |_, _| true)?;
+            Ok(refine::argmax(&found.probabilities))
+        };
+        let (a, b) = (labels(trained)?, labels(stored)?);
+        for label in config.task.table().entries.iter().map(|entry| entry.value) {
+            let pairs = a.voxels().iter().zip(b.voxels()).map(|(a, b)| (*a == label, *b == label));
+            let (both, sum) = pairs.fold((0u64, 0u64), |(both, sum), (a, b)| {
+                (both + u64::from(a && b), sum + u64::from(a) + u64::from(b))
+            });
+            if sum > 0 {
+                let dice = 2.0 * both as f64 / sum as f64;
+                least = Some(least.map_or(dice, |least| least.min(dice)));
+            }
+        }
+    }
+    Ok(least)
 }

@@ -5,8 +5,9 @@ use super::data::TrainData;
 use super::schedule::{self, Phase};
 use super::state::TrainState;
 use super::{Observer, StepRecord, TrainError};
-use crate::model::infer::{self, SegmentOptions};
+use crate::model::infer::{self, RefineRule, SegmentOptions};
 use crate::model::refine;
+use crate::model::views::Views;
 use crate::model::{Domain, amplify, losses, mask_of_score, tensor};
 use mindgap::config::GapMode;
 use mindgap::config::train::TrainConfig;
@@ -27,12 +28,16 @@ pub fn enter_phase(
     if !matches!(phase, Phase::SelfTrain(_)) {
         return Ok(());
     }
-    let options =
-        SegmentOptions { task: config.task, gap_mode: config.network.gap_mode, views: true, refine: true };
     let mut labels = Vec::new();
     // Where there is no target scan, the phantoms of the target modality take its place.
     let cases = if data.target_scans > 0 { &data.target[..data.target_scans] } else { &data.target[..] };
     for case in cases {
+        let options = SegmentOptions {
+            task: config.task,
+            gap_mode: config.network.gap_mode,
+            views: Views::for_slices(case.image.geometry()),
+            refine: RefineRule::Always,
+        };
         let mut on_slice = |done: usize, total: usize| {
             observer.progress("labelling target scans", done as u64, total as u64, &case.name);
             !observer.cancelled()
