@@ -1,6 +1,9 @@
 //! What the user asks for. Views and panels return these; [`super::update::apply`] carries them out after drawing.
 
-use super::state::{Dialog, GapOptions, LabelOptions, OpenDialog, Pane, SeriesDialog, Switch, Window};
+use super::state::{
+    Arrangement, Dialog, GapOptions, LabelOptions, OpenDialog, Pane, SeriesDialog, Split, Switch, Tile,
+    Window,
+};
 use super::views::frame::SlicePlane;
 use crate::session::Role;
 use crate::volume::Modality;
@@ -45,15 +48,22 @@ pub enum Action {
         world_mm: DVec3,
     },
     StepSlice {
-        pane: Pane,
+        tile: Tile,
         by: i64,
     },
+    /// The next slice, and after the last one the first.
+    PlayOn(Tile),
+    ToggleInverse(Pane),
     SetPlane {
         pane: Option<Pane>,
         plane: SlicePlane,
     },
-    Maximise(Pane),
-    ToggleMaximised(Pane),
+    Arrange(Arrangement),
+    SetSplit(Split),
+    /// Exchanges the places of two of the five panes.
+    SwapPanes(Pane, Pane),
+    Maximise(Tile),
+    ToggleMaximised(Tile),
     /// Zoom by a factor, keeping the point `at` (points from the pane's middle) where it is.
     Zoom {
         factor: f32,
@@ -77,5 +87,5 @@ pub enum Action {
     Set(Switch, bool),
     Inspect(Role),
     HoldSource(bool),
-    Activate(Pane),
+    Activate(Tile),
 }

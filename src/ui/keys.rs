@@ -1,7 +1,7 @@
 //! Keys. Nothing destructive is on a bare letter, and none acts while a text field has the focus.
 
 use super::action::Action;
-use super::state::{Dialog, GapOptions, LabelOptions, OpenDialog, OpenTarget, Pane, State, Switch};
+use super::state::{Dialog, GapOptions, LabelOptions, OpenDialog, OpenTarget, State, Switch, Tile};
 use egui::{Context, InputState, Key, Modifiers};
 
 const OPACITY_STEP: f32 = 0.1;
@@ -49,7 +49,7 @@ fn commands(input: &mut InputState, state: &State, actions: &mut Vec<Action>) {
     }
 }
 
-fn slices(input: &mut InputState, pane: Pane, actions: &mut Vec<Action>) {
+fn slices(input: &mut InputState, tile: Tile, actions: &mut Vec<Action>) {
     let steps = [
         (Key::ArrowUp, 1),
         (Key::ArrowRight, 1),
@@ -60,15 +60,15 @@ fn slices(input: &mut InputState, pane: Pane, actions: &mut Vec<Action>) {
     ];
     for (key, by) in steps {
         for _ in 0..input.count_and_consume_key(Modifiers::SHIFT, key) {
-            actions.push(Action::StepSlice { pane, by: by * 5 });
+            actions.push(Action::StepSlice { tile, by: by * 5 });
         }
         for _ in 0..input.count_and_consume_key(Modifiers::NONE, key) {
-            actions.push(Action::StepSlice { pane, by });
+            actions.push(Action::StepSlice { tile, by });
         }
     }
     for (key, by) in [(Key::Home, -TO_THE_END), (Key::End, TO_THE_END)] {
         if input.consume_key(Modifiers::NONE, key) {
-            actions.push(Action::StepSlice { pane, by });
+            actions.push(Action::StepSlice { tile, by });
         }
     }
 }
@@ -95,6 +95,12 @@ fn overlays(input: &mut InputState, state: &State, actions: &mut Vec<Action>) {
     }
     if input.consume_key(Modifiers::NONE, Key::X) {
         actions.push(Action::Set(Switch::Annotations, !view.annotations));
+    }
+    if input.consume_key(Modifiers::NONE, Key::C) {
+        actions.push(Action::Set(Switch::Cine, !view.cine));
+    }
+    if input.consume_key(Modifiers::NONE, Key::I) {
+        actions.push(Action::ToggleInverse(view.active.pane));
     }
     if input.key_down(Key::H) && !view.source_in_place && input.modifiers.is_none() {
         actions.push(Action::HoldSource(true));

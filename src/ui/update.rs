@@ -3,8 +3,8 @@
 
 use super::action::Action;
 use super::state::{
-    CT_PRESETS, Crosshair, Dialog, ExportDialog, MR_PRESETS, NoticeKind, OpenDialog, OpenTarget, Pane, Run,
-    RunId, SeriesDialog, State, Switch, Window,
+    Arrangement, CT_PRESETS, Crosshair, Dialog, ExportDialog, MR_PRESETS, NoticeKind, OpenDialog, OpenTarget,
+    Pane, Run, RunId, SeriesDialog, State, Switch, Tile, Window,
 };
 use super::views::content::{content, model_title};
 use super::views::frame::SliceFrame;
@@ -301,12 +301,35 @@ fn apply_to_view(state: &mut State, action: Action) {
         Action::PlaceCrosshair { role, world_mm } => {
             state.view.crosshair = Crosshair { role, world_mm };
         }
-        Action::StepSlice { pane, by } => step_slice(state, pane, by),
+        Action::StepSlice { tile, by } => {
+            step_slice(state, tile, |slice, last| slice.saturating_add(by).clamp(0, last))
+        }
+        Action::PlayOn(tile) => {
+            step_slice(state, tile, |slice, last| if slice < last { slice + 1 } else { 0 })
+        }
+        Action::ToggleInverse(pane) => state.view.inverted[pane as usize] ^= true,
         Action::SetPlane { pane: Some(pane), plane } => state.view.planes[pane as usize] = plane,
         Action::SetPlane { pane: None, plane } => state.view.planes = [plane; 5],
-        Action::Maximise(pane) => state.view.maximised = Some(pane),
-        Action::ToggleMaximised(pane) => {
-            state.view.maximised = if state.view.maximised.is_some() { None } else { Some(pane) };
+        Action::Arrange(arrangement) => {
+            state.view.arrangement = arrangement;
+            state.view.maximised = None;
+        }
+        Action::SetSplit(split) => {
+            let of = usize::from(state.view.arrangement != Arrangement::Roles);
+            state.view.splits[of] = split;
+        }
+        Action::SwapPanes(a, b) => {
+            for place in &mut state.view.order {
+                *place = match *place {
+                    pane if pane == a => b,
+                    pane if pane == b => a,
+                    pane => pane,
+                };
+            }
+        }
+        Action::Maximise(tile) => state.view.maximised = Some(tile),
+        Action::ToggleMaximised(tile) => {
+            state.view.maximised = if state.view.maximised.is_some() { None } else { Some(tile) };
         }
         Action::Zoom { factor, at } => zoom(state, factor, at),
         Action::Pan(by) => state.view.pan -= by / state.view.zoom,
@@ -329,20 +352,21 @@ fn apply_to_view(state: &mut State, action: Action) {
         Action::Set(switch, on) => set_switch(state, switch, on),
         Action::Inspect(role) => state.view.inspected = role,
         Action::HoldSource(held) => state.view.source_in_place = held,
-        Action::Activate(pane) => state.view.active = pane,
+        Action::Activate(tile) => state.view.active = tile,
         // The other intents have been dealt with by `apply`.
         _ => {}
     }
 }
 
-fn step_slice(state: &mut State, pane: Pane, by: i64) {
-    let role = pane.role(&state.view);
+/// `to`: from the present slice and the last one to the one that is wanted.
+fn step_slice(state: &mut State, tile: Tile, to: impl Fn(i64, i64) -> i64) {
+    let role = tile.pane.role(&state.view);
     let Some(scan) = state.study.scan(role) else { return };
     let Some(world) = crosshair_in(&state.study, state.view.crosshair, role) else { return };
-    let frame = SliceFrame::new(scan.geometry(), state.view.planes[pane as usize], state.view.convention);
+    let frame = SliceFrame::new(scan.geometry(), tile.plane(&state.view), state.view.convention);
     let voxel = scan.geometry().voxel_from_world().transform_point3(world);
     let last = frame.slice_count() as i64 - 1;
-    let slice = (frame.nearest_slice(voxel) as i64).saturating_add(by).clamp(0, last);
+    let slice = to(frame.nearest_slice(voxel) as i64, last);
     let (image, _) = frame.image_from_voxel(voxel);
     let moved: DVec3 = clamp_to_grid(scan, frame.voxel_from_image(image, slice as f64));
     state.view.crosshair = Crosshair { role, world_mm: scan.geometry().world_of(moved) };
@@ -367,7 +391,7 @@ fn drag_window(state: &mut State, pane: Pane, by_points: Vec2) {
 
 /// Applies a preset to the active pane; MR has the image's own range first, then its three.
 fn preset(state: &mut State, number: usize) {
-    let pane = state.view.active;
+    let pane = state.view.active.pane;
     let Some(content) = content(state, pane) else { return };
     let of_ct = content.unit.ends_with("HU");
     let window: Option<Window> = match (of_ct, number) {
@@ -390,6 +414,8 @@ fn set_switch(state: &mut State, switch: Switch, on: bool) {
         Switch::Crosshair => view.show_crosshair = on,
         Switch::Smooth => view.smooth = on,
         Switch::HideIdentity => view.hide_identity = on,
+        Switch::PacsMouse => view.pacs_mouse = on,
+        Switch::Cine => view.cine = on,
     }
 }
 

@@ -19,11 +19,14 @@ use crate::session::{Engine, Wake};
 use egui::{CentralPanel, Frame, Margin, Panel, Ui, ViewportCommand};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tasks::Done;
 
 /// Frames drawn before the engine is started, so that starting it delays no first picture.
 const FRAMES_BEFORE_ENGINE: u32 = 2;
+
+/// How long each slice stays while they are played.
+const CINE_SLICE_S: f64 = 0.08;
 
 /// State, handles, and nothing else.
 pub struct App {
@@ -47,6 +50,8 @@ pub struct App {
     failure: Option<String>,
     memory_read: Option<Instant>,
     notices_drawn: usize,
+    /// When the next slice of the cine is due, in the context's time.
+    next_slice_s: f64,
 }
 
 impl App {
@@ -70,6 +75,7 @@ impl App {
             failure: None,
             memory_read: None,
             notices_drawn: 0,
+            next_slice_s: 0.0,
         };
         app.begin(startup);
         app
@@ -114,9 +120,24 @@ impl App {
         if let Some(bytes) = memory::resident_bytes_if_due(&mut self.memory_read) {
             self.state.memory_bytes = Some(bytes);
         }
+        self.play(context);
         if self.interrupted.load(Ordering::Relaxed) {
             context.send_viewport_cmd(ViewportCommand::Close);
         }
+    }
+
+    /// Moves on to the next slice while slices are played.
+    fn play(&mut self, context: &egui::Context) {
+        if !self.state.view.cine {
+            return;
+        }
+        let now = context.input(|input| input.time);
+        if now >= self.next_slice_s {
+            self.next_slice_s = now + CINE_SLICE_S;
+            let tile = self.state.view.active;
+            update::apply(&mut self.state, Action::PlayOn(tile));
+        }
+        context.request_repaint_after(Duration::from_secs_f64(self.next_slice_s - now));
     }
 
     /// Draws the state and applies what the user asked for meanwhile.

@@ -4,7 +4,7 @@ use crate::ui::state::{EngineStatus, State};
 use crate::ui::{theme, widgets};
 use egui::{Grid, RichText, Ui};
 
-const KEYS: [(&str, &str); 22] = [
+const KEYS: [(&str, &str); 26] = [
     ("Left click or drag", "place the crosshair"),
     ("Shift+move", "the crosshair follows"),
     ("Middle drag", "pan"),
@@ -12,6 +12,10 @@ const KEYS: [(&str, &str); 22] = [
     ("Wheel", "slice"),
     ("Ctrl+wheel", "zoom to the pointer"),
     ("Double click", "one pane alone, and back"),
+    ("In the other scheme", "left drag windows, right drag zooms, left click places"),
+    ("C", "play through the slices, and stop"),
+    ("I", "inverse greys of the pane under the pointer"),
+    ("Between panes", "drag to resize, double click to reset"),
     ("Space", "reset zoom, pan and windows"),
     ("1 … 8", "window presets of the pane under the pointer"),
     ("↑ ↓, PgUp PgDn", "slice; with Shift five"),

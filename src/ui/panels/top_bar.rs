@@ -2,7 +2,9 @@
 
 use crate::session::Role;
 use crate::ui::action::Action;
-use crate::ui::state::{CT_PRESETS, Dialog, MR_PRESETS, OpenDialog, OpenTarget, Pane, State, Switch};
+use crate::ui::state::{
+    Arrangement, CT_PRESETS, Dialog, MR_PRESETS, OpenDialog, OpenTarget, Pane, State, Switch, Tile,
+};
 use crate::ui::update::export_dialog;
 use crate::ui::views::content::content;
 use crate::ui::views::frame::SlicePlane;
@@ -98,6 +100,8 @@ fn view_menu(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
     switch(ui, "Annotations  X", Switch::Annotations, view.annotations, actions);
     switch(ui, "Crosshair  Shift+X", Switch::Crosshair, view.show_crosshair, actions);
     switch(ui, "Hide identity", Switch::HideIdentity, view.hide_identity, actions);
+    switch(ui, "Play through the slices  C", Switch::Cine, view.cine, actions);
+    switch(ui, "Mouse as at a reading station", Switch::PacsMouse, view.pacs_mouse, actions);
     ui.separator();
     let mut source = view.inspected == Role::Source;
     if ui.checkbox(&mut source, "Gap and prediction of the source").changed() {
@@ -155,7 +159,7 @@ fn plane_choice(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
             }
         }
         ui.separator();
-        let pane = state.view.active;
+        let pane = state.view.active.pane;
         widgets::weak(ui, format!("{} only", pane.name()));
         for plane in SlicePlane::ALL {
             let chosen = planes[pane as usize] == plane;
@@ -167,7 +171,7 @@ fn plane_choice(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
 }
 
 fn preset_choice(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
-    let pane = state.view.active;
+    let pane = state.view.active.pane;
     let Some(content) = content(state, pane) else { return };
     let shown = content.window;
     let of_ct = content.unit.ends_with("HU");
@@ -198,17 +202,27 @@ fn preset_choice(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
 }
 
 fn layout_choice(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
-    let text = state.view.maximised.map_or("Five panes", |pane| pane.name());
+    let view = &state.view;
+    let text = match (view.maximised, view.arrangement) {
+        (Some(tile), _) => tile.pane.name(),
+        (None, Arrangement::Roles) => "Five panes",
+        (None, Arrangement::Planes(_)) => "Three planes",
+    };
     choice(ui, "Layout", text, |ui| {
-        if ui.radio(state.view.maximised.is_none(), "Five panes").clicked()
-            && let Some(pane) = state.view.maximised
-        {
-            actions.push(Action::ToggleMaximised(pane));
+        let shown = |arrangement| view.maximised.is_none() && view.arrangement == arrangement;
+        if ui.radio(shown(Arrangement::Roles), "Five panes").clicked() {
+            actions.push(Action::Arrange(Arrangement::Roles));
         }
         for pane in Pane::ALL {
-            let chosen = state.view.maximised == Some(pane);
-            if ui.radio(chosen, format!("{} alone", pane.name())).clicked() {
-                actions.push(Action::Maximise(pane));
+            let arrangement = Arrangement::Planes(pane);
+            if ui.radio(shown(arrangement), format!("{}, three planes", pane.name())).clicked() {
+                actions.push(Action::Arrange(arrangement));
+            }
+        }
+        for pane in Pane::ALL {
+            let tile = Tile::of(pane);
+            if ui.radio(view.maximised == Some(tile), format!("{} alone", pane.name())).clicked() {
+                actions.push(Action::Maximise(tile));
             }
         }
     });

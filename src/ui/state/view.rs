@@ -16,6 +16,31 @@ pub enum Pane {
     Prediction,
 }
 
+/// One place in the window: a pane in the plane that was chosen for it, or in one of the three that are shown at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Tile {
+    pub pane: Pane,
+    /// `None`: the pane's own.
+    pub plane: Option<SlicePlane>,
+}
+
+/// What is shown side by side.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Arrangement {
+    /// All five roles and the inspector.
+    #[default]
+    Roles,
+    /// One role in all three planes, and the inspector.
+    Planes(Pane),
+}
+
+/// Where a layout's cells meet, in shares of its width and height.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Split {
+    pub columns: [f32; 2],
+    pub row: f32,
+}
+
 /// Grey range of a pane, in the unit of its image.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Window {
@@ -64,13 +89,20 @@ pub enum Switch {
     Crosshair,
     Smooth,
     HideIdentity,
+    PacsMouse,
+    Cine,
 }
 
 /// Everything about the view.
 #[derive(Debug, Clone)]
 pub struct View {
-    /// One pane filling the window, or all of them.
-    pub maximised: Option<Pane>,
+    pub arrangement: Arrangement,
+    /// One tile filling the window, or all of them.
+    pub maximised: Option<Tile>,
+    /// Which pane is where among the five.
+    pub order: [Pane; 5],
+    /// Of the five panes and of the three planes.
+    pub splits: [Split; 2],
     pub planes: [SlicePlane; 5],
     pub crosshair: Crosshair,
     /// Times the size at which the body fills the pane.
@@ -86,12 +118,19 @@ pub struct View {
     pub show_crosshair: bool,
     pub smooth: bool,
     pub hide_identity: bool,
+    /// Left drags the window and right zooms, as at a reading station; else left places the crosshair and right drags the
+    /// window.
+    pub pacs_mouse: bool,
+    /// The slices of the active tile follow each other by themselves.
+    pub cine: bool,
+    /// Panes whose greys are exchanged.
+    pub inverted: [bool; 5],
     /// Whose gap and prediction are shown.
     pub inspected: Role,
     /// While held, the synthetic pane shows the source, to compare them in place.
     pub source_in_place: bool,
-    /// The pane that keys act on: the one last under the pointer.
-    pub active: Pane,
+    /// The tile that keys act on: the one last under the pointer.
+    pub active: Tile,
 }
 
 /// Largest value painted in the gap's last colour.
@@ -136,6 +175,45 @@ impl Pane {
     }
 }
 
+impl Tile {
+    /// A pane in its own plane.
+    pub const fn of(pane: Pane) -> Self {
+        Self { pane, plane: None }
+    }
+
+    pub fn plane(self, view: &View) -> SlicePlane {
+        self.plane.unwrap_or(view.planes[self.pane as usize])
+    }
+
+    /// Tells it from every other tile.
+    pub fn key(self) -> u64 {
+        self.pane as u64 * 4 + self.plane.map_or(0, |plane| plane as u64 + 1)
+    }
+}
+
+impl Split {
+    pub const THIRDS: Self = Self { columns: [1.0 / 3.0, 2.0 / 3.0], row: 0.5 };
+    /// Of two columns: the second divider is not used.
+    pub const HALVES: Self = Self { columns: [0.5, 1.0], row: 0.5 };
+    /// No cell is narrower or lower than this share of the whole.
+    const LEAST: f32 = 0.12;
+
+    /// With the divider between two columns moved, as far as the others leave room.
+    #[must_use]
+    pub fn with_column(mut self, divider: usize, at: f32) -> Self {
+        let low = if divider == 0 { 0.0 } else { self.columns[0] };
+        let high = if divider == 0 { self.columns[1] } else { 1.0 };
+        self.columns[divider] = at.clamp(low + Self::LEAST, high - Self::LEAST);
+        self
+    }
+
+    /// With the divider between the rows moved.
+    #[must_use]
+    pub fn with_row(self, at: f32) -> Self {
+        Self { row: at.clamp(Self::LEAST, 1.0 - Self::LEAST), ..self }
+    }
+}
+
 impl Preset {
     const fn new(name: &'static str, width: f32, level: f32) -> Self {
         Self { name, window: Window { width, level } }
@@ -164,6 +242,11 @@ impl Window {
 }
 
 impl View {
+    /// Where the cells of the present layout meet.
+    pub fn split(&self) -> Split {
+        self.splits[usize::from(self.arrangement != Arrangement::Roles)]
+    }
+
     /// The window of a pane: its own, else that of the pane whose image it shows, else `suited`.
     pub fn window(&self, pane: Pane, suited: Window) -> Window {
         let image_of = match self.image_pane(pane) {
@@ -206,7 +289,10 @@ impl View {
 impl Default for View {
     fn default() -> Self {
         Self {
+            arrangement: Arrangement::default(),
             maximised: None,
+            order: Pane::ALL,
+            splits: [Split::THIRDS, Split::HALVES],
             planes: [SlicePlane::Axial; 5],
             crosshair: Crosshair { role: Role::Source, world_mm: DVec3::ZERO },
             zoom: 1.0,
@@ -219,9 +305,12 @@ impl Default for View {
             show_crosshair: true,
             smooth: true,
             hide_identity: false,
+            pacs_mouse: false,
+            cine: false,
+            inverted: [false; 5],
             inspected: Role::Target,
             source_in_place: false,
-            active: Pane::Source,
+            active: Tile::of(Pane::Source),
         }
     }
 }
@@ -235,6 +324,21 @@ mod tests {
         let start = Window { width: 400.0, level: 40.0 };
         let dragged = start.dragged(Vec2::new(100.0, -50.0), [-1024.0, 1024.0]);
         assert_eq!(dragged, Window { width: 600.0, level: 140.0 });
+    }
+
+    #[test]
+    fn a_divider_stops_before_it_closes_a_cell() {
+        let split = Split::THIRDS.with_column(0, 0.99).with_column(1, 0.0).with_row(-3.0);
+        assert!(split.columns[0] > 0.1 && split.columns[1] - split.columns[0] > 0.11, "{split:?}");
+        assert!(split.row > 0.1);
+    }
+
+    #[test]
+    fn no_two_tiles_share_a_key() {
+        let planes = [None, Some(SlicePlane::Axial), Some(SlicePlane::Coronal), Some(SlicePlane::Sagittal)];
+        let tiles = Pane::ALL.iter().flat_map(|&pane| planes.map(|plane| Tile { pane, plane }.key()));
+        let keys: std::collections::BTreeSet<u64> = tiles.collect();
+        assert_eq!(keys.len(), 20);
     }
 
     #[test]

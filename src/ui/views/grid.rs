@@ -1,27 +1,110 @@
-//! The five panes and the inspector, in three columns and two rows; or one of them alone.
+//! The cells of a layout: five panes and the inspector, or one pane in three planes and the inspector; or one tile alone.
 
+use super::frame::SlicePlane;
 use super::pane::{self, PaneMemory};
 use crate::ui::action::Action;
 use crate::ui::panels::inspector;
-use crate::ui::state::{Pane, State};
-use egui::{Rect, Ui, vec2};
+use crate::ui::state::{Arrangement, Split, State, Tile};
+use egui::{CursorIcon, Rect, Role, Sense, Ui, WidgetInfo, pos2};
 
-const GAP: f32 = 2.0;
+/// Between two cells; all of it can be dragged.
+const GAP: f32 = 4.0;
 
-/// Draws all panes into the space that is left.
+/// Draws all tiles into the space that is left.
 pub fn show(ui: &mut Ui, state: &State, memory: &mut PaneMemory, actions: &mut Vec<Action>) {
     let area = ui.available_rect_before_wrap();
-    if let Some(pane) = state.view.maximised {
-        pane::show(ui, area, state, pane, memory, actions);
+    if let Some(tile) = state.view.maximised {
+        pane::show(ui, area, state, tile, memory, actions);
         return;
     }
-    let cell_size = (area.size() - vec2(2.0 * GAP, GAP)) / vec2(3.0, 2.0);
-    let cell = |column: usize, row: usize| {
-        let offset = vec2(column as f32 * (cell_size.x + GAP), row as f32 * (cell_size.y + GAP));
-        Rect::from_min_size(area.min + offset, cell_size)
+    let cells = Cells { area, split: state.view.split(), columns: columns(state.view.arrangement) };
+    let tiles: Vec<Tile> = match state.view.arrangement {
+        Arrangement::Roles => state.view.order.map(Tile::of).into(),
+        Arrangement::Planes(pane) => SlicePlane::ALL.map(|plane| Tile { pane, plane: Some(plane) }).into(),
     };
-    for (index, pane) in Pane::ALL.into_iter().enumerate() {
-        pane::show(ui, cell(index % 3, index / 3), state, pane, memory, actions);
+    for (index, tile) in tiles.iter().enumerate() {
+        pane::show(ui, cells.rect(index), state, *tile, memory, actions);
     }
-    inspector::show(ui, cell(2, 1), state);
+    inspector::show(ui, cells.rect(tiles.len()), state);
+    dividers(ui, &cells, actions);
+}
+
+fn columns(arrangement: Arrangement) -> usize {
+    match arrangement {
+        Arrangement::Roles => 3,
+        Arrangement::Planes(_) => 2,
+    }
+}
+
+/// Two rows of cells.
+struct Cells {
+    area: Rect,
+    split: Split,
+    columns: usize,
+}
+
+impl Cells {
+    /// The cell of an index, row by row.
+    fn rect(&self, index: usize) -> Rect {
+        let (column, row) = (index % self.columns, index / self.columns);
+        let x = |edge: usize| match edge {
+            0 => self.area.left() - 0.5 * GAP,
+            edge if edge == self.columns => self.area.right() + 0.5 * GAP,
+            edge => self.column_x(edge - 1),
+        };
+        let middle = self.row_y();
+        let (top, bottom) = match row {
+            0 => (self.area.top(), middle - 0.5 * GAP),
+            _ => (middle + 0.5 * GAP, self.area.bottom()),
+        };
+        Rect::from_min_max(pos2(x(column) + 0.5 * GAP, top), pos2(x(column + 1) - 0.5 * GAP, bottom))
+    }
+
+    fn column_x(&self, divider: usize) -> f32 {
+        self.area.left() + self.split.columns[divider] * self.area.width()
+    }
+
+    fn row_y(&self) -> f32 {
+        self.area.top() + self.split.row * self.area.height()
+    }
+}
+
+/// Dragged, a divider moves; a double click puts all of them back.
+fn dividers(ui: &Ui, cells: &Cells, actions: &mut Vec<Action>) {
+    let area = cells.area;
+    for divider in 0..cells.columns - 1 {
+        let x = cells.column_x(divider);
+        let rect = Rect::from_x_y_ranges(x - 0.5 * GAP..=x + 0.5 * GAP, area.y_range());
+        if let Some(to) =
+            drag(ui, rect, &format!("Divider {} of the columns", divider + 1), CursorIcon::ResizeColumn)
+        {
+            actions.push(Action::SetSplit(match to {
+                Some(to) => cells.split.with_column(divider, (to.x - area.left()) / area.width()),
+                None => usual(cells.columns),
+            }));
+        }
+    }
+    let y = cells.row_y();
+    let rect = Rect::from_x_y_ranges(area.x_range(), y - 0.5 * GAP..=y + 0.5 * GAP);
+    if let Some(to) = drag(ui, rect, "Divider of the rows", CursorIcon::ResizeRow) {
+        actions.push(Action::SetSplit(match to {
+            Some(to) => cells.split.with_row((to.y - area.top()) / area.height()),
+            None => usual(cells.columns),
+        }));
+    }
+}
+
+fn usual(columns: usize) -> Split {
+    if columns == 3 { Split::THIRDS } else { Split::HALVES }
+}
+
+/// `Some(Some(position))` where a divider is dragged to; `Some(None)` when it is double-clicked.
+fn drag(ui: &Ui, rect: Rect, name: &str, cursor: CursorIcon) -> Option<Option<egui::Pos2>> {
+    let response =
+        ui.interact(rect, ui.scope_id().with(name), Sense::click_and_drag()).on_hover_cursor(cursor);
+    response.widget_info(|| WidgetInfo::labeled(Role::Splitter, true, name));
+    if response.double_clicked() {
+        return Some(None);
+    }
+    response.interact_pointer_pos().filter(|_| response.dragged()).map(Some)
 }

@@ -9,7 +9,7 @@ use super::pointer::{self, Pointer};
 use crate::render::{Interpolation, PaneTransform, SliceCallback, SliceLayers, SliceStyle};
 use crate::session::OpenScan;
 use crate::ui::action::Action;
-use crate::ui::state::{Pane, State, View};
+use crate::ui::state::{Arrangement, Pane, State, Tile, View};
 use crate::ui::theme;
 use crate::volume::Flag;
 use egui::{Align2, Color32, Rect, Role, Sense, Ui, WidgetInfo};
@@ -30,17 +30,21 @@ pub fn show(
     ui: &mut Ui,
     rect: Rect,
     state: &State,
-    pane: Pane,
+    tile: Tile,
     memory: &mut PaneMemory,
     actions: &mut Vec<Action>,
 ) {
-    let response = ui.interact(rect, ui.scope_id().with(pane), Sense::click_and_drag());
+    let pane = tile.pane;
+    let response = ui.interact(rect, ui.scope_id().with(tile), Sense::click_and_drag());
     let painter = ui.painter_at(rect);
     painter.rect_filled(rect, 0.0, Color32::BLACK);
     let first = first_slices(state, pane);
     let being_read = first.is_some();
     let shown = first.or_else(|| content(state, pane));
-    let name = format!("{} pane", pane.name());
+    let name = match tile.plane {
+        None => format!("{} pane", pane.name()),
+        Some(plane) => format!("{} pane, {}", pane.name(), plane.name().to_lowercase()),
+    };
     let value = shown.as_ref().map(|content| describe(content)).unwrap_or_default();
     response.widget_info(|| WidgetInfo {
         current_text_value: Some(value.clone()),
@@ -55,7 +59,7 @@ pub fn show(
         (SlicePlane::of_stack(content.scan.geometry()), Some(body_centre_mm(content.scan)))
     } else {
         let world_mm = crosshair_in(&state.study, state.view.crosshair, content.role);
-        (state.view.planes[pane as usize], world_mm)
+        (tile.plane(&state.view), world_mm)
     };
     let Some(world_mm) = world_mm else { return };
     let frame = SliceFrame::new(content.scan.geometry(), plane, state.view.convention);
@@ -63,9 +67,9 @@ pub fn show(
     let slice = frame.nearest_slice(voxel);
     let Some(transform) = place(&frame, content.scan, rect, &state.view) else { return };
 
-    if let Some(layers) = cut_layers(&mut memory.cuts, &content, &frame, slice) {
+    if let Some(layers) = cut_layers(&mut memory.cuts, &content, tile.key(), (&frame, slice)) {
         let callback = SliceCallback {
-            pane: pane as u64,
+            pane: tile.key(),
             rect,
             layers,
             palette: state.palette.clone(),
@@ -80,13 +84,22 @@ pub fn show(
     if being_read {
         return;
     }
-    let under = pointer::react(ui, &response, &content, &at, &mut memory.pointer, actions);
+    let under = pointer::react(
+        ui,
+        &response,
+        tile,
+        &content,
+        &at,
+        &mut memory.pointer,
+        state.view.pacs_mouse,
+        actions,
+    );
     // The prediction always says what it found at the crosshair.
     if let Some(position) = under.or((pane == Pane::Prediction).then_some(world_mm)) {
         overlay::readout(&painter, rect, state, &content, position);
     }
-    response.context_menu(|ui| context_menu(ui, state, pane, actions));
-    if state.view.active == pane {
+    response.context_menu(|ui| context_menu(ui, state, tile, actions));
+    if state.view.active == tile {
         painter.rect_stroke(
             rect,
             0.0,
@@ -97,20 +110,42 @@ pub fn show(
 }
 
 /// What a right click offers; a right drag changes the window instead.
-fn context_menu(ui: &mut Ui, state: &State, pane: Pane, actions: &mut Vec<Action>) {
-    for plane in SlicePlane::ALL {
-        if ui.radio(state.view.planes[pane as usize] == plane, plane.name()).clicked() {
-            actions.push(Action::SetPlane { pane: Some(pane), plane });
-            ui.close();
+fn context_menu(ui: &mut Ui, state: &State, tile: Tile, actions: &mut Vec<Action>) {
+    let pane = tile.pane;
+    if tile.plane.is_none() {
+        for plane in SlicePlane::ALL {
+            if ui.radio(state.view.planes[pane as usize] == plane, plane.name()).clicked() {
+                actions.push(Action::SetPlane { pane: Some(pane), plane });
+                ui.close();
+            }
         }
+        ui.separator();
     }
-    ui.separator();
     if ui.button("Suited window").clicked() {
         actions.push(Action::SetWindow { pane, window: None });
     }
+    let mut inverted = state.view.inverted[pane as usize];
+    if ui.checkbox(&mut inverted, "Inverse greys  I").changed() {
+        actions.push(Action::ToggleInverse(pane));
+    }
     let text = if state.view.maximised.is_some() { "All panes" } else { "This pane alone" };
     if ui.button(text).clicked() {
-        actions.push(Action::ToggleMaximised(pane));
+        actions.push(Action::ToggleMaximised(tile));
+    }
+    if state.view.arrangement == Arrangement::Roles {
+        if ui.button("All three planes").clicked() {
+            actions.push(Action::Arrange(Arrangement::Planes(pane)));
+        }
+        ui.menu_button("Change places with", |ui| {
+            for other in Pane::ALL.into_iter().filter(|other| *other != pane) {
+                if ui.button(other.name()).clicked() {
+                    actions.push(Action::SwapPanes(pane, other));
+                    ui.close();
+                }
+            }
+        });
+    } else if ui.button("Five panes").clicked() {
+        actions.push(Action::Arrange(Arrangement::Roles));
     }
     if ui.button("Reset view").clicked() {
         actions.push(Action::ResetView);
@@ -134,15 +169,14 @@ fn place(frame: &SliceFrame, scan: &OpenScan, rect: Rect, view: &View) -> Option
 fn cut_layers(
     cuts: &mut CutCache,
     content: &Content<'_>,
-    frame: &SliceFrame,
-    slice: usize,
+    tile: u64,
+    (frame, slice): (&SliceFrame, usize),
 ) -> Option<SliceLayers> {
-    let pane = content.pane as u64;
     let geometry = content.scan.geometry();
     let mut cut = |layer: Layer, voxels: &Option<Voxels>| match voxels {
-        Some(voxels) => cuts.cut(pane, layer, voxels, (geometry, frame, slice)),
+        Some(voxels) => cuts.cut(tile, layer, voxels, (geometry, frame, slice)),
         None => {
-            cuts.forget(pane, layer);
+            cuts.forget(tile, layer);
             None
         }
     };
@@ -163,7 +197,8 @@ fn style(view: &View, content: &Content<'_>) -> SliceStyle {
         window_level: content.window.level,
         window_width: content.window.width,
         // Its stored values stay as they are; a synthesis of it is drawn like any other image of its modality.
-        inverse: !content.synthetic && content.scan.scan.flags.contains(&Flag::DrawnInverted),
+        inverse: (!content.synthetic && content.scan.scan.flags.contains(&Flag::DrawnInverted))
+            != view.inverted[content.pane as usize],
         interpolation: if view.smooth { Interpolation::Smooth } else { Interpolation::Nearest },
         heat: view.heat_style(),
         labels: view.label_style(),

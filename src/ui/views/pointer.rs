@@ -1,11 +1,13 @@
-//! The mouse in a pane: left (or Shift and moving) places the crosshair, middle pans, right drags the window, the wheel changes the slice,
-//! Ctrl and the wheel zoom, a double click maximises.
+//! The mouse in a pane, in two schemes. In both a left click (or Shift and moving) places the crosshair, middle pans, the
+//! wheel changes the slice, Ctrl and the wheel zoom, a double click maximises. A left drag moves the crosshair and a right
+//! drag the window; or, as at a reading station, a left drag moves the window and a right drag zooms.
 
 use super::content::Content;
 use super::link::clamp_to_grid;
 use super::overlay::Placement;
 use super::pane::world_at;
 use crate::ui::action::Action;
+use crate::ui::state::Tile;
 use egui::{Event, MouseWheelUnit, PointerButton, Response, Ui};
 use glam::{DVec3, Vec2};
 
@@ -13,6 +15,8 @@ use glam::{DVec3, Vec2};
 const POINTS_A_SLICE: f32 = 24.0;
 /// Zoom for one notch of the wheel.
 const ZOOM_A_NOTCH: f32 = 1.15;
+
+const ZOOM_A_POINT: f32 = 1.008;
 
 /// What has been scrolled but has not made a whole slice yet.
 #[derive(Debug, Default)]
@@ -24,28 +28,37 @@ pub struct Pointer {
 pub fn react(
     ui: &Ui,
     response: &Response,
+    tile: Tile,
     content: &Content<'_>,
     at: &Placement<'_>,
     pointer: &mut Pointer,
+    pacs: bool,
     actions: &mut Vec<Action>,
 ) -> Option<DVec3> {
-    drag(response, content, at, actions);
+    drag(response, content, at, pacs, actions);
     let hover = response.hover_pos()?;
     let inside = hover - response.rect.min;
     if response.contains_pointer() {
-        actions.push(Action::Activate(content.pane));
-        wheel(ui, content, hover - response.rect.center(), pointer, actions);
+        actions.push(Action::Activate(tile));
+        wheel(ui, tile, hover - response.rect.center(), pointer, actions);
     }
     if response.double_clicked_by(PointerButton::Primary) {
-        actions.push(Action::ToggleMaximised(content.pane));
+        actions.push(Action::ToggleMaximised(tile));
     }
     Some(world_at(content, at, inside))
 }
 
-fn drag(response: &Response, content: &Content<'_>, at: &Placement<'_>, actions: &mut Vec<Action>) {
+fn drag(
+    response: &Response,
+    content: &Content<'_>,
+    at: &Placement<'_>,
+    pacs: bool,
+    actions: &mut Vec<Action>,
+) {
     let moved = response.drag_delta();
     let by = Vec2::new(moved.x, moved.y);
-    let placing = response.dragged_by(PointerButton::Primary) || response.clicked_by(PointerButton::Primary);
+    let dragged = response.dragged_by(PointerButton::Primary);
+    let placing = (dragged && !pacs) || response.clicked_by(PointerButton::Primary);
     // With Shift the crosshair follows the pointer without a button.
     let following = response.hover_pos().filter(|_| response.ctx.input(|input| input.modifiers.shift_only()));
     if let Some(position) = response.interact_pointer_pos().filter(|_| placing).or(following) {
@@ -61,19 +74,18 @@ fn drag(response: &Response, content: &Content<'_>, at: &Placement<'_>, actions:
     if response.dragged_by(PointerButton::Middle) {
         actions.push(Action::Pan(by));
     }
-    if response.dragged_by(PointerButton::Secondary) {
+    let windowing = if pacs { PointerButton::Primary } else { PointerButton::Secondary };
+    if response.dragged_by(windowing) {
         actions.push(Action::DragWindow { pane: content.pane, by_points: by });
+    }
+    if pacs && response.dragged_by(PointerButton::Secondary) {
+        // Up magnifies what is in the middle.
+        actions.push(Action::Zoom { factor: ZOOM_A_POINT.powf(-by.y), at: Vec2::ZERO });
     }
 }
 
 /// Whole notches and slices only: half a notch must not move the image.
-fn wheel(
-    ui: &Ui,
-    content: &Content<'_>,
-    from_centre: egui::Vec2,
-    pointer: &mut Pointer,
-    actions: &mut Vec<Action>,
-) {
+fn wheel(ui: &Ui, tile: Tile, from_centre: egui::Vec2, pointer: &mut Pointer, actions: &mut Vec<Action>) {
     if ui.ctx().current_pass_index() > 0 {
         // The second pass of a frame sees the same events, which have been counted.
         return;
@@ -102,7 +114,7 @@ fn wheel(
         let whole = pointer.scrolled.trunc();
         if whole != 0.0 {
             pointer.scrolled -= whole;
-            actions.push(Action::StepSlice { pane: content.pane, by: whole as i64 });
+            actions.push(Action::StepSlice { tile, by: whole as i64 });
         }
     }
 }

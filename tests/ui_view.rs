@@ -1,0 +1,150 @@
+//! Looking at a study: how panes are laid out, played, inverted and dragged in, as a user of the window does it.
+
+#![cfg(feature = "gui")]
+#![allow(clippy::unwrap_used)]
+
+#[allow(dead_code)]
+#[path = "support/scripted_engine.rs"]
+mod scripted_engine;
+#[path = "support/study_files.rs"]
+mod study_files;
+#[path = "support/window.rs"]
+mod window;
+
+use egui::{Event, Modifiers, PointerButton, Pos2, vec2};
+use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable;
+use mindgap::ui::App;
+use mindgap::ui::state::{Pane, View};
+use scripted_engine::Script;
+use study_files::StudyFiles;
+use window::{click, pane, window};
+
+fn view<'a>(window: &'a Harness<'static, App>) -> &'a View {
+    &window.state().state().view
+}
+
+fn choose(window: &mut Harness<'static, App>, list: &str, entry: &str) {
+    window.get_by_label(list).click();
+    window.run();
+    window.get_by_label(entry).click();
+    window.run();
+}
+
+fn drag(window: &mut Harness<'static, App>, from: Pos2, by: egui::Vec2, button: PointerButton) {
+    let press = |pos, pressed| Event::PointerButton { pos, button, pressed, modifiers: Modifiers::NONE };
+    for event in [Event::PointerMoved(from), press(from, true)] {
+        window.event(event);
+        window.step();
+    }
+    for part in 1..=4 {
+        window.event(Event::PointerMoved(from + by * part as f32 / 4.0));
+        window.step();
+    }
+    window.event(press(from + by, false));
+    window.run();
+}
+
+#[test]
+fn one_scan_is_shown_in_all_three_planes_and_each_steps_along_its_own_axis() {
+    let files = StudyFiles::new();
+    let mut window = window(&files, &[Script::Answer]);
+    choose(&mut window, "Layout", "Source, three planes");
+    for plane in ["axial", "coronal", "sagittal"] {
+        assert!(pane(&window, &format!("Source pane, {plane}")).contains("CT"), "{plane}");
+    }
+    assert!(window.query_by_label("Target pane").is_none());
+    for (plane, axis) in [("axial", 2), ("coronal", 1), ("sagittal", 0)] {
+        let at = window.get_by_label(&format!("Source pane, {plane}")).rect().center();
+        window.event(Event::PointerMoved(at));
+        window.run();
+        let before = view(&window).crosshair.world_mm;
+        window.key_press(egui::Key::PageUp);
+        window.run();
+        let moved = (view(&window).crosshair.world_mm - before).abs().to_array();
+        let largest = (0..3).max_by(|&a, &b| moved[a].total_cmp(&moved[b]));
+        assert_eq!(largest, Some(axis), "{plane}: {moved:?}");
+    }
+    choose(&mut window, "Layout", "Five panes");
+    pane(&window, "Target pane");
+}
+
+#[test]
+fn dividers_between_panes_can_be_dragged() {
+    let files = StudyFiles::new();
+    let mut window = window(&files, &[Script::Answer]);
+    let width = |window: &Harness<'static, App>| window.get_by_label("Source pane").rect().width();
+    let before = width(&window);
+    // Not in the middle, where the divider of the rows crosses it.
+    let divider = window.get_by_label("Divider 1 of the columns").rect().lerp_inside(vec2(0.5, 0.25));
+    drag(&mut window, divider, vec2(60.0, 0.0), PointerButton::Primary);
+    assert!((width(&window) - before - 60.0).abs() < 4.0, "{before} became {}", width(&window));
+}
+
+#[test]
+fn two_panes_can_change_places() {
+    let files = StudyFiles::new();
+    let mut window = window(&files, &[Script::Answer]);
+    let left = |window: &Harness<'static, App>, name: &str| window.get_by_label(name).rect().left();
+    assert!(left(&window, "Source pane") < left(&window, "Target pane"));
+    window.get_by_label("Source pane").click_secondary();
+    window.run();
+    click(&mut window, "Change places with");
+    click(&mut window, "Target");
+    assert!(left(&window, "Source pane") > left(&window, "Target pane"));
+}
+
+#[test]
+fn a_left_drag_moves_the_crosshair_or_as_at_a_reading_station_the_window() {
+    let files = StudyFiles::new();
+    let mut window = window(&files, &[Script::Answer]);
+    let centre = window.get_by_label("Source pane").rect().center();
+    let start = view(&window).crosshair.world_mm;
+    drag(&mut window, centre, vec2(20.0, 0.0), PointerButton::Primary);
+    assert_ne!(view(&window).crosshair.world_mm, start);
+    assert_eq!(view(&window).windows[Pane::Source as usize], None);
+
+    click(&mut window, "View");
+    click(&mut window, "Mouse as at a reading station");
+    window.key_press(egui::Key::Escape);
+    window.run();
+    let start = view(&window).crosshair.world_mm;
+    drag(&mut window, centre, vec2(40.0, 0.0), PointerButton::Primary);
+    assert_eq!(view(&window).crosshair.world_mm, start);
+    assert!(view(&window).windows[Pane::Source as usize].is_some());
+    drag(&mut window, centre, vec2(0.0, -40.0), PointerButton::Secondary);
+    assert!(view(&window).zoom > 1.2, "{}", view(&window).zoom);
+}
+
+#[test]
+fn slices_play_until_they_are_stopped_and_begin_again_after_the_last() {
+    let files = StudyFiles::new();
+    let mut window = window(&files, &[Script::Answer]);
+    window.event(Event::PointerMoved(window.get_by_label("Source pane").rect().center()));
+    window.run();
+    window.key_press(egui::Key::End);
+    window.run();
+    let last = view(&window).crosshair.world_mm.z;
+    window.key_press(egui::Key::C);
+    window.step();
+    window.step();
+    assert!(view(&window).cine);
+    let first = view(&window).crosshair.world_mm.z;
+    assert!(first < last - 10.0, "after {last} comes the other end, not {first}");
+    window.key_press(egui::Key::C);
+    window.run();
+    assert!(!view(&window).cine);
+}
+
+#[test]
+fn i_inverts_the_pane_under_the_pointer_alone() {
+    let files = StudyFiles::new();
+    let mut window = window(&files, &[Script::Answer]);
+    window.event(Event::PointerMoved(window.get_by_label("Target pane").rect().center()));
+    window.run();
+    window.key_press(egui::Key::I);
+    window.run();
+    let inverted = view(&window).inverted;
+    assert!(inverted[Pane::Target as usize]);
+    assert_eq!(inverted.iter().filter(|on| **on).count(), 1);
+}
