@@ -1,7 +1,8 @@
 // The slice pass: one fullscreen triangle per pane, drawn into the viewport of that pane.
 //
 // Order: slice through its window to grey (or a colour map) -> heat map (gap or uncertainty) -> label fill -> label
-// outline. Labels are always sampled nearest. Outside the slice the pane is black.
+// outline. Labels are always sampled nearest. Outside the slice the pane is black. Two images are compared by drawing one
+// over the other with an opacity below 1: colours leave this pass multiplied by it.
 //
 // Every texture is read with textureLoad and filtered here by hand: R32Float needs no filtering support of the device,
 // and `src/render/reference.rs`, the CPU twin of this file, computes the same picture. Change both together.
@@ -29,7 +30,7 @@ struct SliceUniforms {
     image_colormap: u32,
     heat_colormap: u32,
     taps: u32,
-    padding: u32,
+    opacity: f32,
 }
 
 const FLAG_INVERSE: u32 = 1u;
@@ -81,13 +82,13 @@ fn vs_main(@builtin(vertex_index) vertex: u32) -> Varyings {
 // For targets that store gamma-encoded bytes (Rgba8Unorm, Bgra8Unorm), the usual case under egui.
 @fragment
 fn fs_gamma(in: Varyings) -> @location(0) vec4<f32> {
-    return vec4<f32>(slice_colour(in.uv, in.modes), 1.0);
+    return vec4<f32>(slice_colour(in.uv, in.modes), 1.0) * u.opacity;
 }
 
 // For *Srgb targets, which encode what they are given: undo that encoding first, so that the bytes are the same.
 @fragment
 fn fs_linear(in: Varyings) -> @location(0) vec4<f32> {
-    return vec4<f32>(linear_from_gamma(slice_colour(in.uv, in.modes)), 1.0);
+    return vec4<f32>(linear_from_gamma(slice_colour(in.uv, in.modes)), 1.0) * u.opacity;
 }
 
 fn slice_colour(uv: vec2<f32>, modes: vec4<u32>) -> vec3<f32> {

@@ -133,6 +133,12 @@ fn a_nearest_inverse_slice_with_a_highlighted_label_looks_as_defined() {
 }
 
 #[test]
+fn a_slice_that_is_drawn_half_through_looks_as_defined() {
+    let style = SliceStyle { window_level: 0.0, window_width: 600.0, opacity: 0.5, ..SliceStyle::default() };
+    assert_parity("half through", [120, 240], &layers(50, 50, [1.0, 1.0]), &style, 1.0, [0.0, 0.0]);
+}
+
+#[test]
 fn a_slice_that_is_a_map_itself_looks_as_defined() {
     let style = SliceStyle {
         window_level: 0.0,

@@ -62,7 +62,7 @@ fn the_uniforms_lie_where_the_shader_reads_them() {
         image_colormap,
         heat_colormap,
         taps,
-        padding,
+        opacity,
     ];
     assert_eq!(in_shader, in_rust);
     assert_eq!(*span as usize, size_of::<SliceUniforms>());

@@ -148,3 +148,22 @@ fn i_inverts_the_pane_under_the_pointer_alone() {
     assert!(inverted[Pane::Target as usize]);
     assert_eq!(inverted.iter().filter(|on| **on).count(), 1);
 }
+
+#[test]
+fn k_compares_the_synthetic_image_with_its_source_in_three_ways_and_ends() {
+    let files = StudyFiles::new();
+    let mut window = window(&files, &[Script::Answer]);
+    click(&mut window, window::RUN);
+    window::settle(&mut window);
+    let mut seen = Vec::new();
+    for _ in 0..4 {
+        window.key_press(egui::Key::K);
+        window.run();
+        seen.push(view(&window).comparison);
+    }
+    use mindgap::ui::state::Comparison::{Blend, Checkerboard, Off, Swipe};
+    assert_eq!(seen, [Blend, Swipe, Checkerboard, Off]);
+    click(&mut window, "View");
+    click(&mut window, "Swipe line to the source");
+    assert_eq!(view(&window).comparison, Swipe);
+}

@@ -13,7 +13,7 @@ const HIGHLIGHT_FILL: f32 = 0.25;
 const HIGHLIGHT_OUTLINE_PX: f32 = 1.0;
 const DIAGONAL: f32 = std::f32::consts::FRAC_1_SQRT_2;
 
-/// RGBA8 picture (row 0 at the top, alpha 255) of a pane of `size_px` pixels. `uniforms` must have been made for these
+/// RGBA8 picture (row 0 at the top, alpha 255), over black, of a pane of `size_px` pixels. `uniforms` must have been made for these
 /// layers with stride 1.
 pub fn render(
     layers: &SliceLayers,
@@ -28,7 +28,7 @@ pub fn render(
     for row in 0..height {
         for column in 0..width {
             let uv = (Vec2::new(column as f32, row as f32) + 0.5) / size;
-            let colour = pass.slice_colour(uv).clamp(Vec3::ZERO, Vec3::ONE);
+            let colour = pass.slice_colour(uv).clamp(Vec3::ZERO, Vec3::ONE) * uniforms.opacity;
             bytes.extend((colour * 255.0).to_array().map(|channel| channel.round() as u8));
             bytes.push(255);
         }

@@ -40,6 +40,8 @@ pub struct SliceStyle {
     pub image_colormap: Colormap,
     pub heat: HeatStyle,
     pub labels: LabelStyle,
+    /// 0..=1, of the whole slice over what was drawn into the pane before; black outside the slice included.
+    pub opacity: f32,
 }
 
 /// How the heat map is laid over the slice.
@@ -106,7 +108,8 @@ pub struct SliceUniforms {
     pub heat_colormap: u32,
     /// Samples along each side of a screen pixel.
     pub taps: u32,
-    pub padding: u32,
+    /// Of the whole slice over what was drawn before.
+    pub opacity: f32,
 }
 
 impl Default for SliceStyle {
@@ -120,6 +123,7 @@ impl Default for SliceStyle {
             image_colormap: Colormap::Gray,
             heat: HeatStyle::default(),
             labels: LabelStyle::default(),
+            opacity: 1.0,
         }
     }
 }
@@ -198,7 +202,7 @@ impl SliceUniforms {
             image_colormap: style.image_colormap.shader_id(),
             heat_colormap: style.heat.colormap.shader_id(),
             taps: (per_screen_px.max_element() - 1e-3).ceil().clamp(1.0, MOST_TAPS) as u32,
-            padding: 0,
+            opacity: fraction(style.opacity),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! What the user asks for. Views and panels return these; [`super::update::apply`] carries them out after drawing.
 
 use super::state::{
-    Arrangement, Dialog, GapOptions, LabelOptions, OpenDialog, Pane, SeriesDialog, Split, Switch, Tile,
-    Window,
+    Arrangement, Comparison, Dialog, GapOptions, LabelOptions, OpenDialog, Pane, SeriesDialog, Split, Switch,
+    Tile, Window,
 };
 use super::views::frame::SlicePlane;
 use crate::session::Role;
@@ -54,6 +54,8 @@ pub enum Action {
     /// The next slice, and after the last one the first.
     PlayOn(Tile),
     ToggleInverse(Pane),
+    /// How the synthetic image is compared with the source, and its share.
+    Compare(Comparison, f32),
     SetPlane {
         pane: Option<Pane>,
         plane: SlicePlane,

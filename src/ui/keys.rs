@@ -1,7 +1,9 @@
 //! Keys. Nothing destructive is on a bare letter, and none acts while a text field has the focus.
 
 use super::action::Action;
-use super::state::{Dialog, GapOptions, LabelOptions, OpenDialog, OpenTarget, State, Switch, Tile};
+use super::state::{
+    Comparison, Dialog, GapOptions, LabelOptions, OpenDialog, OpenTarget, State, Switch, Tile,
+};
 use egui::{Context, InputState, Key, Modifiers};
 
 const OPACITY_STEP: f32 = 0.1;
@@ -98,6 +100,11 @@ fn overlays(input: &mut InputState, state: &State, actions: &mut Vec<Action>) {
     }
     if input.consume_key(Modifiers::NONE, Key::C) {
         actions.push(Action::Set(Switch::Cine, !view.cine));
+    }
+    if input.consume_key(Modifiers::NONE, Key::K) {
+        let all = Comparison::ALL;
+        let now = all.iter().position(|comparison| *comparison == view.comparison).unwrap_or(0);
+        actions.push(Action::Compare(all[(now + 1) % all.len()], view.comparison_share));
     }
     if input.consume_key(Modifiers::NONE, Key::I) {
         actions.push(Action::ToggleInverse(view.active.pane));

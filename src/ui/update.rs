@@ -307,6 +307,10 @@ fn apply_to_view(state: &mut State, action: Action) {
         Action::PlayOn(tile) => {
             step_slice(state, tile, |slice, last| if slice < last { slice + 1 } else { 0 })
         }
+        Action::Compare(comparison, share) => {
+            state.view.comparison = comparison;
+            state.view.comparison_share = share.clamp(0.0, 1.0);
+        }
         Action::ToggleInverse(pane) => state.view.inverted[pane as usize] ^= true,
         Action::SetPlane { pane: Some(pane), plane } => state.view.planes[pane as usize] = plane,
         Action::SetPlane { pane: None, plane } => state.view.planes = [plane; 5],

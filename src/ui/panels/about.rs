@@ -4,7 +4,7 @@ use crate::ui::state::{EngineStatus, State};
 use crate::ui::{theme, widgets};
 use egui::{Grid, RichText, Ui};
 
-const KEYS: [(&str, &str); 26] = [
+const KEYS: [(&str, &str); 27] = [
     ("Left click or drag", "place the crosshair"),
     ("Shift+move", "the crosshair follows"),
     ("Middle drag", "pan"),
@@ -14,6 +14,7 @@ const KEYS: [(&str, &str); 26] = [
     ("Double click", "one pane alone, and back"),
     ("In the other scheme", "left drag windows, right drag zooms, left click places"),
     ("C", "play through the slices, and stop"),
+    ("K", "compare with the source: blend, swipe line, checkerboard"),
     ("I", "inverse greys of the pane under the pointer"),
     ("Between panes", "drag to resize, double click to reset"),
     ("Space", "reset zoom, pan and windows"),

@@ -6,6 +6,7 @@ use crate::ui::state::{
     Arrangement, CT_PRESETS, Dialog, MR_PRESETS, OpenDialog, OpenTarget, Pane, State, Switch, Tile,
 };
 use crate::ui::update::export_dialog;
+use crate::ui::views::comparison;
 use crate::ui::views::content::content;
 use crate::ui::views::frame::SlicePlane;
 use crate::ui::{theme, widgets};
@@ -102,6 +103,8 @@ fn view_menu(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
     switch(ui, "Hide identity", Switch::HideIdentity, view.hide_identity, actions);
     switch(ui, "Play through the slices  C", Switch::Cine, view.cine, actions);
     switch(ui, "Mouse as at a reading station", Switch::PacsMouse, view.pacs_mouse, actions);
+    ui.separator();
+    comparison::menu(ui, view, actions);
     ui.separator();
     let mut source = view.inspected == Role::Source;
     if ui.checkbox(&mut source, "Gap and prediction of the source").changed() {

@@ -8,8 +8,8 @@ mod view;
 pub use dialog::{Dialog, ExportDialog, OpenDialog, OpenTarget, SeriesDialog};
 pub use run::{EngineStatus, Job, Run, RunId};
 pub use view::{
-    Arrangement, CT_PRESETS, Crosshair, GAP_RANGE, GapOptions, LabelOptions, MR_PRESETS, Pane, Preset, Split,
-    Switch, Tile, View, Window,
+    Arrangement, CT_PRESETS, Comparison, Crosshair, GAP_RANGE, GapOptions, LabelOptions, MR_PRESETS, Pane,
+    Preset, Split, Switch, Tile, View, Window,
 };
 
 use crate::config::Card;

@@ -80,6 +80,18 @@ pub struct LabelOptions {
     pub outline: bool,
 }
 
+/// How the synthetic image is compared with the source it was made from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Comparison {
+    #[default]
+    Off,
+    /// One shines through the other.
+    Blend,
+    /// One to the left of a line, the other to its right.
+    Swipe,
+    Checkerboard,
+}
+
 /// Yes-or-no settings of the view.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Switch {
@@ -123,6 +135,9 @@ pub struct View {
     pub pacs_mouse: bool,
     /// The slices of the active tile follow each other by themselves.
     pub cine: bool,
+    pub comparison: Comparison,
+    /// Of the synthetic image: its opacity in a blend, its part of the pane's width at a swipe line.
+    pub comparison_share: f32,
     /// Panes whose greys are exchanged.
     pub inverted: [bool; 5],
     /// Whose gap and prediction are shown.
@@ -171,6 +186,20 @@ impl Pane {
             Pane::Source | Pane::Synthetic => Role::Source,
             Pane::Target => Role::Target,
             Pane::Gap | Pane::Prediction => view.inspected,
+        }
+    }
+}
+
+impl Comparison {
+    pub const ALL: [Comparison; 4] =
+        [Comparison::Off, Comparison::Blend, Comparison::Swipe, Comparison::Checkerboard];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Comparison::Off => "Synthetic image alone",
+            Comparison::Blend => "Blend with the source",
+            Comparison::Swipe => "Swipe line to the source",
+            Comparison::Checkerboard => "Checkerboard with the source",
         }
     }
 }
@@ -307,6 +336,8 @@ impl Default for View {
             hide_identity: false,
             pacs_mouse: false,
             cine: false,
+            comparison: Comparison::Off,
+            comparison_share: 0.5,
             inverted: [false; 5],
             inspected: Role::Target,
             source_in_place: false,

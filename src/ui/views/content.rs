@@ -2,7 +2,7 @@
 
 use super::cut::Voxels;
 use crate::session::{OpenScan, Role};
-use crate::ui::state::{Pane, State, Window};
+use crate::ui::state::{Comparison, Pane, State, Window};
 use crate::volume::Modality;
 use std::sync::Arc;
 
@@ -84,9 +84,8 @@ fn plain<'a>(state: &'a State, pane: Pane, role: Role, scan: &'a Arc<OpenScan>) 
 
 fn synthetic<'a>(state: &'a State, base: Content<'a>) -> Content<'a> {
     if state.view.source_in_place {
-        let window = state.view.windows[Pane::Source as usize]
-            .unwrap_or_else(|| Window::suited_to(state.task, base.scan.modality, &base.scan.intensity));
-        return Content { subtitle: "the source, while H is held".to_owned(), window, ..base };
+        let subtitle = "the source, while H is held".to_owned();
+        return Content { subtitle, ..in_source_window(state, base) };
     }
     let Some(synthesis) = state.study.synthesis() else {
         let hint = if state.run.is_some() { "being translated" } else { "F5 translates the source" };
@@ -107,6 +106,19 @@ fn synthetic<'a>(state: &'a State, base: Content<'a>) -> Content<'a> {
         synthetic: true,
         ..base
     }
+}
+
+/// What the synthetic image is drawn over while it is compared: the source it was made from.
+pub fn beneath<'a>(state: &'a State, content: &Content<'a>) -> Option<Content<'a>> {
+    let compared = content.synthetic && state.view.comparison != Comparison::Off;
+    compared.then(|| in_source_window(state, plain(state, content.pane, content.role, content.scan)))
+}
+
+/// With the window in which the source is shown in its own pane.
+fn in_source_window<'a>(state: &State, base: Content<'a>) -> Content<'a> {
+    let suited = || Window::suited_to(state.task, base.scan.modality, &base.scan.intensity);
+    let window = state.view.windows[Pane::Source as usize].unwrap_or_else(suited);
+    Content { window, ..base }
 }
 
 fn gap<'a>(state: &'a State, base: Content<'a>) -> Content<'a> {

@@ -1,5 +1,6 @@
 //! What is drawn inside the panes: slices cut in the patient's space, and what is written over them.
 
+pub mod comparison;
 pub mod content;
 pub mod cut;
 pub mod frame;

@@ -1,6 +1,7 @@
 //! One pane: its slice through the wgpu pass, what is written over it, and what the pointer asks for in it.
 
-use super::content::{Content, content, first_slices};
+use super::comparison;
+use super::content::{Content, beneath, content, first_slices};
 use super::cut::{Cut, CutCache, Layer, Voxels};
 use super::frame::{SliceFrame, SlicePlane};
 use super::link::{body_centre_mm, crosshair_in};
@@ -17,6 +18,9 @@ use glam::{DVec2, DVec3};
 
 /// Room left around the body at zoom 1.
 const BREATHING_ROOM: f32 = 1.12;
+
+/// Added to a tile's key, the slot of what its image is drawn over.
+const BENEATH: u64 = 1 << 32;
 
 /// What panes keep from frame to frame; none of it is state, all of it can be computed again.
 #[derive(Debug, Default)]
@@ -67,16 +71,22 @@ pub fn show(
     let slice = frame.nearest_slice(voxel);
     let Some(transform) = place(&frame, content.scan, rect, &state.view) else { return };
 
-    if let Some(layers) = cut_layers(&mut memory.cuts, &content, tile.key(), (&frame, slice)) {
-        let callback = SliceCallback {
-            pane: tile.key(),
-            rect,
-            layers,
-            palette: state.palette.clone(),
-            style: style(&state.view, &content),
-            transform,
-        };
-        painter.add(callback.into_shape());
+    let mut callback = |content: &Content<'_>, slot: u64| {
+        let layers = cut_layers(&mut memory.cuts, content, slot, (&frame, slice))?;
+        let (palette, style) = (state.palette.clone(), style(&state.view, content));
+        Some(SliceCallback { pane: slot, rect, layers, palette, style, transform })
+    };
+    let over = callback(&content, tile.key());
+    match beneath(state, &content).and_then(|source| callback(&source, tile.key() + BENEATH)) {
+        Some(under) => {
+            painter.add(under.into_shape());
+            if let Some(over) = over {
+                comparison::paint(&painter, over, &state.view);
+            }
+        }
+        None => {
+            painter.extend(over.map(SliceCallback::into_shape));
+        }
     }
     let (image_px, _) = frame.image_from_voxel(voxel);
     let at = Placement { frame: &frame, transform: &transform, plane, slice, world_mm, image_px };
@@ -123,6 +133,10 @@ fn context_menu(ui: &mut Ui, state: &State, tile: Tile, actions: &mut Vec<Action
     }
     if ui.button("Suited window").clicked() {
         actions.push(Action::SetWindow { pane, window: None });
+    }
+    if pane == Pane::Synthetic {
+        comparison::menu(ui, &state.view, actions);
+        ui.separator();
     }
     let mut inverted = state.view.inverted[pane as usize];
     if ui.checkbox(&mut inverted, "Inverse greys  I").changed() {
