@@ -14,11 +14,12 @@ mod window;
 use egui::{Event, Modifiers, PointerButton, Pos2, vec2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
-use mindgap::ui::App;
+use mindgap::ui::{App, StartUp};
 use mindgap::ui::state::{Pane, View};
 use scripted_engine::Script;
+use std::sync::Arc;
 use study_files::StudyFiles;
-use window::{click, pane, window};
+use window::{click, pane, window, window_with};
 
 fn view<'a>(window: &'a Harness<'static, App>) -> &'a View {
     &window.state().state().view
@@ -166,4 +167,33 @@ fn k_compares_the_synthetic_image_with_its_source_in_three_ways_and_ends() {
     click(&mut window, "View");
     click(&mut window, "Swipe line to the source");
     assert_eq!(view(&window).comparison, Swipe);
+}
+
+#[test]
+fn preferences_and_recent_files_are_there_at_the_next_start() {
+    let files = StudyFiles::new();
+    let kept = files.path().join("settings.json");
+    let start = || {
+        window_with(StartUp {
+            source: Some(files.ct()),
+            target: Some(files.mr()),
+            model: Some(files.model().display().to_string()),
+            settings: Some(kept.clone()),
+            launcher: Arc::new(|| Ok(scripted_engine::launch(Script::Answer))),
+            ..StartUp::default()
+        })
+    };
+    let mut first = start();
+    click(&mut first, "File");
+    click(&mut first, "Settings…");
+    click(&mut first, "Mouse as at a reading station");
+    click(&mut first, "Close");
+    first.state().save_settings();
+    let mut second = start();
+    assert!(view(&second).pacs_mouse);
+    click(&mut second, "File");
+    click(&mut second, "Open recent");
+    second.get_by_label("patient_ct.nii.gz");
+    click(&mut second, "Forget these");
+    assert!(second.state().state().settings.recent.is_empty());
 }

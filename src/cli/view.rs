@@ -1,6 +1,7 @@
 //! `mindgap view`: the window, or a picture of it without a display.
 
 use super::input;
+use crate::session::settings_path;
 use crate::ui::{StartUp, run_window, screenshot};
 use crate::volume::{LabelTable, Modality, Task};
 use anyhow::Context;
@@ -64,7 +65,10 @@ impl View {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let (picture, Size(size)) = (self.screenshot.clone(), self.size);
         let startup = self.startup();
-        let Some(path) = picture else { return Ok(run_window(startup)?) };
+        let Some(path) = picture else {
+            // A picture shows what was asked for, whatever this user prefers; only the window remembers.
+            return Ok(run_window(StartUp { settings: settings_path(), ..startup })?);
+        };
         let pixels = screenshot(startup, size)?;
         image::save_buffer(&path, &pixels.rgba, pixels.width, pixels.height, image::ColorType::Rgba8)
             .with_context(|| {
@@ -86,6 +90,7 @@ impl View {
             task: self.task.unwrap_or(defaults.task),
             demo: self.demo,
             run: self.run,
+            settings: None,
             launcher: defaults.launcher,
         }
     }

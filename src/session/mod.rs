@@ -9,6 +9,7 @@ mod launch;
 pub mod loader;
 mod request;
 mod run;
+mod settings;
 mod study;
 
 pub use body::{BodyBox, IntensityStats, label_focus};
@@ -16,4 +17,5 @@ pub use engine::{Engine, EngineState, Notice, Wake};
 pub use launch::{EngineError, Launch, locate_engine};
 pub use request::{OpenRequest, Opened, Origin};
 pub use run::{model_payload, run_job};
+pub use settings::{Settings, settings_path};
 pub use study::{OpenScan, Prediction, Role, ScanId, StructureSummary, Study, Synthesis, summarise};

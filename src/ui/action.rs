@@ -22,6 +22,9 @@ pub enum Action {
     Open(OpenDialog),
     Drop(Vec<PathBuf>),
     OpenDemo,
+    OpenRecent(PathBuf),
+    ForgetRecent,
+    SetTextScale(f32),
     /// Reads the scan in a role again, in another way.
     Reopen(Role, OpenOptions),
     OpenSeries(SeriesDialog),

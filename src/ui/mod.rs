@@ -18,6 +18,7 @@ pub mod widgets;
 pub use app::{App, Launcher, StartUp};
 
 use crate::render::{HeadlessWindow, Pixels, RenderError, SliceResources, describe_adapter, watch_device};
+use crate::session::Settings;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -53,10 +54,13 @@ pub enum UiError {
 
 /// Opens the window and returns when it is closed.
 pub fn run_window(startup: StartUp) -> Result<(), UiError> {
+    let remembered = startup.settings.as_deref().map(|path| Settings::load(path).0).unwrap_or_default();
+    let size = remembered.window_size.unwrap_or(DEFAULT_SIZE);
     let viewport = egui::ViewportBuilder::default()
         .with_title("MindGap")
         .with_app_id("mindgap")
-        .with_inner_size(DEFAULT_SIZE)
+        .with_inner_size([size[0].max(LEAST_SIZE[0]), size[1].max(LEAST_SIZE[1])])
+        .with_maximized(remembered.window_maximised)
         .with_min_inner_size(LEAST_SIZE)
         .with_icon(icon::icon());
     let options = eframe::NativeOptions { viewport, dithering: false, ..Default::default() };

@@ -30,6 +30,7 @@ pub enum Effect {
     Pack { run: RunId, model: String, orders: Vec<WorkOrder> },
     CancelJobs,
     RestartEngine,
+    SetTextScale(f32),
     Quit,
 }
 
@@ -45,6 +46,11 @@ pub fn apply(state: &mut State, action: Action) -> Vec<Effect> {
         Action::OpenSeries(dialog) => return open_series(state, dialog),
         Action::Remedy(id) => return remedy(state, id),
         Action::OpenDemo => return open_demo(state),
+        Action::OpenRecent(path) => {
+            return vec![Effect::OpenScan { request: OpenRequest::file(path), role: None }];
+        }
+        Action::ForgetRecent => state.settings.recent.clear(),
+        Action::SetTextScale(scale) => return vec![Effect::SetTextScale(scale)],
         Action::Export { role, path, overwrite } => return vec![Effect::Export { role, path, overwrite }],
         Action::SetModality(role, modality) => return set_modality(state, role, modality),
         Action::SwapRoles => swap_roles(state),
@@ -64,6 +70,9 @@ pub fn apply(state: &mut State, action: Action) -> Vec<Effect> {
 pub fn scan_opened(state: &mut State, scan: OpenScan, role: Option<Role>) -> Vec<Effect> {
     let modality = scan.modality;
     let role = role.unwrap_or_else(|| state.role_by_modality(modality));
+    if let Origin::File(path) = &scan.request.origin {
+        state.settings.remember(path);
+    }
     state.study.set_scan(role, Some(Arc::new(scan)));
     state.view.windows = [None; 5];
     let mut effects = follow_modality(state, role, modality);
@@ -420,6 +429,12 @@ fn set_switch(state: &mut State, switch: Switch, on: bool) {
         Switch::HideIdentity => view.hide_identity = on,
         Switch::PacsMouse => view.pacs_mouse = on,
         Switch::Cine => view.cine = on,
+        Switch::KeepRecent => {
+            state.settings.keep_recent = on;
+            if !on {
+                state.settings.recent.clear();
+            }
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! actions and applies them once, after drawing. Below this module nothing touches a file, a lock, a channel or a thread.
 
 mod engine;
+mod remember;
 mod startup;
 mod tasks;
 
@@ -17,6 +18,7 @@ use super::{action::Action, keys, memory};
 use crate::session::loader::{Background, PackedWork};
 use crate::session::{Engine, Wake};
 use egui::{CentralPanel, Frame, Margin, Panel, Ui, ViewportCommand};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -52,6 +54,10 @@ pub struct App {
     notices_drawn: usize,
     /// When the next slice of the cine is due, in the context's time.
     next_slice_s: f64,
+    /// Where the settings are kept; `None`: nowhere.
+    settings_path: Option<PathBuf>,
+    /// Whether a window from a larger screen has been fitted to this one.
+    window_fitted: bool,
 }
 
 impl App {
@@ -76,7 +82,12 @@ impl App {
             memory_read: None,
             notices_drawn: 0,
             next_slice_s: 0.0,
+            settings_path: None,
+            window_fitted: false,
         };
+        if let Some(path) = &startup.settings {
+            app.recall(path);
+        }
         app.begin(startup);
         app
     }
@@ -120,6 +131,7 @@ impl App {
         if let Some(bytes) = memory::resident_bytes_if_due(&mut self.memory_read) {
             self.state.memory_bytes = Some(bytes);
         }
+        self.follow_window(context);
         self.play(context);
         if self.interrupted.load(Ordering::Relaxed) {
             context.send_viewport_cmd(ViewportCommand::Close);
@@ -181,6 +193,10 @@ impl eframe::App for App {
 
     fn ui(&mut self, ui: &mut Ui, _frame: &mut eframe::Frame) {
         self.draw(ui);
+    }
+
+    fn on_exit(&mut self) {
+        self.save_settings();
     }
 }
 

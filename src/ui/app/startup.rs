@@ -34,6 +34,8 @@ pub struct StartUp {
     pub task: Task,
     pub demo: bool,
     pub run: bool,
+    /// Where preferences are kept; `None`: the usual ones, and nothing is remembered.
+    pub settings: Option<PathBuf>,
     pub launcher: Launcher,
 }
 
@@ -51,6 +53,7 @@ impl Default for StartUp {
             task: Task::Abdomen,
             demo: false,
             run: false,
+            settings: None,
             launcher: Arc::new(locate_engine),
         }
     }

@@ -64,6 +64,7 @@ impl App {
     pub(super) fn perform(&mut self, effect: Effect, context: &egui::Context) {
         match effect {
             Effect::Quit => context.send_viewport_cmd(ViewportCommand::Close),
+            Effect::SetTextScale(scale) => context.set_zoom_factor(scale),
             effect => self.perform_without_context(effect),
         }
     }
@@ -81,7 +82,7 @@ impl App {
             }
             Effect::CancelJobs => self.cancel_jobs(),
             Effect::RestartEngine => self.restart_engine(),
-            Effect::Quit => {}
+            Effect::SetTextScale(_) | Effect::Quit => {}
         }
     }
 

@@ -1,6 +1,6 @@
 //! The one dialog above the panes: opening, exporting, keys, about.
 
-use super::{about, series};
+use super::{about, preferences, series};
 use crate::session::Role;
 use crate::ui::action::Action;
 use crate::ui::state::{Dialog, ExportDialog, OpenDialog, OpenTarget, State};
@@ -21,9 +21,10 @@ pub fn show(context: &egui::Context, state: &State, actions: &mut Vec<Action>) {
             Dialog::Export(export) => export_labels(ui, export, actions),
             Dialog::Series(choice) => series::choose(ui, choice, actions),
             Dialog::Keys => about::keys(ui),
+            Dialog::Settings => preferences::show(ui, state, actions),
             Dialog::About => about::about(ui, state),
         }
-        if matches!(dialog, Dialog::Keys | Dialog::About) {
+        if matches!(dialog, Dialog::Keys | Dialog::Settings | Dialog::About) {
             ui.add_space(6.0);
             if ui.button("Close").clicked() {
                 actions.push(Action::CloseDialog);

@@ -4,6 +4,7 @@ pub mod about;
 pub mod dialogs;
 pub mod inspector;
 pub mod notices;
+mod preferences;
 mod series;
 pub mod status_bar;
 pub mod structures;

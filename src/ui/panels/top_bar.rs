@@ -65,6 +65,7 @@ fn file_menu(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
     open_item(ui, state, "Open source…", OpenTarget::Role(Role::Source), actions);
     open_item(ui, state, "Open target…", OpenTarget::Role(Role::Target), actions);
     open_item(ui, state, "Open labels…", OpenTarget::Labels, actions);
+    recent_menu(ui, state, actions);
     if ui.button("Open the demo").clicked() {
         actions.push(Action::OpenDemo);
     }
@@ -75,9 +76,30 @@ fn file_menu(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
         actions.push(Action::Show(dialog));
     }
     ui.separator();
+    if ui.button("Settings…").clicked() {
+        actions.push(Action::Show(Dialog::Settings));
+    }
     if ui.button("Quit").clicked() {
         actions.push(Action::Quit);
     }
+}
+
+fn recent_menu(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
+    let recent = &state.settings.recent;
+    ui.add_enabled_ui(!recent.is_empty(), |ui| {
+        ui.menu_button("Open recent", |ui| {
+            for path in recent {
+                let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+                if ui.button(name).on_hover_text(path.display().to_string()).clicked() {
+                    actions.push(Action::OpenRecent(path.clone()));
+                }
+            }
+            ui.separator();
+            if ui.button("Forget these").clicked() {
+                actions.push(Action::ForgetRecent);
+            }
+        });
+    });
 }
 
 fn switch(ui: &mut Ui, text: &str, which: Switch, on: bool, actions: &mut Vec<Action>) {

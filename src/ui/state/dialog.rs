@@ -11,6 +11,7 @@ pub enum Dialog {
     Export(ExportDialog),
     Series(SeriesDialog),
     Keys,
+    Settings,
     About,
 }
 

@@ -14,7 +14,7 @@ pub use view::{
 
 use crate::config::Card;
 use crate::render::LabelPalette;
-use crate::session::{OpenRequest, OpenScan, Role, Study};
+use crate::session::{OpenRequest, OpenScan, Role, Settings, Study};
 use crate::volume::{Flag, LabelTable, Modality, Task};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -88,6 +88,8 @@ pub struct State {
     pub memory_bytes: Option<u64>,
     /// Who draws, for About.
     pub adapter: String,
+    /// Preferences and recent files; what the view has of them is the view's while the window is open.
+    pub settings: Settings,
     next_number: u64,
 }
 
@@ -110,6 +112,7 @@ impl State {
             dialog: None,
             memory_bytes: None,
             adapter: String::new(),
+            settings: Settings::default(),
             next_number: 1,
         };
         state.refresh_palette();

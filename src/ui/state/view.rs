@@ -103,6 +103,7 @@ pub enum Switch {
     HideIdentity,
     PacsMouse,
     Cine,
+    KeepRecent,
 }
 
 /// Everything about the view.

@@ -1,0 +1,53 @@
+//! The settings: what is remembered from one start to the next.
+
+use crate::ui::action::Action;
+use crate::ui::state::{State, Switch};
+use crate::ui::widgets;
+use egui::Ui;
+
+/// Of the size of text and controls.
+const SCALES: [f32; 2] = [0.75, 2.0];
+const SCALE_STEP: f32 = 0.1;
+
+/// Draws the settings into the dialog.
+pub fn show(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
+    ui.heading("Settings");
+    let view = &state.view;
+    widgets::section(ui, "Images");
+    let switches = [
+        ("Radiological: patient's right on the left", Switch::Radiological, view.convention.radiological),
+        ("Flip sagittal", Switch::SagittalFlipped, view.convention.sagittal_flipped),
+        ("Smooth images", Switch::Smooth, view.smooth),
+        ("Annotations", Switch::Annotations, view.annotations),
+        ("Crosshair", Switch::Crosshair, view.show_crosshair),
+    ];
+    switched(ui, &switches, actions);
+    widgets::section(ui, "Mouse and text");
+    switched(ui, &[("Mouse as at a reading station", Switch::PacsMouse, view.pacs_mouse)], actions);
+    let scale = state.settings.text_scale;
+    ui.horizontal(|ui| {
+        ui.label(format!("Text and controls at {:.0} %", 100.0 * scale));
+        for (text, to) in
+            [("Smaller", scale - SCALE_STEP), ("Larger", scale + SCALE_STEP), ("As designed", 1.0)]
+        {
+            if ui.button(text).clicked() {
+                actions.push(Action::SetTextScale(to.clamp(SCALES[0], SCALES[1])));
+            }
+        }
+    });
+    widgets::weak(ui, "Ctrl and + or - change it too, Ctrl and 0 puts it back.");
+    widgets::section(ui, "Privacy");
+    switched(ui, &[("Hide identity on the panes", Switch::HideIdentity, view.hide_identity)], actions);
+    let recent = state.settings.keep_recent;
+    switched(ui, &[("Remember recent files", Switch::KeepRecent, recent)], actions);
+    widgets::weak(ui, "Their paths are kept in the settings file of this user, and nowhere else.");
+}
+
+fn switched(ui: &mut Ui, switches: &[(&str, Switch, bool)], actions: &mut Vec<Action>) {
+    for (text, switch, on) in switches {
+        let mut checked = *on;
+        if ui.checkbox(&mut checked, *text).changed() {
+            actions.push(Action::Set(*switch, checked));
+        }
+    }
+}
