@@ -14,8 +14,8 @@ mod window;
 use egui::{Event, Modifiers, PointerButton, Pos2, vec2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
-use mindgap::ui::{App, StartUp};
 use mindgap::ui::state::{Pane, View};
+use mindgap::ui::{App, StartUp};
 use scripted_engine::Script;
 use std::sync::Arc;
 use study_files::StudyFiles;
@@ -196,4 +196,28 @@ fn preferences_and_recent_files_are_there_at_the_next_start() {
     second.get_by_label("patient_ct.nii.gz");
     click(&mut second, "Forget these");
     assert!(second.state().state().settings.recent.is_empty());
+}
+
+#[test]
+fn a_structure_under_the_pointer_stands_out_in_every_pane() {
+    let files = StudyFiles::new();
+    let mut window = window(&files, &[Script::Answer]);
+    click(&mut window, window::RUN);
+    window::settle(&mut window);
+    let move_to = |window: &mut Harness<'static, App>, at: Pos2| {
+        window.event(Event::PointerMoved(at));
+        window.run();
+    };
+    let row = window.get_by_label("54.0 mL").rect().center();
+    move_to(&mut window, row);
+    assert_eq!(view(&window).highlight, Some(1));
+    // The scripted engine labels the half of the scan with the higher i, which lies on the patient's right or left.
+    let rect = window.get_by_label("Prediction pane").rect();
+    let found: Vec<Option<u16>> = [0.4, 0.6]
+        .map(|x| {
+            move_to(&mut window, rect.lerp_inside(vec2(x, 0.5)));
+            view(&window).highlight
+        })
+        .into();
+    assert!(found.contains(&Some(1)) && found.contains(&None), "{found:?}");
 }

@@ -89,6 +89,8 @@ pub enum Action {
     SetGap(GapOptions),
     SetLabels(LabelOptions),
     ToggleStructure(u16),
+    /// The pointer is over a structure; said in every frame that it is.
+    Highlight(u16),
     Set(Switch, bool),
     Inspect(Role),
     HoldSource(bool),

@@ -162,10 +162,19 @@ impl App {
         actions.extend(dropped_files(ui.ctx()));
         draw_frame(ui, &self.state, &mut self.panes, &mut actions);
         // egui may draw a frame twice to settle its layout, and hands both passes the same events.
-        if ui.ctx().current_pass_index() > 0 {
+        let again = ui.ctx().current_pass_index() > 0;
+        if again {
             actions.clear();
         }
-        let any = actions.iter().any(|action| !matches!(action, Action::Activate(_)));
+        let hovered = actions.iter().find_map(|action| match action {
+            Action::Highlight(label) => Some(*label),
+            _ => None,
+        });
+        let highlight = if again { self.state.view.highlight } else { hovered };
+        actions.retain(|action| !matches!(action, Action::Highlight(_)));
+        let any = highlight != self.state.view.highlight
+            || actions.iter().any(|action| !matches!(action, Action::Activate(_)));
+        self.state.view.highlight = highlight;
         for action in actions {
             for effect in update::apply(&mut self.state, action) {
                 self.perform(effect, ui.ctx());

@@ -37,7 +37,7 @@ fn structures(ui: &mut Ui, state: &State, prediction: Option<&Prediction>, actio
     for entry in &state.table().entries {
         let shown = !state.hidden_labels.contains(&entry.value);
         let summary = prediction.and_then(|p| p.structures.iter().find(|s| s.label == entry.value));
-        ui.horizontal(|ui| {
+        let row = ui.horizontal(|ui| {
             widgets::swatch(ui, entry.rgb, shown);
             let colour = if shown { theme::TEXT } else { theme::WEAK };
             let button = egui::Button::new(RichText::new(&entry.name).color(colour).size(14.5)).frame(false);
@@ -53,6 +53,9 @@ fn structures(ui: &mut Ui, state: &State, prediction: Option<&Prediction>, actio
                 }
             });
         });
+        if row.response.contains_pointer() {
+            actions.push(Action::Highlight(entry.value));
+        }
         ui.separator();
     }
 }

@@ -136,6 +136,8 @@ pub struct View {
     pub pacs_mouse: bool,
     /// The slices of the active tile follow each other by themselves.
     pub cine: bool,
+    /// The label under the pointer, drawn denser in every pane.
+    pub highlight: Option<u16>,
     pub comparison: Comparison,
     /// Of the synthetic image: its opacity in a blend, its part of the pane's width at a swipe line.
     pub comparison_share: f32,
@@ -300,6 +302,7 @@ impl View {
         LabelStyle {
             fill_opacity: if shown { fill_opacity } else { 0.0 },
             outline_opacity: if shown && outline { 1.0 } else { 0.0 },
+            highlight: self.highlight.filter(|_| shown),
             ..LabelStyle::default()
         }
     }
@@ -337,6 +340,7 @@ impl Default for View {
             hide_identity: false,
             pacs_mouse: false,
             cine: false,
+            highlight: None,
             comparison: Comparison::Off,
             comparison_share: 0.5,
             inverted: [false; 5],

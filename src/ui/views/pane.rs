@@ -7,6 +7,7 @@ use super::frame::{SliceFrame, SlicePlane};
 use super::link::{body_centre_mm, crosshair_in};
 use super::overlay::{self, Placement};
 use super::pointer::{self, Pointer};
+use super::probe::label_value_at;
 use crate::render::{Interpolation, PaneTransform, SliceCallback, SliceLayers, SliceStyle};
 use crate::session::OpenScan;
 use crate::ui::action::Action;
@@ -104,6 +105,10 @@ pub fn show(
         state.view.pacs_mouse,
         actions,
     );
+    let labelled = under.zip(content.labels.as_ref());
+    if let Some(label) = labelled.and_then(|(world_mm, labels)| label_value_at(labels, world_mm)) {
+        actions.push(Action::Highlight(label));
+    }
     // The prediction always says what it found at the crosshair.
     if let Some(position) = under.or((pane == Pane::Prediction).then_some(world_mm)) {
         overlay::readout(&painter, rect, state, &content, position);

@@ -51,10 +51,14 @@ pub fn value_at(voxels: &Voxels, world_mm: DVec3) -> Option<f32> {
     }
 }
 
+/// The label at a position; `None` on background and outside.
+pub fn label_value_at(labels: &Voxels, world_mm: DVec3) -> Option<u16> {
+    value_at(labels, world_mm).filter(|value| *value > 0.0).map(|value| value as u16)
+}
+
 /// The name of the label at a position; `None` on background and outside.
 pub fn label_at(labels: &Voxels, world_mm: DVec3, table: &LabelTable) -> Option<String> {
-    let value = value_at(labels, world_mm).filter(|value| *value > 0.0)?;
-    Some(table.name_of(value as u16))
+    Some(table.name_of(label_value_at(labels, world_mm)?))
 }
 
 /// "212 a.u." with as many decimals as the unit deserves.
