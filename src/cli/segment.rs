@@ -3,7 +3,8 @@
 use super::{input, job, output};
 use crate::config::Net;
 use crate::protocol::{
-    DeviceChoice, Event, Refine, Refinement, Request, SegmentRequest, SegmentSettings, Segmentation, WireScan,
+    DeviceChoice, Event, Refine, Refinement, RefinementVerdict, Request, SegmentRequest, SegmentSettings,
+    Segmentation, WireScan,
 };
 use crate::session::{self, model_payload};
 use crate::volume::{LabelMap, LabelTable, Modality, Scan, Volume, io};
@@ -160,10 +161,11 @@ impl Summary {
         for s in &self.structures {
             let volume = s.volume_ml.map_or_else(|| "size unknown".to_owned(), |ml| format!("{ml:.1} mL"));
             let gap = s.mean_gap.map_or_else(|| "not found".to_owned(), |gap| format!("mean gap {gap:.2}"));
-            let refined = s.refinement.map_or_else(String::new, |of| match of.change_ml {
-                _ if !of.applied => "  not refined: the net is sure".to_owned(),
-                Some(ml) => format!("  refined by {ml:+.1} mL"),
-                None => "  refined".to_owned(),
+            let refined = s.refinement.map_or_else(String::new, |of| match (of.verdict, of.change_ml) {
+                (RefinementVerdict::Sure, _) => "  not refined: the net is sure".to_owned(),
+                (RefinementVerdict::Lost, _) => "  not refined: it was not found by its intensity".to_owned(),
+                (RefinementVerdict::Refined, Some(ml)) => format!("  refined by {ml:+.1} mL"),
+                (RefinementVerdict::Refined, None) => "  refined".to_owned(),
             });
             text.push_str(&format!("{:>3}  {:<24} {volume:>14}  {gap:<14}{refined}", s.label, s.name));
             text.truncate(text.trim_end().len());

@@ -235,14 +235,24 @@ pub struct Segmentation {
     pub warnings: Vec<String>,
 }
 
+/// Whether a structure was refined, or left as the net drew it, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RefinementVerdict {
+    Refined,
+    /// The net is sure of it.
+    Sure,
+    /// The refinement lost it: it took another tissue for the structure.
+    Lost,
+}
+
 /// What became of one structure when labels were refined.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Refinement {
     pub label: u16,
     /// Mean normalised entropy of the class probabilities where the net drew the structure, 0..1; 0 where it drew none.
     pub doubt: f64,
-    /// Whether the structure was refined, or left as the net drew it.
-    pub applied: bool,
+    pub verdict: RefinementVerdict,
     /// Volume after less volume before, at the networks' resolution; `None` where the voxel size is unknown.
     pub change_ml: Option<f64>,
 }

@@ -1,6 +1,6 @@
 //! The right side: structures with volumes, the gap's threshold, how labels are painted, and the export.
 
-use crate::protocol::Refinement;
+use crate::protocol::{Refinement, RefinementVerdict};
 use crate::session::{Prediction, Role, StructureSummary};
 use crate::ui::action::Action;
 use crate::ui::state::{GAP_RANGE, GapOptions, LabelOptions, State};
@@ -70,10 +70,11 @@ fn volume_in_words(summary: Option<&StructureSummary>) -> String {
 }
 
 fn refinement_in_words(refinement: &Refinement) -> String {
-    match (refinement.applied, refinement.change_ml) {
-        (false, _) => "Left as the net drew it: it is sure".to_owned(),
-        (true, None) => "Refined".to_owned(),
-        (true, Some(ml)) => format!("Refined by {ml:+.1} mL from what the net drew"),
+    match (refinement.verdict, refinement.change_ml) {
+        (RefinementVerdict::Sure, _) => "Left as the net drew it: the net is sure".to_owned(),
+        (RefinementVerdict::Lost, _) => "Left as the net drew it: not found by its intensity".to_owned(),
+        (RefinementVerdict::Refined, None) => "Refined".to_owned(),
+        (RefinementVerdict::Refined, Some(ml)) => format!("Refined by {ml:+.1} mL from what the net drew"),
     }
 }
 

@@ -3,15 +3,15 @@
 use super::cache::{Caches, ModelCache, ScanCache, trouble_of};
 use super::device::Devices;
 use super::mailbox::Mailbox;
-use crate::model::infer::{self, InferError, RefineRule, Refined, SegmentOptions};
+use crate::model::infer::{self, InferError, RefineRule, Refined, SegmentOptions, Verdict};
 use crate::model::ladder::{Trouble, Worker};
 use crate::model::preprocess::{self, PrepareError, Prepared};
 use crate::model::views::Views;
 use crate::model::{Domain, Networks};
 use mindgap::config::{Card, Net};
 use mindgap::protocol::{
-    DeviceChoice, Event, JobError, JobId, ModelPayload, Refine, Refinement, Request, SegmentRequest,
-    Segmentation, TranslateRequest, Translation, WireLabels, WireScan, WireVolume,
+    DeviceChoice, Event, JobError, JobId, ModelPayload, Refine, Refinement, RefinementVerdict, Request,
+    SegmentRequest, Segmentation, TranslateRequest, Translation, WireLabels, WireScan, WireVolume,
 };
 use mindgap::volume::{Modality, Volume, keep_largest_islands};
 use std::rc::Rc;
@@ -136,7 +136,7 @@ pub fn first_slice(context: &JobContext, request: &Request, caches: &mut Caches)
             let prepared = prepare(context, (&request.scan, request.modality, card), &mut caches.scans)?;
             let slice = prepared.slice_of(world_mm);
             let networks = caches.models.networks(&request.model, request.settings.net, device)?;
-            let options = segment_options(request, &prepared.slices);
+            let options = segment_options(request);
             let (labels, gap) = infer::segment_slice(&networks, &prepared.slices, slice, options)?;
             let (labels, gap) = (slab(&prepared, slice, labels)?, slab(&prepared, slice, gap)?);
             let (labels, gap) = (WireLabels::pack(&labels), WireVolume::pack(&gap));
@@ -170,7 +170,7 @@ fn slab<T>(prepared: &Prepared, slice: usize, values: Vec<T>) -> Result<Volume<T
 
 /// In the model's target modality everything is refined by default; in its source modality, where the net has learned from
 /// labels, only what it is not sure of.
-fn segment_options(request: &SegmentRequest, slices: &Volume<f32>) -> SegmentOptions {
+fn segment_options(request: &SegmentRequest) -> SegmentOptions {
     let card = &request.model.card;
     let refine = match request.settings.refine {
         Refine::Off => RefineRule::Never,
@@ -179,7 +179,7 @@ fn segment_options(request: &SegmentRequest, slices: &Volume<f32>) -> SegmentOpt
     };
     let views = match refine {
         RefineRule::Never => Views::One,
-        RefineRule::Doubtful | RefineRule::Always => Views::for_slices(slices.geometry()),
+        RefineRule::Doubtful | RefineRule::Always => Views::Shifted,
     };
     SegmentOptions { task: card.task, gap_mode: card.network.gap_mode, views, refine }
 }
@@ -232,7 +232,7 @@ pub fn segment(
     let settings = request.settings;
     networks_for(context, (&request.model, settings.net), device, &mut caches.models)?;
     let prepared = prepare(context, (&request.scan, request.modality, card), &mut caches.scans)?;
-    let options = segment_options(request, &prepared.slices);
+    let options = segment_options(request);
     let keep_going = || !context.cancelled();
     let mut on_slice = |done: usize, total: usize| {
         context.progress("segmenting", done as u64, total as u64, "");
@@ -266,8 +266,13 @@ pub fn segment(
     })
 }
 
-fn refinement_of(&Refined { label, doubt, applied, change_ml }: &Refined) -> Refinement {
-    Refinement { label, doubt, applied, change_ml }
+fn refinement_of(&Refined { label, doubt, verdict, change_ml }: &Refined) -> Refinement {
+    let verdict = match verdict {
+        Verdict::Refined => RefinementVerdict::Refined,
+        Verdict::Sure => RefinementVerdict::Sure,
+        Verdict::Lost => RefinementVerdict::Lost,
+    };
+    Refinement { label, doubt, verdict, change_ml }
 }
 
 /// The whole scan in the style of the other modality.

@@ -64,13 +64,23 @@ pub struct Segmented {
     pub refined: Vec<Refined>,
 }
 
+/// Whether a structure was refined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    Refined,
+    /// Left alone, because the net is sure of it.
+    Sure,
+    /// Left alone, because the refinement lost it.
+    Lost,
+}
+
 /// What became of one structure when labels were refined.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Refined {
     pub label: u16,
     /// Mean uncertainty where the net drew it; 0 where it drew none.
     pub doubt: f64,
-    pub applied: bool,
+    pub verdict: Verdict,
     /// Volume after less volume before; `None` where the voxel size is unknown.
     pub change_ml: Option<f64>,
 }
@@ -92,52 +102,47 @@ pub fn segment(
     let slices = Slices { volume: &prepared.slices, skipped: &|slice| prepared.is_air(slice) };
     let found = all_probabilities(worker, &slices, options, on_slice)?;
     let uncertainty = found.entropy();
-    let own = refine::argmax(&found.probabilities);
-    let mut labels = refine::refine_while(&prepared.slices, &found.probabilities, options.task, keep_going)
+    let outcome = refine::refine_while(&prepared.slices, &found.probabilities, options.task, keep_going)
         .ok_or(InferError::Cancelled)?;
-    let refined = choose_refined(&own, &mut labels, &uncertainty, options);
+    let (labels, refined) = choose_refined(outcome, &uncertainty, options);
     Ok(Segmented { labels, uncertainty, gap: found.gap, refined })
 }
 
 /// A structure with less doubt than this inside is left as the net drew it, where the rule asks for doubt.
 ///
-/// Chosen without labels of any scan, on phantoms: see `docs/training.md`.
+/// Chosen without labels of any target scan: see `docs/training.md`.
 const SURE: f64 = 0.10;
 
 /// Puts structures that are not to be refined back as they were, and says what the refinement did to each.
 fn choose_refined(
-    own: &LabelMap,
-    refined: &mut LabelMap,
+    outcome: refine::Outcome,
     uncertainty: &Volume<f32>,
     options: SegmentOptions,
-) -> Vec<Refined> {
-    let table = options.task.table();
-    let mut outcomes = Vec::new();
-    for entry in &table.entries {
-        let inside = |labels: &LabelMap| labels.voxels().iter().filter(|l| **l == entry.value).count();
-        let drawn = own.voxels().iter().zip(uncertainty.voxels()).filter(|(l, _)| **l == entry.value);
-        let sum: f64 = drawn.map(|(_, doubt)| f64::from(*doubt)).sum();
-        let before = inside(own);
-        let doubt = if before == 0 { 0.0 } else { sum / before as f64 };
-        let applied = options.refine == RefineRule::Always || doubt >= SURE;
-        if !applied {
-            for (label, own) in refined.voxels_mut().iter_mut().zip(own.voxels()) {
-                if *own == entry.value {
-                    *label = entry.value;
-                } else if *label == entry.value {
-                    *label = 0;
-                }
-            }
-        }
-        outcomes.push((entry.value, doubt, applied, before));
-    }
+) -> (LabelMap, Vec<Refined>) {
+    let refine::Outcome { mut labels, own, lost } = outcome;
+    let inside = |labels: &LabelMap, label: u16| labels.voxels().iter().filter(|l| **l == label).count();
     let voxel_ml = own.geometry().voxel_ml();
-    let outcome = |(label, doubt, applied, before): (u16, f64, bool, usize)| {
-        let after = refined.voxels().iter().filter(|l| **l == label).count();
-        let change_ml = voxel_ml.map(|ml| ml * (after as f64 - before as f64));
-        Refined { label, doubt, applied, change_ml }
+    let verdict = |label: u16| {
+        let drawn = own.voxels().iter().zip(uncertainty.voxels()).filter(|(l, _)| **l == label);
+        let sum: f64 = drawn.map(|(_, doubt)| f64::from(*doubt)).sum();
+        let doubt = sum / inside(&own, label).max(1) as f64;
+        let verdict = match options.refine {
+            RefineRule::Doubtful if doubt < SURE => Verdict::Sure,
+            _ if lost.contains(&label) => Verdict::Lost,
+            _ => Verdict::Refined,
+        };
+        Refined { label, doubt, verdict, change_ml: None }
     };
-    outcomes.into_iter().map(outcome).collect()
+    let structures = options.task.table().entries.iter().map(|entry| entry.value);
+    let mut refined: Vec<Refined> = structures.map(verdict).collect();
+    for structure in refined.iter().filter(|structure| structure.verdict == Verdict::Sure) {
+        refine::restore(&mut labels, &own, structure.label);
+    }
+    for structure in &mut refined {
+        let [before, after] = [&own, &labels].map(|labels| inside(labels, structure.label) as f64);
+        structure.change_ml = voxel_ml.map(|ml| ml * (after - before));
+    }
+    (labels, refined)
 }
 
 /// Labels and gap of one network slice, unrefined: for the slice on screen.

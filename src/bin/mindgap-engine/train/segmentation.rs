@@ -28,16 +28,16 @@ pub fn enter_phase(
     if !matches!(phase, Phase::SelfTrain(_)) {
         return Ok(());
     }
+    let options = SegmentOptions {
+        task: config.task,
+        gap_mode: config.network.gap_mode,
+        views: Views::Shifted,
+        refine: RefineRule::Always,
+    };
     let mut labels = Vec::new();
     // Where there is no target scan, the phantoms of the target modality take its place.
     let cases = if data.target_scans > 0 { &data.target[..data.target_scans] } else { &data.target[..] };
     for case in cases {
-        let options = SegmentOptions {
-            task: config.task,
-            gap_mode: config.network.gap_mode,
-            views: Views::for_slices(case.image.geometry()),
-            refine: RefineRule::Always,
-        };
         let mut on_slice = |done: usize, total: usize| {
             observer.progress("labelling target scans", done as u64, total as u64, &case.name);
             !observer.cancelled()
