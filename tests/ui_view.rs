@@ -221,3 +221,19 @@ fn a_structure_under_the_pointer_stands_out_in_every_pane() {
         .into();
     assert!(found.contains(&Some(1)) && found.contains(&None), "{found:?}");
 }
+
+#[test]
+fn the_windows_edges_can_be_dragged_in_the_histogram() {
+    let files = StudyFiles::new();
+    let mut window = window(&files, &[Script::Answer]);
+    window.event(Event::PointerMoved(window.get_by_label("Target pane").rect().center()));
+    window.run();
+    click(&mut window, "Window preset");
+    let edge = window.get_by_label("Upper edge of the window").rect().center();
+    drag(&mut window, edge, vec2(-40.0, 0.0), PointerButton::Primary);
+    let narrowed = view(&window).windows[Pane::Target as usize].unwrap();
+    let edge = window.get_by_label("Lower edge of the window").rect().center();
+    drag(&mut window, edge, vec2(20.0, 0.0), PointerButton::Primary);
+    let narrower = view(&window).windows[Pane::Target as usize].unwrap();
+    assert!(narrower.width < narrowed.width && narrower.level > narrowed.level, "{narrowed:?} {narrower:?}");
+}

@@ -19,7 +19,14 @@ pub struct IntensityStats {
     pub range: [f32; 2],
     /// 0.5 and 99.5 percentile of those that are finite and not zero.
     pub bulk: [f32; 2],
+    /// How often each part of [`Self::histogram_range`] occurs, of the most frequent one's count: 0..1.
+    pub histogram: [f32; HISTOGRAM_BINS],
 }
+
+/// Enough to tell tissues apart, and a bar of two pixels each.
+pub const HISTOGRAM_BINS: usize = 120;
+/// The histogram reaches beyond the bulk by this part of it on either side.
+const BEYOND_BULK: f32 = 0.15;
 
 /// The smallest box along the voxel axes that holds the body, in (fractional) voxel coordinates of the scan's own grid.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -44,7 +51,7 @@ impl IntensityStats {
         let mut sample: Vec<f32> =
             (0..count).step_by(step).map(&value).filter(|v| v.is_finite() && *v != 0.0).collect();
         if sample.is_empty() {
-            return Self { range: [0.0, 1.0], bulk: [0.0, 1.0] };
+            return Self { range: [0.0, 1.0], bulk: [0.0, 1.0], histogram: [0.0; HISTOGRAM_BINS] };
         }
         let mut percentile = |fraction: f64| {
             let rank = ((sample.len() - 1) as f64 * fraction).round() as usize;
@@ -52,7 +59,32 @@ impl IntensityStats {
         };
         let bulk = [percentile(0.005), percentile(0.995)];
         let range = sample.iter().fold([f32::MAX, f32::MIN], |r, &v| [r[0].min(v), r[1].max(v)]);
-        Self { range: [range[0].min(0.0), range[1].max(0.0)], bulk }
+        let range = [range[0].min(0.0), range[1].max(0.0)];
+        let mut stats = Self { range, bulk, histogram: [0.0; HISTOGRAM_BINS] };
+        stats.histogram = stats.counted(&sample);
+        stats
+    }
+
+    /// What the histogram's first bin begins and its last one ends with.
+    pub fn histogram_range(&self) -> [f32; 2] {
+        let [low, high] = self.bulk;
+        let beyond = BEYOND_BULK * (high - low).max(1e-6);
+        [low - beyond, high + beyond]
+    }
+
+    fn counted(&self, sample: &[f32]) -> [f32; HISTOGRAM_BINS] {
+        let [low, high] = self.histogram_range();
+        let mut counts = [0u32; HISTOGRAM_BINS];
+        for value in sample {
+            let at = (value - low) / (high - low) * HISTOGRAM_BINS as f32;
+            if at >= 0.0
+                && let Some(count) = counts.get_mut(at as usize)
+            {
+                *count += 1;
+            }
+        }
+        let most = counts.iter().copied().max().unwrap_or(0).max(1) as f32;
+        counts.map(|count| count as f32 / most)
     }
 }
 

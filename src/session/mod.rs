@@ -12,7 +12,7 @@ mod run;
 mod settings;
 mod study;
 
-pub use body::{BodyBox, IntensityStats, label_focus};
+pub use body::{BodyBox, HISTOGRAM_BINS, IntensityStats, label_focus};
 pub use engine::{Engine, EngineState, Notice, Wake};
 pub use launch::{EngineError, Launch, locate_engine};
 pub use request::{OpenRequest, Opened, Origin};

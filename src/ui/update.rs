@@ -398,7 +398,7 @@ fn zoom(state: &mut State, factor: f32, at: Vec2) {
 
 fn drag_window(state: &mut State, pane: Pane, by_points: Vec2) {
     let Some(content) = content(state, pane) else { return };
-    let dragged = content.window.dragged(by_points, content.range);
+    let dragged = content.window.dragged(by_points, content.intensity.range);
     state.view.windows[pane as usize] = Some(dragged);
 }
 

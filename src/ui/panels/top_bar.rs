@@ -205,6 +205,10 @@ fn preset_choice(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
     let text = format!("{name} {:.0}/{:.0}", shown.width, shown.level);
     choice(ui, "Window preset", &text, |ui| {
         widgets::weak(ui, format!("Window of {}, width/level", pane.name()));
+        if let Some(window) = widgets::histogram(ui, content.intensity, shown) {
+            actions.push(Action::SetWindow { pane, window: Some(window) });
+        }
+        widgets::histogram_scale(ui, content.intensity, content.unit);
         if of_ct {
             for (index, preset) in CT_PRESETS.iter().enumerate() {
                 let words = format!("{}  {:.0}/{:.0}", preset.name, preset.window.width, preset.window.level);

@@ -1,7 +1,7 @@
 //! What a pane shows at this moment: which image, which overlays, under which title.
 
 use super::cut::Voxels;
-use crate::session::{OpenScan, Role};
+use crate::session::{IntensityStats, OpenScan, Role};
 use crate::ui::state::{Comparison, Pane, State, Window};
 use crate::volume::Modality;
 use std::sync::Arc;
@@ -17,8 +17,8 @@ pub struct Content<'a> {
     pub labels: Option<Voxels>,
     pub heat: Option<Voxels>,
     pub window: Window,
-    /// Smallest and largest value of the image: the gain of a window drag.
-    pub range: [f32; 2],
+    /// Of the image.
+    pub intensity: &'a IntensityStats,
     pub title: &'static str,
     pub subtitle: String,
     /// "HU", "a.u.", "syn-HU", ...
@@ -73,7 +73,7 @@ fn plain<'a>(state: &'a State, pane: Pane, role: Role, scan: &'a Arc<OpenScan>) 
         labels: None,
         heat: None,
         window: state.view.window(pane, Window::suited_to(state.task, scan.modality, &scan.intensity)),
-        range: scan.intensity.range,
+        intensity: &scan.intensity,
         title: pane.name(),
         subtitle: String::new(),
         unit: scan.modality.unit(),
@@ -97,7 +97,7 @@ fn synthetic<'a>(state: &'a State, base: Content<'a>) -> Content<'a> {
     Content {
         image: Some(Voxels::Values(synthesis.image.clone())),
         window: state.view.window(base.pane, suited),
-        range: synthesis.intensity.range,
+        intensity: &synthesis.intensity,
         subtitle: format!("source content, {} style{note}", synthesis.imitates.name()),
         unit: match synthesis.imitates {
             Modality::Ct => "syn-HU",

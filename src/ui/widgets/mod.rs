@@ -1,5 +1,9 @@
 //! Small drawn things that several panels share.
 
+mod histogram;
+
+pub use histogram::{histogram, scale as histogram_scale};
+
 use super::theme;
 use egui::{
     Align2, Button, Color32, CornerRadius, FontId, Frame, Margin, Response, RichText, Sense, Ui, Vec2, vec2,
