@@ -193,7 +193,8 @@ fn preferences_and_recent_files_are_there_at_the_next_start() {
     assert!(view(&second).pacs_mouse);
     click(&mut second, "File");
     click(&mut second, "Open recent");
-    second.get_by_label("patient_ct.nii.gz");
+    // In the menu, and as the name of what is open.
+    assert_eq!(second.get_all_by_label("patient_ct.nii.gz").count(), 2);
     click(&mut second, "Forget these");
     assert!(second.state().state().settings.recent.is_empty());
 }

@@ -110,7 +110,6 @@ impl GeometryRange {
             coarse_elastic: 1.5,
             fine_elastic: 0.5,
             through_plane_elastic: 0.0,
-            ..source
         }
     }
 }

@@ -19,8 +19,8 @@ pub struct IntensityStats {
     pub range: [f32; 2],
     /// 0.5 and 99.5 percentile of those that are finite and not zero.
     pub bulk: [f32; 2],
-    /// How often each part of [`Self::histogram_range`] occurs, of the most frequent one's count: 0..1.
-    pub histogram: [f32; HISTOGRAM_BINS],
+    /// How often each part of [`Self::histogram_range`] occurs, the most frequent one 255.
+    pub histogram: [u8; HISTOGRAM_BINS],
 }
 
 /// Enough to tell tissues apart, and a bar of two pixels each.
@@ -51,7 +51,7 @@ impl IntensityStats {
         let mut sample: Vec<f32> =
             (0..count).step_by(step).map(&value).filter(|v| v.is_finite() && *v != 0.0).collect();
         if sample.is_empty() {
-            return Self { range: [0.0, 1.0], bulk: [0.0, 1.0], histogram: [0.0; HISTOGRAM_BINS] };
+            return Self { range: [0.0, 1.0], bulk: [0.0, 1.0], histogram: [0; HISTOGRAM_BINS] };
         }
         let mut percentile = |fraction: f64| {
             let rank = ((sample.len() - 1) as f64 * fraction).round() as usize;
@@ -60,7 +60,7 @@ impl IntensityStats {
         let bulk = [percentile(0.005), percentile(0.995)];
         let range = sample.iter().fold([f32::MAX, f32::MIN], |r, &v| [r[0].min(v), r[1].max(v)]);
         let range = [range[0].min(0.0), range[1].max(0.0)];
-        let mut stats = Self { range, bulk, histogram: [0.0; HISTOGRAM_BINS] };
+        let mut stats = Self { range, bulk, histogram: [0; HISTOGRAM_BINS] };
         stats.histogram = stats.counted(&sample);
         stats
     }
@@ -72,7 +72,7 @@ impl IntensityStats {
         [low - beyond, high + beyond]
     }
 
-    fn counted(&self, sample: &[f32]) -> [f32; HISTOGRAM_BINS] {
+    fn counted(&self, sample: &[f32]) -> [u8; HISTOGRAM_BINS] {
         let [low, high] = self.histogram_range();
         let mut counts = [0u32; HISTOGRAM_BINS];
         for value in sample {
@@ -83,8 +83,8 @@ impl IntensityStats {
                 *count += 1;
             }
         }
-        let most = counts.iter().copied().max().unwrap_or(0).max(1) as f32;
-        counts.map(|count| count as f32 / most)
+        let most = u64::from(counts.iter().copied().max().unwrap_or(0).max(1));
+        counts.map(|count| (u64::from(count) * 255 / most) as u8)
     }
 }
 

@@ -6,7 +6,7 @@ use super::cut::{Cut, CutCache, Layer, Voxels};
 use super::frame::{SliceFrame, SlicePlane};
 use super::link::{body_centre_mm, crosshair_in};
 use super::overlay::{self, Placement};
-use super::pointer::{self, Pointer};
+use super::pointer::{self, Pointer, Scene};
 use super::probe::label_value_at;
 use crate::render::{Interpolation, PaneTransform, SliceCallback, SliceLayers, SliceStyle};
 use crate::session::OpenScan;
@@ -95,16 +95,8 @@ pub fn show(
     if being_read {
         return;
     }
-    let under = pointer::react(
-        ui,
-        &response,
-        tile,
-        &content,
-        &at,
-        &mut memory.pointer,
-        state.view.pacs_mouse,
-        actions,
-    );
+    let scene = Scene { tile, content: &content, at: &at, pacs: state.view.pacs_mouse };
+    let under = pointer::react(ui, &response, &scene, &mut memory.pointer, actions);
     let labelled = under.zip(content.labels.as_ref());
     if let Some(label) = labelled.and_then(|(world_mm, labels)| label_value_at(labels, world_mm)) {
         actions.push(Action::Highlight(label));

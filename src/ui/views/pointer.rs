@@ -24,37 +24,38 @@ pub struct Pointer {
     scrolled: f32,
 }
 
+/// What the pointer is in.
+pub struct Scene<'a> {
+    pub tile: Tile,
+    pub content: &'a Content<'a>,
+    pub at: &'a Placement<'a>,
+    /// Whether the mouse follows the scheme of reading stations.
+    pub pacs: bool,
+}
+
 /// Turns what the pointer does in a pane into actions; returns the world position in mm under it, if it is inside.
 pub fn react(
     ui: &Ui,
     response: &Response,
-    tile: Tile,
-    content: &Content<'_>,
-    at: &Placement<'_>,
+    scene: &Scene<'_>,
     pointer: &mut Pointer,
-    pacs: bool,
     actions: &mut Vec<Action>,
 ) -> Option<DVec3> {
-    drag(response, content, at, pacs, actions);
+    drag(response, scene, actions);
     let hover = response.hover_pos()?;
     let inside = hover - response.rect.min;
     if response.contains_pointer() {
-        actions.push(Action::Activate(tile));
-        wheel(ui, tile, hover - response.rect.center(), pointer, actions);
+        actions.push(Action::Activate(scene.tile));
+        wheel(ui, scene.tile, hover - response.rect.center(), pointer, actions);
     }
     if response.double_clicked_by(PointerButton::Primary) {
-        actions.push(Action::ToggleMaximised(tile));
+        actions.push(Action::ToggleMaximised(scene.tile));
     }
-    Some(world_at(content, at, inside))
+    Some(world_at(scene.content, scene.at, inside))
 }
 
-fn drag(
-    response: &Response,
-    content: &Content<'_>,
-    at: &Placement<'_>,
-    pacs: bool,
-    actions: &mut Vec<Action>,
-) {
+fn drag(response: &Response, scene: &Scene<'_>, actions: &mut Vec<Action>) {
+    let Scene { content, at, pacs, .. } = *scene;
     let moved = response.drag_delta();
     let by = Vec2::new(moved.x, moved.y);
     let dragged = response.dragged_by(PointerButton::Primary);

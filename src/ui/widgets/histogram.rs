@@ -22,7 +22,7 @@ pub fn histogram(ui: &mut Ui, intensity: &IntensityStats, window: Window) -> Opt
     painter.rect_filled(shown, 0.0, theme::CONTROL_HOVERED);
     for (bin, share) in intensity.histogram.iter().enumerate() {
         // The root keeps small organs visible beside the bulk of the body.
-        let height = share.sqrt() * (rect.height() - 4.0);
+        let height = (f32::from(*share) / 255.0).sqrt() * (rect.height() - 4.0);
         let x = rect.left() + (bin as f32 + 0.5) * rect.width() / HISTOGRAM_BINS as f32;
         painter.vline(x, rect.bottom() - height..=rect.bottom(), Stroke::new(1.5, theme::WEAK));
     }
