@@ -111,7 +111,7 @@ pub fn segment(
 /// A structure with less doubt than this inside is left as the net drew it, where the rule asks for doubt.
 ///
 /// Chosen without labels of any target scan: see `docs/training.md`.
-const SURE: f64 = 0.10;
+const SURE: f64 = 0.12;
 
 /// Puts structures that are not to be refined back as they were, and says what the refinement did to each.
 fn choose_refined(
