@@ -13,7 +13,7 @@ const CAVITY: u16 = 3;
 
 /// Of the faces between the cavity and other voxels of a slice, so many must be faces to the wall for the slice to count
 /// as cut across the ventricle. In the other cuts the cavity opens to atrium and aorta and need not be convex.
-const SURROUNDED: f32 = 0.75;
+const SURROUNDED: f32 = 0.85;
 
 /// Labels from one volume of probabilities a class, background first; columns and rows lie in the plane of the slices.
 pub fn refine(probabilities: &[Volume<f32>]) -> LabelMap {
@@ -130,7 +130,7 @@ mod tests {
     fn a_cavity_that_opens_to_the_atrium_keeps_its_shape() {
         let mut slice = ventricle(true);
         close_cavity(&mut slice, WIDTH);
-        assert_eq!(slice, ventricle(true));
+        assert!(slice == ventricle(true), "the opening was closed");
     }
 
     #[test]
@@ -140,7 +140,7 @@ mod tests {
             slice.iter_mut().skip(820).take(voxels).for_each(|label| *label = 3);
             let before = slice.clone();
             close_cavity(&mut slice, WIDTH);
-            assert_eq!(slice, before);
+            assert!(slice == before);
         }
     }
 }
