@@ -69,8 +69,12 @@ impl TrainState {
         }
     }
 
-    /// Keeps the averaged segmentation net as the source-only net of the bundle.
+    /// Keeps the averaged segmentation net as the source-only net of the bundle, unless the run started from a bundle that
+    /// has one: its net has seen more than source images.
     pub fn keep_source_only(&mut self) {
+        if !self.source_only.is_empty() {
+            return;
+        }
         let segmenter = self.averaged.store.variables().into_iter().filter_map(|(name, tensor)| {
             let rest = name.strip_prefix("segmenter.")?;
             Some((format!("{}.{rest}", checkpoint::SOURCE_ONLY), tensor.detach().copy()))
@@ -97,6 +101,9 @@ impl TrainState {
             let weights = checkpoint::from_bytes(&bundle.weights)?;
             for store in [&self.live.store, &self.averaged.store] {
                 checkpoint::load_part(store, &weights, prefixes)?;
+            }
+            if prefixes.contains(&"segmenter.") {
+                self.source_only = source_only_of(&weights);
             }
         }
         Ok(())
@@ -169,9 +176,7 @@ impl TrainState {
             crate::model::tensor::values(saved.get("position").ok_or_else(|| missing("position"))?)?;
         (self.phase, self.step, self.seconds) =
             (position[0] as u64, position[1] as u64, f64::from(position[2]));
-        let prefixed = |(name, tensor)| (format!("{}.{name}", checkpoint::SOURCE_ONLY), tensor);
-        self.source_only =
-            checkpoint::with_prefix(&saved, checkpoint::SOURCE_ONLY).into_iter().map(prefixed).collect();
+        self.source_only = source_only_of(&saved);
         self.pseudo_labels = Arc::new(restore_pseudo_labels(&saved)?);
         self.gap_of_class =
             crate::model::tensor::values(saved.get("gap_of_class").ok_or_else(|| missing("gap_of_class"))?)?;
@@ -195,6 +200,11 @@ impl TrainState {
             self.gap_adam.restore("adam.gap", saved)
         })
     }
+}
+
+fn source_only_of(saved: &BTreeMap<String, Tensor>) -> BTreeMap<String, Tensor> {
+    let named = saved.iter().filter(|(name, _)| name.starts_with(checkpoint::SOURCE_ONLY));
+    named.map(|(name, tensor)| (name.clone(), tensor.shallow_clone())).collect()
 }
 
 fn copy_weights(from: &VarStore, to: &VarStore) {
