@@ -44,8 +44,14 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &State) {
         4.0,
     ));
     let inner = plot.shrink(5.0);
-    write(inner.left_top(), Align2::LEFT_TOP, "high gap, unsure: expected", 10.5, theme::WEAK);
-    write(inner.right_top(), Align2::RIGHT_TOP, "high gap, sure: look here", 10.5, theme::DATA);
+    // The scale at the side says that the gap is high up here, where there is no room for the words.
+    let [expected, look_here] = if inner.width() > 270.0 {
+        ["high gap, unsure: expected", "high gap, sure: look here"]
+    } else {
+        ["unsure: expected", "sure: look here"]
+    };
+    write(inner.left_top(), Align2::LEFT_TOP, expected, 10.5, theme::WEAK);
+    write(inner.right_top(), Align2::RIGHT_TOP, look_here, 10.5, theme::DATA);
     write(inner.left_bottom(), Align2::LEFT_BOTTOM, "low gap, unsure", 10.5, theme::WEAK);
     write(inner.right_bottom(), Align2::RIGHT_BOTTOM, "low gap, sure", 10.5, theme::WEAK);
     write(

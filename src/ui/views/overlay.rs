@@ -112,7 +112,8 @@ fn edge_agreement(painter: &Painter, inner: Rect, state: &State, content: &Conte
     let agreement = state.study.synthesis().and_then(|synthesis| synthesis.edge_agreement);
     if let Some(agreement) = agreement.filter(|_| content.synthetic) {
         let words = format!("edges agree {agreement:.2}");
-        let at = inner.right_bottom() - vec2(0.0, 17.0);
+        // Above the line that the readout takes.
+        let at = inner.right_bottom() - vec2(0.0, 36.0);
         text(painter, at, Align2::RIGHT_BOTTOM, &words, 11.0, theme::WEAK);
     }
 }
