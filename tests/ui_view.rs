@@ -32,6 +32,12 @@ fn choose(window: &mut Harness<'static, App>, list: &str, entry: &str) {
     window.run();
 }
 
+fn point_at(window: &mut Harness<'static, App>, label: &str) {
+    let at = window.get_by_label(label).rect().center();
+    window.event(Event::PointerMoved(at));
+    window.run();
+}
+
 fn drag(window: &mut Harness<'static, App>, from: Pos2, by: egui::Vec2, button: PointerButton) {
     let press = |pos, pressed| Event::PointerButton { pos, button, pressed, modifiers: Modifiers::NONE };
     for event in [Event::PointerMoved(from), press(from, true)] {
@@ -121,8 +127,7 @@ fn a_left_drag_moves_the_crosshair_or_as_at_a_reading_station_the_window() {
 fn slices_play_until_they_are_stopped_and_begin_again_after_the_last() {
     let files = StudyFiles::new();
     let mut window = window(&files, &[Script::Answer]);
-    window.event(Event::PointerMoved(window.get_by_label("Source pane").rect().center()));
-    window.run();
+    point_at(&mut window, "Source pane");
     window.key_press(egui::Key::End);
     window.run();
     let last = view(&window).crosshair.world_mm.z;
@@ -141,8 +146,7 @@ fn slices_play_until_they_are_stopped_and_begin_again_after_the_last() {
 fn i_inverts_the_pane_under_the_pointer_alone() {
     let files = StudyFiles::new();
     let mut window = window(&files, &[Script::Answer]);
-    window.event(Event::PointerMoved(window.get_by_label("Target pane").rect().center()));
-    window.run();
+    point_at(&mut window, "Target pane");
     window.key_press(egui::Key::I);
     window.run();
     let inverted = view(&window).inverted;
@@ -227,8 +231,7 @@ fn a_structure_under_the_pointer_stands_out_in_every_pane() {
 fn the_windows_edges_can_be_dragged_in_the_histogram() {
     let files = StudyFiles::new();
     let mut window = window(&files, &[Script::Answer]);
-    window.event(Event::PointerMoved(window.get_by_label("Target pane").rect().center()));
-    window.run();
+    point_at(&mut window, "Target pane");
     click(&mut window, "Window preset");
     let edge = window.get_by_label("Upper edge of the window").rect().center();
     drag(&mut window, edge, vec2(-40.0, 0.0), PointerButton::Primary);

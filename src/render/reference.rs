@@ -13,8 +13,8 @@ const HIGHLIGHT_FILL: f32 = 0.25;
 const HIGHLIGHT_OUTLINE_PX: f32 = 1.0;
 const DIAGONAL: f32 = std::f32::consts::FRAC_1_SQRT_2;
 
-/// RGBA8 picture (row 0 at the top, alpha 255), over black, of a pane of `size_px` pixels. `uniforms` must have been made for these
-/// layers with stride 1.
+/// RGBA8 picture (row 0 at the top, alpha 255) of a pane of `size_px` pixels, over black. `uniforms` must have been made for
+/// these layers with stride 1.
 pub fn render(
     layers: &SliceLayers,
     palette: &LabelPalette,

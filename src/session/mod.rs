@@ -17,5 +17,5 @@ pub use engine::{Engine, EngineState, Notice, Wake};
 pub use launch::{EngineError, Launch, locate_engine};
 pub use request::{OpenRequest, Opened, Origin};
 pub use run::{model_payload, run_job};
-pub use settings::{Settings, settings_path};
+pub use settings::{Settings, TEXT_SCALES, settings_path};
 pub use study::{OpenScan, Prediction, Role, ScanId, StructureSummary, Study, Synthesis, summarise};

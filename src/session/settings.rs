@@ -10,6 +10,9 @@ use std::path::{Path, PathBuf};
 /// Recent files that are remembered.
 const MOST_RECENT: usize = 10;
 
+/// Smallest and largest size of text and controls.
+pub const TEXT_SCALES: [f32; 2] = [0.75, 2.0];
+
 /// Everything remembered.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -69,13 +72,21 @@ impl Settings {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return (Self::default(), None),
             Err(error) => return (Self::default(), Some(format!("{}: {error}", path.display()))),
         };
-        match serde_json::from_slice(&text) {
-            Ok(settings) => (settings, None),
+        match serde_json::from_slice::<Self>(&text) {
+            Ok(settings) => (settings.made_usable(), None),
             Err(error) => {
                 let words = format!("{}: not settings of this program ({error}); begun anew", path.display());
                 (Self::default(), Some(words))
             }
         }
+    }
+
+    /// Whatever the file says, the window can be seen and its text read.
+    fn made_usable(mut self) -> Self {
+        let [least, most] = TEXT_SCALES;
+        self.text_scale = if self.text_scale.is_finite() { self.text_scale.clamp(least, most) } else { 1.0 };
+        self.window_size = self.window_size.filter(|size| size.iter().all(|side| (1.0..1e5).contains(side)));
+        self
     }
 
     /// Writes them, whole or not at all.
@@ -125,6 +136,15 @@ mod tests {
         std::fs::write(&path, br#"{ "smooth": false, "from_the_future": [1, 2] }"#).unwrap();
         let (found, told) = Settings::load(&path);
         assert_eq!((found.smooth, found.radiological, told), (false, true, None));
+    }
+
+    #[test]
+    fn a_size_that_would_hide_the_window_or_its_text_is_not_taken_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("settings.json");
+        std::fs::write(&path, br#"{ "text_scale": 0.0, "window_size": [0.0, 1e30] }"#).unwrap();
+        let (found, _) = Settings::load(&path);
+        assert_eq!((found.text_scale, found.window_size), (TEXT_SCALES[0], None));
     }
 
     #[test]

@@ -1,12 +1,11 @@
 //! The settings: what is remembered from one start to the next.
 
+use crate::session::TEXT_SCALES;
 use crate::ui::action::Action;
 use crate::ui::state::{State, Switch};
 use crate::ui::widgets;
 use egui::Ui;
 
-/// Of the size of text and controls.
-const SCALES: [f32; 2] = [0.75, 2.0];
 const SCALE_STEP: f32 = 0.1;
 
 /// Draws the settings into the dialog.
@@ -31,7 +30,7 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
             [("Smaller", scale - SCALE_STEP), ("Larger", scale + SCALE_STEP), ("As designed", 1.0)]
         {
             if ui.button(text).clicked() {
-                actions.push(Action::SetTextScale(to.clamp(SCALES[0], SCALES[1])));
+                actions.push(Action::SetTextScale(to.clamp(TEXT_SCALES[0], TEXT_SCALES[1])));
             }
         }
     });

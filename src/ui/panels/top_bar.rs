@@ -86,7 +86,8 @@ fn file_menu(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
 
 fn recent_menu(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
     let recent = &state.settings.recent;
-    ui.add_enabled_ui(!recent.is_empty(), |ui| {
+    // File names may name patients.
+    ui.add_enabled_ui(!recent.is_empty() && !state.view.hide_identity, |ui| {
         ui.menu_button("Open recent", |ui| {
             for path in recent {
                 let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();

@@ -4,7 +4,7 @@
 //! known instead: there is one heart, so of each structure one connected part stays; and papillary muscles count as
 //! cavity, so where the wall surrounds the left ventricle the cavity is convex.
 
-use super::refine::{argmax, keep_one_component};
+use super::refine::keep_one_component;
 use mindgap::volume::{LabelMap, Volume};
 
 /// Label values of the task's table.
@@ -15,9 +15,9 @@ const CAVITY: u16 = 3;
 /// as cut across the ventricle. In the other cuts the cavity opens to atrium and aorta and need not be convex.
 const SURROUNDED: f32 = 0.85;
 
-/// Labels from one volume of probabilities a class, background first; columns and rows lie in the plane of the slices.
-pub fn refine(probabilities: &[Volume<f32>]) -> LabelMap {
-    let mut labels = argmax(probabilities);
+/// Refines the net's own labels. `probabilities`: one volume a class, background first; columns and rows lie in the plane of
+/// the slices.
+pub fn refine(mut labels: LabelMap, probabilities: &[Volume<f32>]) -> LabelMap {
     keep_one_component(&mut labels, probabilities, probabilities.len());
     let [width, height, _] = labels.dims();
     for slice in labels.voxels_mut().chunks_exact_mut(width * height) {

@@ -68,23 +68,29 @@ pub fn refine_while(
     keep_going: KeepGoing,
 ) -> Option<Outcome> {
     let own = argmax(probabilities);
+    let settings = RefineSettings::default();
     let mut labels = match task {
-        Task::Abdomen => by_intensity(image, probabilities, &RefineSettings::default(), keep_going)?,
-        Task::Cardiac => heart::refine(probabilities),
+        Task::Abdomen => by_intensity(image, probabilities, own.clone(), &settings, keep_going)?,
+        Task::Cardiac => heart::refine(own.clone(), probabilities),
     };
     let mut lost = Vec::new();
     for structure in 1..probabilities.len() as u16 {
-        let pairs = own.voxels().iter().zip(labels.voxels());
-        let (both, sum) = pairs.fold((0u64, 0u64), |(both, sum), (a, b)| {
-            let (a, b) = (*a == structure, *b == structure);
-            (both + u64::from(a && b), sum + u64::from(a) + u64::from(b))
-        });
-        if (2 * both) as f64 - LOST * (sum as f64) < 0.0 {
+        if overlap(&own, &labels, structure).is_some_and(|dice| dice < LOST) {
             restore(&mut labels, &own, structure);
             lost.push(structure);
         }
     }
     Some(Outcome { labels, own, lost })
+}
+
+/// Dice of one structure in two label maps on one grid; `None` where neither has it.
+pub fn overlap(a: &LabelMap, b: &LabelMap, structure: u16) -> Option<f64> {
+    let (mut both, mut sum) = (0u64, 0u64);
+    for (a, b) in a.voxels().iter().zip(b.voxels()) {
+        let (a, b) = (*a == structure, *b == structure);
+        (both, sum) = (both + u64::from(a && b), sum + u64::from(a) + u64::from(b));
+    }
+    (sum > 0).then(|| 2.0 * both as f64 / sum as f64)
 }
 
 /// Makes a structure what it is in `own`.
@@ -101,10 +107,10 @@ pub fn restore(labels: &mut LabelMap, own: &LabelMap, structure: u16) {
 fn by_intensity(
     image: &Volume<f32>,
     probabilities: &[Volume<f32>],
+    mut labels: LabelMap,
     settings: &RefineSettings,
     keep_going: KeepGoing,
 ) -> Option<LabelMap> {
-    let mut labels = argmax(probabilities);
     // Nothing further from the organs is looked at or changed, so only their surroundings are worked on.
     let margin = settings.reach_voxels.max(settings.shell_voxels) + 1;
     let Some(region) = Region::around(&labels, margin) else { return Some(labels) };

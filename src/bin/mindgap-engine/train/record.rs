@@ -80,12 +80,7 @@ fn agreement(
         };
         let (a, b) = (labels(trained)?, labels(stored)?);
         for label in config.task.table().entries.iter().map(|entry| entry.value) {
-            let pairs = a.voxels().iter().zip(b.voxels()).map(|(a, b)| (*a == label, *b == label));
-            let (both, sum) = pairs.fold((0u64, 0u64), |(both, sum), (a, b)| {
-                (both + u64::from(a && b), sum + u64::from(a) + u64::from(b))
-            });
-            if sum > 0 {
-                let dice = 2.0 * both as f64 / sum as f64;
+            if let Some(dice) = refine::overlap(&a, &b, label) {
                 least = Some(least.map_or(dice, |least| least.min(dice)));
             }
         }
