@@ -1,7 +1,7 @@
 //! `mindgap segment`: labels of a scan, on the scan's own grid.
 
 use super::{input, job, output};
-use crate::config::Net;
+use crate::config::{GapMode, MaskUse, Net};
 use crate::protocol::{
     DeviceChoice, Event, Refine, Refinement, RefinementVerdict, Request, SegmentRequest, SegmentSettings,
     Segmentation, WireScan,
@@ -33,6 +33,9 @@ pub(super) struct Segment {
     /// Of each structure keep only the largest connected part.
     #[arg(long)]
     largest_island: bool,
+    /// Where the local feature mask acts: on, off, from:GAP (where a(p) is at least that), within:R,A,S,RADIUS (a ball in world mm).
+    #[arg(long, default_value_t, allow_hyphen_values = true)]
+    mask: MaskUse,
     /// Use the model's net as it was before it was adapted, to see what the adaptation does.
     #[arg(long)]
     source_only: bool,
@@ -55,8 +58,15 @@ impl Segment {
         let scan = input::open_for_model(&self.input, &self.reading, &outputs)?;
         let modality = self.choice.modality(&scan);
         let bundle = self.choice.bundle(modality)?;
+        anyhow::ensure!(
+            self.mask == MaskUse::Everywhere || bundle.card.network.gap_mode == GapMode::Feature,
+            "--mask {}: {} was trained in loss mode, in which the mask does not touch the features",
+            self.mask,
+            bundle.card.id
+        );
         let settings = SegmentSettings {
             net: if self.source_only { Net::SourceOnly } else { Net::Adapted },
+            mask: self.mask,
             refine: self.refine,
             largest_island: self.largest_island,
         };

@@ -4,6 +4,7 @@
 
 mod assets;
 mod bundle;
+mod mask;
 pub mod train;
 
 pub use assets::{AssetError, assets_dir, demo_dir};
@@ -11,3 +12,4 @@ pub use bundle::{
     Bundle, BundleError, Card, GapMode, Net, NetworkConfig, Plane, Preprocessing, Score, TrainingRecord,
     Window, bundled_models, load_bundle, load_bundle_in, model_for, sha256_hex,
 };
+pub use mask::{Ball, MaskSyntax, MaskUse};

@@ -8,6 +8,7 @@ pub mod ablation;
 mod anatomy;
 pub mod chart;
 mod cohort;
+mod difference;
 mod distance;
 mod moments;
 mod report;
@@ -16,6 +17,9 @@ mod table;
 
 pub use anatomy::edge_agreement;
 pub use cohort::{Case, Cohort, CohortSummary};
+pub use difference::{
+    LabelDifference, ONLY_FIRST, ONLY_SECOND, OTHER_STRUCTURE, StructureDifference, label_difference,
+};
 pub use moments::{MeanSd, Metric, MetricSummary, StructureSummary};
 pub use report::{MeanScore, Report, StructureScore};
 

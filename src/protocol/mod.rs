@@ -11,12 +11,12 @@ mod wire;
 pub use frame::{FrameError, MAX_FRAME_BYTES, read_frame, write_frame};
 pub use wire::{MeantFor, WireError, WireLabels, WireScan, WireVolume};
 
-use crate::config::{Card, Net};
+use crate::config::{Card, MaskUse, Net};
 use crate::volume::Modality;
 use serde::{Deserialize, Serialize};
 
 /// Raised whenever a message changes its meaning or layout.
-pub const PROTOCOL_VERSION: u32 = 4;
+pub const PROTOCOL_VERSION: u32 = 5;
 
 /// Names one job of one connection; never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -80,9 +80,11 @@ pub enum Refine {
 }
 
 /// How a scan is segmented.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct SegmentSettings {
     pub net: Net,
+    /// Of no effect in bundles trained in loss mode, whose features the mask does not touch.
+    pub mask: MaskUse,
     pub refine: Refine,
     /// Of each structure only the largest connected part is kept.
     pub largest_island: bool,

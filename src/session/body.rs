@@ -2,6 +2,7 @@
 
 use crate::volume::{Geometry, LabelMap, Modality, Scan, Volume};
 use glam::DVec3;
+use std::collections::BTreeMap;
 
 /// Voxels looked at for percentiles and extents, at most; a regular subset of a larger scan.
 const SAMPLES: usize = 2_000_000;
@@ -116,6 +117,14 @@ impl BodyBox {
         }
     }
 
+    /// The eight corners, in voxels.
+    pub fn corners(&self) -> impl Iterator<Item = DVec3> {
+        let Self { low_voxel: low, high_voxel: high } = *self;
+        let pick =
+            move |corner: u8, axis: usize| if corner >> axis & 1 == 1 { high[axis] } else { low[axis] };
+        (0..8u8).map(move |corner| DVec3::new(pick(corner, 0), pick(corner, 1), pick(corner, 2)))
+    }
+
     /// The middle of the box, in voxels.
     pub fn centre_voxel(&self) -> DVec3 {
         (self.low_voxel + self.high_voxel) * 0.5
@@ -166,6 +175,25 @@ pub fn label_focus(labels: &LabelMap) -> Option<DVec3> {
     }
     let fullest = slices.iter().max_by(|a, b| a.worth().total_cmp(&b.worth()))?;
     (fullest.voxels > 0).then(|| fullest.sum / fullest.voxels as f64)
+}
+
+/// The middle of each structure in the axial slice that shows the most of it, in voxels.
+pub fn structure_focuses(labels: &LabelMap) -> BTreeMap<u16, DVec3> {
+    let axis = labels.geometry().reorientation().voxel_axis_of_world[2];
+    let dims = labels.dims();
+    let mut slices: BTreeMap<u16, Vec<(usize, DVec3)>> = BTreeMap::new();
+    for (offset, &label) in labels.voxels().iter().enumerate().filter(|(_, label)| **label != 0) {
+        let voxel = [offset % dims[0], offset / dims[0] % dims[1], offset / dims[0] / dims[1]];
+        let of_label = slices.entry(label).or_insert_with(|| vec![(0, DVec3::ZERO); dims[axis]]);
+        let (count, sum) = &mut of_label[voxel[axis]];
+        *count += 1;
+        *sum += DVec3::from_array(voxel.map(|at| at as f64));
+    }
+    let middle = |slices: Vec<(usize, DVec3)>| {
+        let (count, sum) = slices.into_iter().max_by_key(|(count, _)| *count)?;
+        (count > 0).then(|| sum / count as f64)
+    };
+    slices.into_iter().filter_map(|(label, slices)| Some((label, middle(slices)?))).collect()
 }
 
 /// More than any table of ours has; further values share a place.

@@ -7,8 +7,9 @@ use super::body::IntensityStats;
 use super::engine::Wake;
 use super::request::{OpenRequest, Opened};
 use super::run::model_payload;
-use super::study::{OpenScan, Prediction, Role, ScanId, Synthesis, summarise};
-use crate::config::{AssetError, BundleError, demo_dir, load_bundle};
+use super::study::{Against, Contrast, OpenScan, Prediction, Role, ScanId, Synthesis, summarise};
+use crate::config::{AssetError, BundleError, MaskUse, Net, demo_dir, load_bundle};
+use crate::eval::GridsDiffer;
 use crate::protocol::{
     DeviceChoice, Request, SegmentRequest, SegmentSettings, Segmentation, TranslateRequest, Translation,
     WireError, WireLabels, WireScan, WireVolume,
@@ -44,6 +45,8 @@ pub enum LoadError {
     Model(#[from] BundleError),
     #[error(transparent)]
     Wire(#[from] WireError),
+    #[error(transparent)]
+    Grids(#[from] GridsDiffer),
     #[error(
         "{}: these labels are {found:?} voxels and fit neither open scan ({open}); open the scan they were drawn on first",
         path.display()
@@ -66,11 +69,36 @@ pub struct OpenLabels {
 }
 
 /// What the engine is asked to do for a study.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Work {
     /// The source in the target's style.
     Translate,
     Segment(Role),
+    /// Segmented once more in another way, to be compared with the prediction that is there.
+    Vary(Role, Variant),
+}
+
+/// In which way a scan is segmented once more.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Variant {
+    NoAdaptation,
+    Mask(MaskUse),
+}
+
+impl Variant {
+    pub fn against(self) -> Against {
+        match self {
+            Variant::NoAdaptation => Against::NoAdaptation,
+            Variant::Mask(mask) => Against::Mask(mask),
+        }
+    }
+
+    fn settings(self) -> SegmentSettings {
+        match self {
+            Variant::NoAdaptation => SegmentSettings { net: Net::SourceOnly, ..SegmentSettings::default() },
+            Variant::Mask(mask) => SegmentSettings { mask, ..SegmentSettings::default() },
+        }
+    }
 }
 
 /// One request to be packed for the engine.
@@ -78,8 +106,8 @@ pub enum Work {
 pub struct WorkOrder {
     pub work: Work,
     pub scan: Arc<OpenScan>,
-    /// The slice wanted first.
-    pub first_world_mm: [f64; 3],
+    /// The slice wanted first, if any.
+    pub first_world_mm: Option<[f64; 3]>,
 }
 
 /// A packed request and the scan it is about.
@@ -224,14 +252,17 @@ pub fn pack_work(model: &str, orders: &[WorkOrder]) -> Result<Vec<PackedWork>, L
     let bundle = load_bundle(model)?;
     let pack = |order: &WorkOrder| {
         let (model, scan) = (model_payload(&bundle), WireScan::pack(&order.scan.scan));
-        let (modality, first_world_mm) = (order.scan.modality, Some(order.first_world_mm));
+        let (modality, first_world_mm) = (order.scan.modality, order.first_world_mm);
         let device = DeviceChoice::Auto;
         let request = match order.work {
             Work::Translate => {
                 Request::Translate(TranslateRequest { model, scan, modality, first_world_mm, device })
             }
-            Work::Segment(_) => {
-                let settings = SegmentSettings::default();
+            Work::Segment(_) | Work::Vary(..) => {
+                let settings = match order.work {
+                    Work::Vary(_, variant) => variant.settings(),
+                    _ => SegmentSettings::default(),
+                };
                 Request::Segment(SegmentRequest { model, scan, modality, first_world_mm, settings, device })
             }
         };
@@ -293,6 +324,16 @@ pub fn unpack_segmentation(
         device: result.device.clone(),
         warnings: result.warnings.clone(),
     })
+}
+
+/// Another segmentation of a scan, compared with the prediction that is shown.
+pub fn unpack_contrast(
+    result: &Segmentation,
+    against: Against,
+    prediction: &Prediction,
+    task: Task,
+) -> Result<Contrast, LoadError> {
+    Ok(Contrast::new(against, &prediction.labels, &result.labels.unpack()?, task.table())?)
 }
 
 /// The slab of a segmentation that comes first.

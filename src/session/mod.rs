@@ -18,4 +18,6 @@ pub use launch::{EngineError, Launch, locate_engine};
 pub use request::{OpenRequest, Opened, Origin};
 pub use run::{model_payload, run_job};
 pub use settings::{Settings, TEXT_SCALES, settings_path};
-pub use study::{OpenScan, Prediction, Role, ScanId, StructureSummary, Study, Synthesis, summarise};
+pub use study::{
+    Against, Contrast, OpenScan, Prediction, Role, ScanId, StructureSummary, Study, Synthesis, summarise,
+};

@@ -24,6 +24,8 @@ pub struct Settings {
     pub crosshair: bool,
     pub hide_identity: bool,
     pub pacs_mouse: bool,
+    /// The frame around the images is light; images are on black either way.
+    pub light: bool,
     /// Size of text and controls, 1 as designed.
     pub text_scale: f32,
     /// Dividers of the five panes and of the three planes: two columns and a row each, in shares of the whole.
@@ -47,6 +49,7 @@ impl Default for Settings {
             crosshair: true,
             hide_identity: false,
             pacs_mouse: false,
+            light: false,
             text_scale: 1.0,
             dividers: [[1.0 / 3.0, 2.0 / 3.0, 0.5], [0.5, 1.0, 0.5]],
             order: [0, 1, 2, 3, 4],

@@ -3,12 +3,15 @@
 //! Plain data behind `Arc`s, made on background threads and only handed around on the window's. Invariant: a synthesis
 //! or a prediction always belongs to the scan that is in its role now; replacing a scan drops what was made of it.
 
-use super::body::{BodyBox, IntensityStats};
+use super::body::{BodyBox, IntensityStats, structure_focuses};
 use super::request::{OpenRequest, Origin};
+use crate::config::MaskUse;
+use crate::eval::{GridsDiffer, StructureDifference, label_difference};
 use crate::protocol::Refinement;
 use crate::volume::{
     Geometry, LabelEntry, LabelMap, LabelTable, Modality, Scan, Volume, label_counts, label_means,
 };
+use glam::DVec3;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -40,6 +43,9 @@ impl Role {
     }
 }
 
+/// Slices closer than this to axial, coronal and sagittal count as such: less than patients turn on the table.
+const OBLIQUE_DEG: f64 = 2.0;
+
 /// Tells one opening of a file from every other, so that late results find their scan or nobody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ScanId(u64);
@@ -64,6 +70,8 @@ pub struct OpenScan {
     /// Why the intensities speak against that modality, if they do.
     pub doubt: Option<&'static str>,
     pub body: BodyBox,
+    /// A grid along R, A and S around an oblique scan, in which its true planes lie; `None` where its own are true.
+    pub straight: Option<Geometry>,
     pub intensity: IntensityStats,
     /// Labels given with it, on its grid.
     pub labels: Option<Arc<LabelMap>>,
@@ -73,6 +81,8 @@ impl OpenScan {
     /// Measures the scan; takes time in proportion to its voxels.
     pub fn new(scan: Scan, request: OpenRequest, modality: Modality) -> Self {
         let intensity = IntensityStats::of_scan(&scan);
+        let oblique = scan.geometry().obliqueness_deg() > OBLIQUE_DEG;
+        let straight = oblique.then(|| scan.geometry().straightened().ok()).flatten();
         let body = BodyBox::of_scan(&scan, modality, &intensity);
         Self {
             id: ScanId::next(),
@@ -81,6 +91,7 @@ impl OpenScan {
             modality,
             doubt: scan.doubt_of(modality),
             body,
+            straight,
             intensity,
             labels: None,
             scan: Arc::new(scan),
@@ -135,6 +146,53 @@ pub struct Prediction {
     pub warnings: Vec<String>,
 }
 
+/// What a prediction is compared with.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Against {
+    /// The labels that were given with the scan.
+    GivenLabels,
+    /// The net as it was before it was adapted.
+    NoAdaptation,
+    /// The same net with its local feature mask acting elsewhere, or nowhere.
+    Mask(MaskUse),
+}
+
+/// Where the prediction of a scan differs from something else.
+#[derive(Debug, Clone)]
+pub struct Contrast {
+    pub against: Against,
+    /// First the prediction, second what it is compared with; on the scan's grid.
+    pub map: Arc<LabelMap>,
+    pub structures: Vec<StructureDifference>,
+}
+
+impl Against {
+    /// What the prediction was without, or with: for titles.
+    pub fn name(self) -> String {
+        match self {
+            Against::GivenLabels => "given labels".to_owned(),
+            Against::NoAdaptation => "no adaptation".to_owned(),
+            Against::Mask(MaskUse::Everywhere) => "mask everywhere".to_owned(),
+            Against::Mask(MaskUse::Nowhere) => "mask off".to_owned(),
+            Against::Mask(MaskUse::From(gap)) => format!("mask from {gap:.2}"),
+            Against::Mask(MaskUse::Within(ball)) => format!("mask within {:.0} mm", ball.radius_mm),
+        }
+    }
+}
+
+impl Contrast {
+    /// Compares labels of one scan; an error where they lie on different grids.
+    pub fn new(
+        against: Against,
+        prediction: &LabelMap,
+        other: &LabelMap,
+        table: &LabelTable,
+    ) -> Result<Self, GridsDiffer> {
+        let difference = label_difference(prediction, other, table)?;
+        Ok(Self { against, map: Arc::new(difference.map), structures: difference.structures })
+    }
+}
+
 /// One structure as measured on a label map.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StructureSummary {
@@ -148,6 +206,8 @@ pub struct StructureSummary {
     pub mean_gap: Option<f64>,
     /// Mean of the normalised entropy inside, 0..1; `None` where the structure is empty.
     pub mean_uncertainty: Option<f64>,
+    /// Where to look at it, world mm: the middle of its largest axial section. `None` where the structure is empty.
+    pub focus_mm: Option<DVec3>,
 }
 
 /// Everything that is open.
@@ -158,6 +218,9 @@ pub struct Study {
     synthesis: Option<Arc<Synthesis>>,
     source_prediction: Option<Arc<Prediction>>,
     target_prediction: Option<Arc<Prediction>>,
+    source_contrast: Option<Arc<Contrast>>,
+    target_contrast: Option<Arc<Contrast>>,
+    one_space: bool,
 }
 
 impl Study {
@@ -180,6 +243,32 @@ impl Study {
         }
     }
 
+    /// Where the prediction of a scan differs from what it was compared with last.
+    pub fn contrast(&self, role: Role) -> Option<&Arc<Contrast>> {
+        match role {
+            Role::Source => self.source_contrast.as_ref(),
+            Role::Target => self.target_contrast.as_ref(),
+        }
+    }
+
+    pub fn set_contrast(&mut self, role: Role, contrast: Option<Contrast>) {
+        let contrast = contrast.map(Arc::new);
+        match role {
+            Role::Source => self.source_contrast = contrast,
+            Role::Target => self.target_contrast = contrast,
+        }
+    }
+
+    /// Whether source and target lie in one space: a millimetre in one is the same place in the other.
+    pub fn is_one_space(&self) -> bool {
+        self.one_space
+    }
+
+    /// Declares source and target to lie in one space, or not; until another scan is opened.
+    pub fn declare_one_space(&mut self, one_space: bool) {
+        self.one_space = one_space;
+    }
+
     /// Whether `id` is the scan in `role` now.
     pub fn is_open(&self, role: Role, id: ScanId) -> bool {
         self.scan(role).is_some_and(|scan| scan.id == id)
@@ -192,6 +281,8 @@ impl Study {
             Role::Source => self.source = scan,
             Role::Target => self.target = scan,
         }
+        let space = |scan: &Option<Arc<OpenScan>>| scan.as_ref()?.scan.frame_of_reference.clone();
+        self.one_space = space(&self.source).is_some_and(|one| Some(one) == space(&self.target));
     }
 
     /// Source becomes target and the other way round.
@@ -215,7 +306,9 @@ impl Study {
         self.synthesis = synthesis.map(Arc::new);
     }
 
+    /// A new prediction has not been compared with anything yet.
     pub fn set_prediction(&mut self, role: Role, prediction: Option<Prediction>) {
+        self.set_contrast(role, None);
         let prediction = prediction.map(Arc::new);
         match role {
             Role::Source => self.source_prediction = prediction,
@@ -254,6 +347,7 @@ pub fn summarise(
     let counts = label_counts(labels);
     let means = |values: Option<&Volume<f32>>| values.map(|values| label_means(labels, values));
     let (gaps, uncertainties) = (means(gap), means(uncertainty));
+    let focuses = structure_focuses(labels);
     let voxel_ml = labels.geometry().voxel_ml();
     let row = |entry: &LabelEntry| {
         let voxels = counts.get(&entry.value).copied().unwrap_or(0);
@@ -266,6 +360,7 @@ pub fn summarise(
             volume_ml: voxel_ml.map(|ml| ml * voxels as f64),
             mean_gap: mean(&gaps),
             mean_uncertainty: mean(&uncertainties),
+            focus_mm: focuses.get(&entry.value).map(|voxel| labels.geometry().world_of(*voxel)),
         }
     };
     table.entries.iter().map(row).collect()
@@ -321,6 +416,7 @@ mod tests {
         let liver = &prediction(labels).structures[0];
         assert_eq!((liver.voxels, liver.volume_ml), (500, Some(5.0)));
         assert_eq!(liver.mean_gap, Some(0.5));
+        assert_eq!(liver.focus_mm, Some(DVec3::new(4.0, 9.0, liver.focus_mm.unwrap().z)));
         let empty = summarise(
             &Volume::from_fn(Geometry::axis_aligned([1, 1, 1], [1.0; 3], [0.0; 3]).unwrap(), |_, _, _| 9u16),
             None,

@@ -1,11 +1,11 @@
 //! What the user asks for. Views and panels return these; [`super::update::apply`] carries them out after drawing.
 
 use super::state::{
-    Arrangement, Comparison, Dialog, GapOptions, LabelOptions, OpenDialog, Pane, SeriesDialog, Split, Switch,
-    Tile, Window,
+    Arrangement, Comparison, Dialog, GapOptions, LabelOptions, Obliques, OpenDialog, Pane, SeriesDialog,
+    Split, Switch, Tile, Window,
 };
 use super::views::frame::SlicePlane;
-use crate::session::Role;
+use crate::session::{Against, Role};
 use crate::volume::Modality;
 use crate::volume::io::OpenOptions;
 use glam::{DVec3, Vec2};
@@ -41,6 +41,8 @@ pub enum Action {
     SelectModel(usize),
     Run,
     RunOnSource,
+    /// Compares the prediction that is shown.
+    Contrast(Against),
     Cancel,
     RestartEngine,
     Dismiss(u64),
@@ -64,6 +66,9 @@ pub enum Action {
         plane: SlicePlane,
     },
     Arrange(Arrangement),
+    CutObliques(Obliques),
+    /// Source and target lie in one space, or not.
+    DeclareOneSpace(bool),
     SetSplit(Split),
     /// Exchanges the places of two of the five panes.
     SwapPanes(Pane, Pane),
@@ -89,6 +94,11 @@ pub enum Action {
     SetGap(GapOptions),
     SetLabels(LabelOptions),
     ToggleStructure(u16),
+    /// Hides every structure but this one; `None` shows all.
+    ShowOnly(Option<u16>),
+    SetStructureOpacity(u16, f32),
+    /// The crosshair goes to where the structure is largest.
+    GoToStructure(u16),
     /// The pointer is over a structure; said in every frame that it is.
     Highlight(u16),
     Set(Switch, bool),

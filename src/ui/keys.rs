@@ -13,6 +13,8 @@ const TO_THE_END: i64 = 1 << 40;
 /// What the keys of this frame ask for.
 pub fn actions(context: &Context, state: &State) -> Vec<Action> {
     let typing = context.text_edit_focused();
+    // A slider moves by the arrows and a button is pressed by the space bar, once Tab has brought the focus there.
+    let on_control = context.memory(|memory| memory.focused()).is_some();
     // An open menu has the first right to Esc.
     let menu_open = egui::Popup::is_any_open(context);
     context.input_mut(|input| {
@@ -27,7 +29,12 @@ pub fn actions(context: &Context, state: &State) -> Vec<Action> {
             return actions;
         }
         commands(input, state, &mut actions);
-        slices(input, state.view.active, &mut actions);
+        if !on_control {
+            if input.consume_key(Modifiers::NONE, Key::Space) {
+                actions.push(Action::ResetView);
+            }
+            slices(input, state.view.active, &mut actions);
+        }
         overlays(input, state, &mut actions);
         presets(input, &mut actions);
         actions
@@ -45,9 +52,6 @@ fn commands(input: &mut InputState, state: &State, actions: &mut Vec<Action>) {
     let asked = input.events.iter().any(|event| matches!(event, egui::Event::Text(text) if text == "?"));
     if asked {
         actions.push(Action::Show(Dialog::Keys));
-    }
-    if input.consume_key(Modifiers::NONE, Key::Space) {
-        actions.push(Action::ResetView);
     }
 }
 

@@ -10,8 +10,8 @@ use super::views::content::{content, model_title};
 use super::views::frame::SliceFrame;
 use super::views::link::{body_centre_mm, clamp_to_grid, crosshair_in};
 use crate::render::transform::ZOOM_RANGE;
-use crate::session::loader::{Work, WorkOrder};
-use crate::session::{OpenRequest, OpenScan, Origin, Role, label_focus};
+use crate::session::loader::{Variant, Work, WorkOrder};
+use crate::session::{Against, OpenRequest, OpenScan, Origin, Role, label_focus};
 use crate::volume::io::OpenOptions;
 use crate::volume::{LabelTable, Modality};
 use glam::{DVec3, Vec2};
@@ -21,13 +21,32 @@ use std::sync::Arc;
 /// What only the app can do.
 #[derive(Debug)]
 pub enum Effect {
-    OpenScan { request: OpenRequest, role: Option<Role> },
-    OpenDemo { role: Role, modality: Modality },
-    OpenLabels { path: PathBuf, table: &'static LabelTable },
+    OpenScan {
+        request: OpenRequest,
+        role: Option<Role>,
+    },
+    OpenDemo {
+        role: Role,
+        modality: Modality,
+    },
+    OpenLabels {
+        path: PathBuf,
+        table: &'static LabelTable,
+    },
     BrowseOpen,
     BrowseSave,
-    Export { role: Role, path: PathBuf, overwrite: bool },
-    Pack { run: RunId, model: String, orders: Vec<WorkOrder> },
+    Export {
+        role: Role,
+        path: PathBuf,
+        overwrite: bool,
+    },
+    Pack {
+        run: RunId,
+        model: String,
+        orders: Vec<WorkOrder>,
+    },
+    /// Compares the prediction of a scan with the labels that were given with it.
+    CompareWithGiven(Role),
     CancelJobs,
     RestartEngine,
     SetTextScale(f32),
@@ -55,8 +74,9 @@ pub fn apply(state: &mut State, action: Action) -> Vec<Effect> {
         Action::SetModality(role, modality) => return set_modality(state, role, modality),
         Action::SwapRoles => swap_roles(state),
         Action::SelectModel(index) => return select_model(state, index),
-        Action::Run => return run(state, false),
-        Action::RunOnSource => return run(state, true),
+        Action::Run => return run(state),
+        Action::RunOnSource => return run_on_source(state),
+        Action::Contrast(against) => return contrast(state, against),
         Action::Cancel => return cancel(state),
         Action::RestartEngine => return vec![Effect::RestartEngine],
         Action::Dismiss(id) => state.notices.retain(|notice| notice.id != id),
@@ -242,43 +262,86 @@ fn select_model(state: &mut State, index: usize) -> Vec<Effect> {
     refill_phantoms(state)
 }
 
-/// Asks for the translation of the source and the segmentation of the target, or for the segmentation of the source.
-fn run(state: &mut State, on_source: bool) -> Vec<Effect> {
+/// Asks for the translation of the source and the segmentation of the target.
+fn run(state: &mut State) -> Vec<Effect> {
+    start(state, vec![Work::Translate, Work::Segment(Role::Target)])
+}
+
+fn run_on_source(state: &mut State) -> Vec<Effect> {
+    state.view.inspected = Role::Source;
+    start(state, vec![Work::Segment(Role::Source)])
+}
+
+/// Compares the prediction that is shown: with labels that are there, or with another run of the model.
+fn contrast(state: &mut State, against: Against) -> Vec<Effect> {
+    let role = state.view.inspected;
+    state.view.contrast = true;
+    let variant = match against {
+        Against::GivenLabels => return vec![Effect::CompareWithGiven(role)],
+        Against::NoAdaptation => Variant::NoAdaptation,
+        Against::Mask(mask) => Variant::Mask(mask),
+    };
+    start(state, vec![Work::Vary(role, variant)])
+}
+
+/// Starts work, or puts it behind the work that is going on.
+pub fn start(state: &mut State, wanted: Vec<Work>) -> Vec<Effect> {
     if let Some(obstacle) = state.run_obstacle() {
-        if state.run.is_none() {
-            state.notify(NoticeKind::Warning, obstacle);
+        state.notify(NoticeKind::Warning, obstacle);
+        return Vec::new();
+    }
+    if state.run.is_some() {
+        if !state.queue.contains(&wanted) {
+            state.queue.push_back(wanted);
         }
         return Vec::new();
     }
     let Some(model) = state.model.and_then(|index| state.models.get(index)) else { return Vec::new() };
     let (model, title) = (model.locator.clone(), model_title(&model.card));
-    let wanted: &[Work] = if on_source {
-        &[Work::Segment(Role::Source)]
-    } else {
-        &[Work::Translate, Work::Segment(Role::Target)]
-    };
     let order = |work: &Work| {
         let role = work_role(*work);
         let scan = state.study.scan(role)?.clone();
-        let first =
-            crosshair_in(&state.study, state.view.crosshair, role).unwrap_or_else(|| body_centre_mm(&scan));
-        Some(WorkOrder { work: *work, scan, first_world_mm: first.to_array() })
+        let first_world_mm = match work {
+            // Its slices are not shown one by one: they are compared when all are there.
+            Work::Vary(..) => {
+                state.study.prediction(role).filter(|prediction| prediction.whole)?;
+                None
+            }
+            _ => {
+                let crosshair = crosshair_in(&state.study, state.view.crosshair, role);
+                Some(crosshair.unwrap_or_else(|| body_centre_mm(&scan)).to_array())
+            }
+        };
+        Some(WorkOrder { work: *work, scan, first_world_mm })
     };
     let orders: Vec<WorkOrder> = wanted.iter().filter_map(order).collect();
-    let id = RunId(state.next_number());
-    if on_source {
-        state.view.inspected = Role::Source;
+    if orders.is_empty() {
+        return Vec::new();
     }
+    let id = RunId(state.next_number());
     state.run = Some(Run::new(id, title));
     state.last_run.clear();
     vec![Effect::Pack { run: id, model, orders }]
+}
+
+/// The run is over: what waits for it begins.
+pub fn start_next(state: &mut State) -> Vec<Effect> {
+    while state.run.is_none()
+        && let Some(wanted) = state.queue.pop_front()
+    {
+        let effects = start(state, wanted);
+        if !effects.is_empty() {
+            return effects;
+        }
+    }
+    Vec::new()
 }
 
 /// The scan a piece of work is about.
 pub fn work_role(work: Work) -> Role {
     match work {
         Work::Translate => Role::Source,
-        Work::Segment(role) => role,
+        Work::Segment(role) | Work::Vary(role, _) => role,
     }
 }
 
@@ -287,6 +350,7 @@ fn cancel(state: &mut State) -> Vec<Effect> {
     if state.dialog.take().is_some() {
         return Vec::new();
     }
+    state.queue.clear();
     match &mut state.run {
         // Nothing has reached the engine: forgetting the run is cancelling it.
         Some(run) if run.jobs.is_empty() => {
@@ -327,6 +391,8 @@ fn apply_to_view(state: &mut State, action: Action) {
             state.view.arrangement = arrangement;
             state.view.maximised = None;
         }
+        Action::CutObliques(how) => state.view.obliques = how,
+        Action::DeclareOneSpace(one) => state.study.declare_one_space(one),
         Action::SetSplit(split) => {
             let of = usize::from(state.view.arrangement != Arrangement::Roles);
             state.view.splits[of] = split;
@@ -362,6 +428,16 @@ fn apply_to_view(state: &mut State, action: Action) {
             }
             state.refresh_palette();
         }
+        Action::ShowOnly(label) => {
+            let others = state.table().entries.iter().map(|entry| entry.value);
+            state.hidden_labels = others.filter(|other| label.is_some_and(|only| only != *other)).collect();
+            state.refresh_palette();
+        }
+        Action::SetStructureOpacity(label, opacity) => {
+            state.label_opacities.insert(label, opacity.clamp(0.0, 1.0));
+            state.refresh_palette();
+        }
+        Action::GoToStructure(label) => go_to_structure(state, label),
         Action::Set(switch, on) => set_switch(state, switch, on),
         Action::Inspect(role) => state.view.inspected = role,
         Action::HoldSource(held) => state.view.source_in_place = held,
@@ -371,18 +447,28 @@ fn apply_to_view(state: &mut State, action: Action) {
     }
 }
 
+fn go_to_structure(state: &mut State, label: u16) {
+    let role = state.view.inspected;
+    let Some(prediction) = state.study.prediction(role) else { return };
+    let summary = prediction.structures.iter().find(|summary| summary.label == label);
+    if let Some(world_mm) = summary.and_then(|summary| summary.focus_mm) {
+        state.view.crosshair = Crosshair { role, world_mm };
+    }
+}
+
 /// `to`: from the present slice and the last one to the one that is wanted.
 fn step_slice(state: &mut State, tile: Tile, to: impl Fn(i64, i64) -> i64) {
     let role = tile.pane.role(&state.view);
     let Some(scan) = state.study.scan(role) else { return };
     let Some(world) = crosshair_in(&state.study, state.view.crosshair, role) else { return };
-    let frame = SliceFrame::new(scan.geometry(), tile.plane(&state.view), state.view.convention);
-    let voxel = scan.geometry().voxel_from_world().transform_point3(world);
+    let grid = state.view.obliques.grid_of(scan);
+    let frame = SliceFrame::new(grid, tile.plane(&state.view), state.view.convention);
+    let voxel = grid.voxel_from_world().transform_point3(world);
     let last = frame.slice_count() as i64 - 1;
     let slice = to(frame.nearest_slice(voxel) as i64, last);
     let (image, _) = frame.image_from_voxel(voxel);
-    let moved: DVec3 = clamp_to_grid(scan, frame.voxel_from_image(image, slice as f64));
-    state.view.crosshair = Crosshair { role, world_mm: scan.geometry().world_of(moved) };
+    let moved: DVec3 = clamp_to_grid(grid, frame.voxel_from_image(image, slice as f64));
+    state.view.crosshair = Crosshair { role, world_mm: grid.world_of(moved) };
 }
 
 /// Keeps what is under the pointer under it: `at` points from the middle of its pane.
@@ -429,6 +515,8 @@ fn set_switch(state: &mut State, switch: Switch, on: bool) {
         Switch::HideIdentity => view.hide_identity = on,
         Switch::PacsMouse => view.pacs_mouse = on,
         Switch::Cine => view.cine = on,
+        Switch::Contrast => view.contrast = on,
+        Switch::Light => state.settings.light = on,
         Switch::KeepRecent => {
             state.settings.keep_recent = on;
             if !on {

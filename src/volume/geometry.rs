@@ -205,6 +205,27 @@ impl Geometry {
         normal.abs().max_element() < NEARLY_ALONG
     }
 
+    /// The largest angle between a voxel axis and the world axis it runs closest to, in degrees.
+    pub fn obliqueness_deg(&self) -> f64 {
+        let m = DMat3::from_mat4(self.world_from_voxel);
+        let axes = self.reorientation().voxel_axis_of_world;
+        let off = |world: usize| m.col(axes[world]).normalize()[world].abs().min(1.0).acos().to_degrees();
+        (0..3).map(off).fold(0.0, f64::max)
+    }
+
+    /// A grid along R, A and S over the whole of this one, its voxels cubes of this one's finest spacing.
+    pub fn straightened(&self) -> Result<Geometry, GeometryError> {
+        let finest_mm = self.spacing_mm().into_iter().fold(f64::INFINITY, f64::min);
+        let world = self.corners().map(|voxel| self.world_of(voxel));
+        let (low, high) = world.fold((DVec3::INFINITY, DVec3::NEG_INFINITY), |(low, high), corner| {
+            (low.min(corner), high.max(corner))
+        });
+        let count = (high - low) / finest_mm;
+        let dims = count.to_array().map(|count| (count - 1e-6).ceil() as usize + 1);
+        let affine = DMat4::from_translation(low) * DMat4::from_scale(DVec3::splat(finest_mm));
+        self.moved_to(dims, affine)
+    }
+
     /// The same region and world placement on the grid whose axes run closest to R, A, S.
     pub fn reoriented(&self, reorientation: Reorientation) -> Geometry {
         let (axes, flipped) = (reorientation.voxel_axis_of_world, reorientation.flipped);

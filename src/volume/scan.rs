@@ -1,6 +1,7 @@
 //! A scan as its file stored it: stored type, scaling, grid, and what had to be said about it while reading.
 
 use super::{Geometry, Volume};
+use glam::DVec3;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -222,6 +223,8 @@ pub struct Scan {
     pub volumes: usize,
     /// What made the image, where the file says so.
     pub modality: Option<Modality>,
+    /// DICOM's FrameOfReferenceUID: scans that share it share the space of their world coordinates.
+    pub frame_of_reference: Option<String>,
     /// Stored values, first and last, that mean "nothing was measured here" (DICOM's pixel padding).
     pub padding: Option<[f64; 2]>,
     pub flags: Vec<Flag>,
@@ -253,6 +256,7 @@ impl Scan {
             volume: 0,
             volumes: 1,
             modality: None,
+            frame_of_reference: None,
             padding: None,
             flags: Vec::new(),
             warnings: Vec::new(),
@@ -278,6 +282,32 @@ impl Scan {
     pub fn value(&self, i: usize, j: usize, k: usize) -> f32 {
         let [ni, nj, _] = self.geometry.dims();
         (self.voxels.value(i + ni * (j + nj * k)) * self.scaling.slope + self.scaling.intercept) as f32
+    }
+
+    /// Measured value (HU or a.u.) at a voxel position between the voxels' centres, trilinear. Up to half a voxel beyond the
+    /// outermost centres it is theirs; farther out it is NaN.
+    pub fn value_between(&self, voxel: DVec3) -> f32 {
+        let dims = self.geometry.dims();
+        let last = DVec3::from_array(dims.map(|size| (size - 1) as f64));
+        if voxel.cmplt(DVec3::splat(-0.5)).any() || voxel.cmpgt(last + 0.5).any() || voxel.is_nan() {
+            return f32::NAN;
+        }
+        let at = voxel.clamp(DVec3::ZERO, last);
+        let low = at.floor();
+        let part = at - low;
+        let low = low.to_array().map(|floor| floor as usize);
+        let mut sum = 0.0;
+        for corner in 0..8usize {
+            let upper = [corner & 1, corner >> 1 & 1, corner >> 2 & 1];
+            let weight: f64 =
+                (0..3).map(|axis| if upper[axis] == 1 { part[axis] } else { 1.0 - part[axis] }).product();
+            // A neighbour beyond the last voxel has no weight, and none to be read.
+            if weight > 0.0 {
+                let [i, j, k] = [0, 1, 2].map(|axis| low[axis] + upper[axis]);
+                sum += weight * f64::from(self.value(i, j, k));
+            }
+        }
+        sum as f32
     }
 
     /// All measured values as float32.

@@ -1,5 +1,6 @@
 //! An engine in this process that speaks the real protocol and does what the test says.
 
+use mindgap::config::{MaskUse, Net};
 use mindgap::protocol::{
     Command, EngineInfo, Event, JobId, PROTOCOL_VERSION, Request, Segmentation, Translation, WireLabels,
     WireScan, WireVolume, read_frame, write_frame,
@@ -76,12 +77,16 @@ fn failure() -> mindgap::protocol::JobError {
     }
 }
 
-/// Labels everything right of the middle as structure 1, with a gap of one half.
+/// Labels everything right of the middle as structure 1, with a gap of one half; one column less with the mask off, and two
+/// less without adaptation.
 fn answer(job: JobId, request: Request) -> Vec<Event> {
     match request {
         Request::Segment(request) => {
             let grid = request.scan.geometry.clone();
-            let middle = grid.dims()[0] / 2;
+            let settings = request.settings;
+            let less = usize::from(settings.mask == MaskUse::Nowhere)
+                + 2 * usize::from(settings.net == Net::SourceOnly);
+            let middle = grid.dims()[0] / 2 + less;
             let labels = Volume::from_fn(grid.clone(), |i, _, _| u16::from(i >= middle));
             let gap = WireVolume::pack(&Volume::from_fn(grid, |_, _, _| 0.5));
             let labels = WireLabels::pack(&labels);

@@ -6,9 +6,10 @@ use super::App;
 use super::tasks::{Done, in_full};
 use crate::protocol::{Event, JobId};
 use crate::session::loader::{self, LoadError, PackedWork, Work};
-use crate::session::{Engine, EngineError, Notice, Prediction, Synthesis};
+use crate::session::{Contrast, Engine, EngineError, Notice, Prediction, Role, Synthesis};
 use crate::ui::state::{EngineStatus, Job, NoticeKind, RunId};
-use crate::ui::update::work_role;
+use crate::ui::update::{self, work_role};
+use std::sync::Arc;
 
 impl App {
     /// Starts an engine unless there is one or one is on its way.
@@ -36,6 +37,7 @@ impl App {
                 let reason = in_full(&error);
                 self.state.engine = EngineStatus::Gone(reason.clone());
                 self.unsent.clear();
+                self.state.queue.clear();
                 if self.state.run.take().is_some() {
                     self.fail(reason);
                 }
@@ -89,6 +91,7 @@ impl App {
                 Done::Nothing
             });
         }
+        self.state.queue.clear();
         if self.state.run.take().is_some() {
             self.state.last_run = "stopped with the engine".to_owned();
             self.state.study.forget_slabs();
@@ -110,6 +113,7 @@ impl App {
     fn engine_gone(&mut self, reason: String) {
         let reason = if reason.is_empty() { "its connection was closed".to_owned() } else { reason };
         self.engine = None;
+        self.state.queue.clear();
         self.state.engine = EngineStatus::Gone(format!("The model engine ended: {reason}"));
         if self.state.run.take().is_some() {
             self.state.last_run = "the engine ended during the run".to_owned();
@@ -146,7 +150,15 @@ impl App {
         let role = work_role(work);
         let task = self.state.task;
         let imitates = self.state.study.scan(role).map(|scan| scan.modality.other());
+        let present = self.state.study.prediction(role).cloned();
         self.spawn(move || match event {
+            Event::Segmented { result, .. } if let Work::Vary(_, variant) = work => match present {
+                Some(present) => {
+                    let result = loader::unpack_contrast(&result, variant.against(), &present, task);
+                    Done::Contrast { run, job, prediction: present, result }
+                }
+                None => Done::Nothing,
+            },
             Event::TranslatedSlab { synthetic, .. } => match imitates {
                 Some(imitates) => {
                     let result = loader::unpack_translated_slab(&synthetic, imitates, model);
@@ -204,6 +216,37 @@ impl App {
         }
     }
 
+    /// `prediction` is what was compared: another one may have taken its place.
+    pub(super) fn contrast_ready(
+        &mut self,
+        run: RunId,
+        job: JobId,
+        prediction: Arc<Prediction>,
+        result: Result<Contrast, LoadError>,
+    ) {
+        let Some(present) = self.job_for_result(run, job) else { return };
+        self.show_contrast(work_role(present.work), &prediction, result);
+        self.job_answered(job, true);
+    }
+
+    /// Shows where a prediction differs from something, if it is still the one that is shown.
+    pub(super) fn show_contrast(
+        &mut self,
+        role: Role,
+        prediction: &Arc<Prediction>,
+        result: Result<Contrast, LoadError>,
+    ) {
+        match result {
+            Ok(contrast) => {
+                let current = self.state.study.prediction(role);
+                if current.is_some_and(|current| Arc::ptr_eq(current, prediction)) {
+                    self.state.study.set_contrast(role, Some(contrast));
+                }
+            }
+            Err(error) => self.fail(in_full(&error)),
+        }
+    }
+
     /// The job a result is for, unless it has been answered, cancelled or replaced in the meantime.
     fn job_for_result(&self, run: RunId, job: JobId) -> Option<Job> {
         let present = self.state.run.as_ref().filter(|present| present.id == run)?;
@@ -227,6 +270,9 @@ impl App {
         if run.cancelling {
             self.state
                 .notify(NoticeKind::Warning, "The run was cancelled; what was there before is unchanged.");
+        }
+        for effect in update::start_next(&mut self.state) {
+            self.perform_without_context(effect);
         }
     }
 }

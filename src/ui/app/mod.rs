@@ -210,7 +210,8 @@ impl eframe::App for App {
 }
 
 fn draw_frame(ui: &mut Ui, state: &State, panes: &mut PaneMemory, actions: &mut Vec<Action>) {
-    let frame = |margin: Margin| Frame::NONE.fill(super::theme::FRAME).inner_margin(margin);
+    let fill = super::theme::of(ui).frame;
+    let frame = |margin: Margin| Frame::NONE.fill(fill).inner_margin(margin);
     Panel::top("top bar").exact_size(40.0).frame(frame(Margin::symmetric(10, 0))).show(ui, |ui| {
         top_bar::show(ui, state, actions);
     });

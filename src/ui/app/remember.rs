@@ -3,6 +3,7 @@
 use super::App;
 use crate::session::Settings;
 use crate::ui::state::{NoticeKind, Pane, Split, State, View};
+use crate::ui::theme;
 use egui::{Context, ViewportCommand};
 use std::path::Path;
 
@@ -33,6 +34,9 @@ impl App {
     /// Follows the window's size and the size of its text, and brings both to where they were last time.
     pub(super) fn follow_window(&mut self, context: &Context) {
         let settings = &mut self.state.settings;
+        if settings.light == (context.theme() == egui::Theme::Dark) {
+            theme::set(context, settings.light);
+        }
         if self.frames == 0 {
             context.set_zoom_factor(settings.text_scale);
             return;

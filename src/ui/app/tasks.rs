@@ -4,7 +4,9 @@ use super::App;
 use crate::config::BundleError;
 use crate::protocol::JobId;
 use crate::session::loader::{self, LoadError, OpenLabels, PackedWork};
-use crate::session::{Engine, EngineError, OpenRequest, OpenScan, Opened, Prediction, Role, Synthesis};
+use crate::session::{
+    Against, Contrast, Engine, EngineError, OpenRequest, OpenScan, Opened, Prediction, Role, Synthesis,
+};
 use crate::ui::action::Action;
 use crate::ui::state::{Dialog, ExportDialog, ModelEntry, NoticeKind, Opening, Remedy, RunId, SeriesDialog};
 use crate::ui::update::{self, Effect};
@@ -49,6 +51,18 @@ pub(super) enum Done {
         job: JobId,
         result: Result<Prediction, LoadError>,
     },
+    Contrast {
+        run: RunId,
+        job: JobId,
+        prediction: Arc<Prediction>,
+        result: Result<Contrast, LoadError>,
+    },
+    /// A prediction compared with what was given with its scan.
+    GivenContrast {
+        role: Role,
+        prediction: Arc<Prediction>,
+        result: Result<Contrast, LoadError>,
+    },
     Nothing,
     /// A task that panicked.
     Lost(String),
@@ -80,6 +94,7 @@ impl App {
             Effect::Pack { run, model, orders } => {
                 self.spawn(move || Done::Packed { run, result: loader::pack_work(&model, &orders) });
             }
+            Effect::CompareWithGiven(role) => self.compare_with_given(role),
             Effect::CancelJobs => self.cancel_jobs(),
             Effect::RestartEngine => self.restart_engine(),
             Effect::SetTextScale(_) | Effect::Quit => {}
@@ -112,6 +127,17 @@ impl App {
         let grid = |role: Role| Some((role, self.state.study.scan(role)?.geometry().clone()));
         let open: Vec<_> = Role::ALL.into_iter().filter_map(grid).collect();
         self.spawn(move || Done::Labels(loader::open_labels(&path, &open, table)));
+    }
+
+    fn compare_with_given(&mut self, role: Role) {
+        let given = self.state.study.scan(role).and_then(|scan| scan.labels.clone());
+        let prediction = self.state.study.prediction(role).filter(|prediction| prediction.whole).cloned();
+        let (Some(given), Some(prediction)) = (given, prediction) else { return };
+        let table = self.state.table();
+        self.spawn(move || {
+            let result = Contrast::new(Against::GivenLabels, &prediction.labels, &given, table);
+            Done::GivenContrast { role, prediction, result: result.map_err(LoadError::from) }
+        });
     }
 
     fn export(&mut self, role: Role, path: PathBuf, overwrite: bool) {
@@ -157,6 +183,10 @@ impl App {
             Done::Engine(started) => self.engine_started(started),
             Done::Synthesis { run, job, result } => self.synthesis_ready(run, job, result),
             Done::Prediction { run, job, result } => self.prediction_ready(run, job, result),
+            Done::Contrast { run, job, prediction, result } => {
+                self.contrast_ready(run, job, prediction, result)
+            }
+            Done::GivenContrast { role, prediction, result } => self.show_contrast(role, &prediction, result),
             Done::Nothing => {}
             Done::Lost(words) => {
                 self.state.opening.clear();

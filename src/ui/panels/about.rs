@@ -39,7 +39,7 @@ pub fn keys(ui: &mut Ui) {
     ui.heading("Keys and mouse");
     Grid::new("keys").num_columns(2).spacing([24.0, 5.0]).show(ui, |ui| {
         for (key, meaning) in KEYS {
-            ui.label(RichText::new(key).color(theme::ACCENT));
+            ui.label(RichText::new(key).color(theme::of(ui).accent));
             ui.label(meaning);
             ui.end_row();
         }

@@ -117,10 +117,10 @@ fn export_labels(ui: &mut Ui, export: &ExportDialog, actions: &mut Vec<Action>) 
          the format: .nii.gz, .nii, .seg.nrrd (a segmentation), .nrrd or .mha.",
     );
     if let Some(trouble) = &edited.trouble {
-        ui.add(egui::Label::new(RichText::new(trouble).color(theme::ERROR)).wrap());
+        ui.add(egui::Label::new(RichText::new(trouble).color(theme::of(ui).error)).wrap());
     }
     if edited.confirm_overwrite {
-        ui.label(RichText::new("This file is there already.").color(theme::WARNING));
+        ui.label(RichText::new("This file is there already.").color(theme::of(ui).warning));
     }
     ui.add_space(8.0);
     ui.horizontal(|ui| {

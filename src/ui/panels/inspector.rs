@@ -5,7 +5,6 @@
 use crate::session::StructureSummary;
 use crate::ui::state::{GAP_RANGE, State};
 use crate::ui::theme;
-use crate::ui::views::overlay::text;
 use egui::{Align2, Color32, FontId, Painter, Pos2, Rect, Sense, Shape, Stroke, Ui, pos2, vec2};
 
 const NAME_HEIGHT: f32 = 15.0;
@@ -17,17 +16,18 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &State) {
         egui::WidgetInfo::labeled(egui::Role::Figure, true, "Gap and confidence by structure")
     });
     let painter = ui.painter_at(rect);
-    painter.rect_filled(rect, 0.0, theme::FRAME);
+    let colours = theme::of(ui);
+    painter.rect_filled(rect, 0.0, colours.frame);
     let write = |at: egui::Pos2, align: Align2, words: &str, size: f32, colour: Color32| {
         painter.text(at, align, words, FontId::proportional(size), colour);
     };
     let head = rect.left_top() + vec2(14.0, 14.0);
-    write(head, Align2::LEFT_TOP, "GAP AND CONFIDENCE BY STRUCTURE", 11.5, theme::WEAK);
+    write(head, Align2::LEFT_TOP, "GAP AND CONFIDENCE BY STRUCTURE", 11.5, colours.weak);
     let plot = Rect::from_min_max(rect.left_top() + vec2(44.0, 62.0), rect.right_bottom() - vec2(34.0, 52.0));
     if plot.width() < 80.0 || plot.height() < 80.0 {
         return;
     }
-    let line = Stroke::new(1.0, theme::LINE);
+    let line = Stroke::new(1.0, colours.line);
     painter.hline(plot.x_range(), plot.bottom(), line);
     painter.vline(plot.left(), plot.y_range(), line);
     let centre = plot.center();
@@ -50,37 +50,37 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &State) {
     } else {
         ["unsure: expected", "sure: look here"]
     };
-    write(inner.left_top(), Align2::LEFT_TOP, expected, 10.5, theme::WEAK);
-    write(inner.right_top(), Align2::RIGHT_TOP, look_here, 10.5, theme::DATA);
-    write(inner.left_bottom(), Align2::LEFT_BOTTOM, "low gap, unsure", 10.5, theme::WEAK);
-    write(inner.right_bottom(), Align2::RIGHT_BOTTOM, "low gap, sure", 10.5, theme::WEAK);
+    write(inner.left_top(), Align2::LEFT_TOP, expected, 10.5, colours.weak);
+    write(inner.right_top(), Align2::RIGHT_TOP, look_here, 10.5, colours.data);
+    write(inner.left_bottom(), Align2::LEFT_BOTTOM, "low gap, unsure", 10.5, colours.weak);
+    write(inner.right_bottom(), Align2::RIGHT_BOTTOM, "low gap, sure", 10.5, colours.weak);
     write(
         plot.center_bottom() + vec2(0.0, 8.0),
         Align2::CENTER_TOP,
         "confidence (1 - mean entropy)",
         11.0,
-        theme::WEAK,
+        colours.weak,
     );
     write(
         plot.left_top() - vec2(6.0, 0.0),
         Align2::RIGHT_TOP,
         &format!("{:.1}", GAP_RANGE[1]),
         10.5,
-        theme::WEAK,
+        colours.weak,
     );
-    write(plot.left_bottom() - vec2(6.0, 0.0), Align2::RIGHT_BOTTOM, "0", 10.5, theme::WEAK);
+    write(plot.left_bottom() - vec2(6.0, 0.0), Align2::RIGHT_BOTTOM, "0", 10.5, colours.weak);
 
     let prediction = state.study.prediction(state.view.inspected);
     let Some(prediction) = prediction.filter(|prediction| prediction.whole) else {
         let hint = if state.run.is_some() { "being measured" } else { "F5 measures the gap" };
-        write(centre, Align2::CENTER_CENTER, hint, 12.5, theme::WEAK);
+        write(centre, Align2::CENTER_CENTER, hint, 12.5, colours.weak);
         return;
     };
-    discs(&painter, plot, &prediction.structures);
+    discs(&painter, plot, &prediction.structures, colours.text);
 }
 
 /// A disc a structure; names are pushed apart where discs lie close together.
-fn discs(painter: &Painter, plot: Rect, structures: &[StructureSummary]) {
+fn discs(painter: &Painter, plot: Rect, structures: &[StructureSummary], words: Color32) {
     let mut placed: Vec<(&StructureSummary, Pos2, f32)> = structures
         .iter()
         .filter_map(|summary| place(summary, plot).map(|(at, radius)| (summary, at, radius)))
@@ -97,7 +97,7 @@ fn discs(painter: &Painter, plot: Rect, structures: &[StructureSummary]) {
             true => (at.x - radius - 6.0, Align2::RIGHT_CENTER),
             false => (at.x + radius + 6.0, Align2::LEFT_CENTER),
         };
-        text(painter, pos2(x, y), align, &summary.name, 11.5, theme::TEXT);
+        painter.text(pos2(x, y), align, &summary.name, FontId::proportional(11.5), words);
     }
 }
 

@@ -1,6 +1,7 @@
 //! The frame around the panes: bars at the top and bottom, study and structures at the sides, dialogs above.
 
 pub mod about;
+pub mod contrast;
 pub mod dialogs;
 pub mod inspector;
 pub mod notices;

@@ -13,11 +13,11 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
     let first = state.notices.len().saturating_sub(MOST_SHOWN);
     for notice in &state.notices[first..] {
         let colour = match notice.kind {
-            NoticeKind::Done => theme::GOOD,
-            NoticeKind::Warning => theme::WARNING,
-            NoticeKind::Error => theme::ERROR,
+            NoticeKind::Done => theme::of(ui).good,
+            NoticeKind::Warning => theme::of(ui).warning,
+            NoticeKind::Error => theme::of(ui).error,
         };
-        Frame::NONE.fill(theme::CARD).inner_margin(Margin::symmetric(12, 6)).show(ui, |ui| {
+        Frame::NONE.fill(theme::of(ui).card).inner_margin(Margin::symmetric(12, 6)).show(ui, |ui| {
             ui.horizontal(|ui| {
                 widgets::dot(ui, colour);
                 ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
@@ -30,7 +30,9 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
                         actions.push(Action::Remedy(notice.id));
                     }
                     ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-                        ui.add(egui::Label::new(RichText::new(&notice.text).color(theme::TEXT)).wrap());
+                        ui.add(
+                            egui::Label::new(RichText::new(&notice.text).color(theme::of(ui).text)).wrap(),
+                        );
                     });
                 });
             });

@@ -21,8 +21,12 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
         ("Crosshair", Switch::Crosshair, view.show_crosshair),
     ];
     switched(ui, &switches, actions);
-    widgets::section(ui, "Mouse and text");
-    switched(ui, &[("Mouse as at a reading station", Switch::PacsMouse, view.pacs_mouse)], actions);
+    widgets::section(ui, "Window, mouse and text");
+    let switches = [
+        ("Light frame around the images", Switch::Light, state.settings.light),
+        ("Mouse as at a reading station", Switch::PacsMouse, view.pacs_mouse),
+    ];
+    switched(ui, &switches, actions);
     let scale = state.settings.text_scale;
     ui.horizontal(|ui| {
         ui.label(format!("Text and controls at {:.0} %", 100.0 * scale));

@@ -44,7 +44,7 @@ fn row(ui: &mut Ui, one: &SeriesInfo, chosen: &mut String) {
     ui.indent(&one.id, |ui| {
         widgets::weak(ui, size_in_words(one));
         for warning in &one.warnings {
-            ui.add(egui::Label::new(RichText::new(warning).size(11.5).color(theme::WARNING)).wrap());
+            ui.add(egui::Label::new(RichText::new(warning).size(11.5).color(theme::of(ui).warning)).wrap());
         }
     });
 }

@@ -1,12 +1,14 @@
 //! The right side: structures with volumes, the gap's threshold, how labels are painted, and the export.
 
+use super::contrast;
 use crate::protocol::{Refinement, RefinementVerdict};
 use crate::session::{Prediction, Role, StructureSummary};
 use crate::ui::action::Action;
 use crate::ui::state::{GAP_RANGE, GapOptions, LabelOptions, State};
 use crate::ui::update::export_dialog;
 use crate::ui::{theme, widgets};
-use egui::{Align, Layout, RichText, Slider, Ui};
+use crate::volume::LabelEntry;
+use egui::{Align, Layout, Popup, PopupCloseBehavior, Response, RichText, Slider, Ui};
 use std::collections::BTreeSet;
 
 /// Draws the panel.
@@ -30,6 +32,7 @@ fn measured(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
     if let Some(prediction) = prediction {
         mean_gaps(ui, prediction);
     }
+    contrast::show(ui, state, actions);
     inspected(ui, state, actions);
 }
 
@@ -38,8 +41,9 @@ fn structures(ui: &mut Ui, state: &State, prediction: Option<&Prediction>, actio
         let shown = !state.hidden_labels.contains(&entry.value);
         let summary = prediction.and_then(|p| p.structures.iter().find(|s| s.label == entry.value));
         let row = ui.horizontal(|ui| {
-            widgets::swatch(ui, entry.rgb, shown);
-            let colour = if shown { theme::TEXT } else { theme::WEAK };
+            let swatch = widgets::swatch(ui, entry.rgb, shown, &format!("More about {}", entry.name));
+            more(&swatch, state, entry, summary, actions);
+            let colour = if shown { theme::of(ui).text } else { theme::of(ui).weak };
             let button = egui::Button::new(RichText::new(&entry.name).color(colour).size(14.5)).frame(false);
             let hover = if shown { "Click hides it in every pane" } else { "Click shows it again" };
             if ui.add(button).on_hover_text(hover).clicked() {
@@ -58,6 +62,34 @@ fn structures(ui: &mut Ui, state: &State, prediction: Option<&Prediction>, actio
         }
         ui.separator();
     }
+}
+
+/// What can be done with one structure, behind its colour.
+fn more(
+    swatch: &Response,
+    state: &State,
+    entry: &LabelEntry,
+    summary: Option<&StructureSummary>,
+    actions: &mut Vec<Action>,
+) {
+    let stays_open = PopupCloseBehavior::CloseOnClickOutside;
+    Popup::menu(swatch).close_behavior(stays_open).show(|ui| {
+        ui.set_width(190.0);
+        let mut opacity = state.label_opacity(entry.value);
+        if slider(ui, &format!("Opacity of {}", entry.name.to_lowercase()), &mut opacity, [0.0, 1.0]) {
+            actions.push(Action::SetStructureOpacity(entry.value, opacity));
+        }
+        if ui.button("Show it alone").clicked() {
+            actions.push(Action::ShowOnly(Some(entry.value)));
+        }
+        if ui.button("Show all").clicked() {
+            actions.push(Action::ShowOnly(None));
+        }
+        let found = summary.is_some_and(|summary| summary.focus_mm.is_some());
+        if ui.add_enabled(found, egui::Button::new("Go to it")).clicked() {
+            actions.push(Action::GoToStructure(entry.value));
+        }
+    });
 }
 
 fn volume_in_words(summary: Option<&StructureSummary>) -> String {
@@ -128,7 +160,7 @@ fn mean_gaps(ui: &mut Ui, prediction: &Prediction) {
                 // One width for every number, so that the bars start and end together.
                 ui.add_sized([34.0, 18.0], egui::Label::new(RichText::new(format!("{gap:.2}")).size(14.0)));
                 let part = gap as f32 / GAP_RANGE[1];
-                widgets::bar(ui, part, 96.0, theme::DATA, &format!("Mean gap of {}", summary.name));
+                widgets::bar(ui, part, 96.0, theme::of(ui).data, &format!("Mean gap of {}", summary.name));
             });
         });
     }
@@ -158,7 +190,7 @@ fn inspected(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
     let of_synthesis = synthesis.iter().flat_map(|synthesis| &synthesis.warnings);
     let warnings: BTreeSet<&String> = of_prediction.chain(of_synthesis).collect();
     for warning in warnings {
-        ui.add(egui::Label::new(RichText::new(warning).size(11.5).color(theme::WARNING)).wrap());
+        ui.add(egui::Label::new(RichText::new(warning).size(11.5).color(theme::of(ui).warning)).wrap());
     }
 }
 

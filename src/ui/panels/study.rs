@@ -59,10 +59,10 @@ fn open_card(ui: &mut Ui, state: &State, role: Role, scan: &OpenScan, actions: &
     if state.card().is_some() && scan.modality != expected {
         let words =
             format!("Looks like {}; this model expects {} here.", scan.modality.name(), expected.name());
-        ui.add(egui::Label::new(RichText::new(words).size(11.5).color(theme::WARNING)).wrap());
+        ui.add(egui::Label::new(RichText::new(words).size(11.5).color(theme::of(ui).warning)).wrap());
     }
     for warning in scan.scan.warnings.iter().map(String::as_str).chain(scan.doubt) {
-        ui.add(egui::Label::new(RichText::new(warning).size(11.5).color(theme::WARNING)).wrap());
+        ui.add(egui::Label::new(RichText::new(warning).size(11.5).color(theme::of(ui).warning)).wrap());
     }
 }
 
@@ -167,7 +167,7 @@ fn model_card(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
         }
         if let EngineStatus::Gone(reason) = &state.engine {
             ui.add_space(4.0);
-            ui.add(egui::Label::new(RichText::new(reason).size(11.5).color(theme::ERROR)).wrap());
+            ui.add(egui::Label::new(RichText::new(reason).size(11.5).color(theme::of(ui).error)).wrap());
             if ui.small_button("Restart engine").clicked() {
                 actions.push(Action::RestartEngine);
             }

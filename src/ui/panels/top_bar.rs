@@ -3,14 +3,14 @@
 use crate::session::Role;
 use crate::ui::action::Action;
 use crate::ui::state::{
-    Arrangement, CT_PRESETS, Dialog, MR_PRESETS, OpenDialog, OpenTarget, Pane, State, Switch, Tile,
+    Arrangement, CT_PRESETS, Dialog, MR_PRESETS, Obliques, OpenDialog, OpenTarget, Pane, State, Switch, Tile,
 };
 use crate::ui::update::export_dialog;
 use crate::ui::views::comparison;
 use crate::ui::views::content::content;
 use crate::ui::views::frame::SlicePlane;
 use crate::ui::{theme, widgets};
-use egui::{Align, Button, ComboBox, Layout, MenuBar, Ui};
+use egui::{Align, Button, Checkbox, ComboBox, Layout, MenuBar, Ui};
 
 /// Draws the bar.
 pub fn show(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
@@ -129,6 +129,18 @@ fn view_menu(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
     ui.separator();
     comparison::menu(ui, view, actions);
     ui.separator();
+    for how in Obliques::ALL {
+        if ui.radio(view.obliques == how, how.name()).clicked() {
+            actions.push(Action::CutObliques(how));
+        }
+    }
+    ui.separator();
+    let both = Role::ALL.into_iter().all(|role| state.study.scan(role).is_some());
+    let mut one_space = state.study.is_one_space();
+    let item = ui.add_enabled(both, Checkbox::new(&mut one_space, "Source and target lie in one space"));
+    if item.on_hover_text("Links them by millimetres instead of by the position in the body").changed() {
+        actions.push(Action::DeclareOneSpace(one_space));
+    }
     let mut source = view.inspected == Role::Source;
     if ui.checkbox(&mut source, "Gap and prediction of the source").changed() {
         actions.push(Action::Inspect(if source { Role::Source } else { Role::Target }));

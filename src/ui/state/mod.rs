@@ -8,15 +8,16 @@ mod view;
 pub use dialog::{Dialog, ExportDialog, OpenDialog, OpenTarget, SeriesDialog};
 pub use run::{EngineStatus, Job, Run, RunId};
 pub use view::{
-    Arrangement, CT_PRESETS, Comparison, Crosshair, GAP_RANGE, GapOptions, LabelOptions, MR_PRESETS, Pane,
-    Preset, Split, Switch, Tile, View, Window,
+    Arrangement, CT_PRESETS, Comparison, Crosshair, GAP_RANGE, GapOptions, LabelOptions, MR_PRESETS,
+    Obliques, Pane, Preset, Split, Switch, Tile, View, Window,
 };
 
 use crate::config::Card;
 use crate::render::LabelPalette;
+use crate::session::loader::Work;
 use crate::session::{OpenRequest, OpenScan, Role, Settings, Study};
 use crate::volume::{Flag, LabelTable, Modality, Task};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// A model to choose.
@@ -74,10 +75,14 @@ pub struct State {
     pub model_trouble: Option<String>,
     pub view: View,
     pub hidden_labels: BTreeSet<u16>,
+    /// Opacity of a label times that of all; 1 where none is named.
+    pub label_opacities: BTreeMap<u16, f32>,
     /// Colours of the visible labels.
     pub palette: Arc<LabelPalette>,
     pub engine: EngineStatus,
     pub run: Option<Run>,
+    /// What is done after it, one after the other.
+    pub queue: VecDeque<Vec<Work>>,
     /// How the last run ended, for the status bar.
     pub last_run: String,
     /// Files being read.
@@ -103,9 +108,11 @@ impl State {
             model_trouble: None,
             view: View::default(),
             hidden_labels: BTreeSet::new(),
+            label_opacities: BTreeMap::new(),
             palette: Arc::new(LabelPalette::new([])),
             engine: EngineStatus::NotStarted,
             run: None,
+            queue: VecDeque::new(),
             last_run: String::new(),
             opening: Vec::new(),
             notices: Vec::new(),
@@ -143,11 +150,8 @@ impl State {
         if modality == self.expected_modality(Role::Source) { Role::Source } else { Role::Target }
     }
 
-    /// Why the main button cannot be pressed; `None` when it can.
+    /// Why nothing can be computed, now or after the present run; `None` when it can.
     pub fn run_obstacle(&self) -> Option<String> {
-        if self.run.is_some() {
-            return Some("A run is going on".to_owned());
-        }
         if self.study.scan(Role::Target).is_none() && self.study.scan(Role::Source).is_none() {
             return Some("Open a scan first".to_owned());
         }
@@ -186,10 +190,18 @@ impl State {
         self.next_number
     }
 
-    /// Rebuilds the palette after labels were shown or hidden, or the task changed.
+    /// Opacity of a label, 0..1, before that of all labels.
+    pub fn label_opacity(&self, label: u16) -> f32 {
+        self.label_opacities.get(&label).copied().unwrap_or(1.0)
+    }
+
+    /// Rebuilds the palette after labels were shown, hidden or made fainter, or the task changed.
     pub fn refresh_palette(&mut self) {
         let visible = self.table().entries.iter().filter(|entry| !self.hidden_labels.contains(&entry.value));
-        let colours = visible.map(|entry| (entry.value, [entry.rgb[0], entry.rgb[1], entry.rgb[2], 255]));
+        let colours = visible.map(|entry| {
+            let alpha = (255.0 * self.label_opacity(entry.value)).round() as u8;
+            (entry.value, [entry.rgb[0], entry.rgb[1], entry.rgb[2], alpha])
+        });
         self.palette = Arc::new(LabelPalette::new(colours));
     }
 }

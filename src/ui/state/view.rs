@@ -1,9 +1,9 @@
 //! How the study is looked at: panes, planes, crosshair, zoom, windows, overlays.
 
 use crate::render::{Colormap, HeatStyle, LabelStyle};
-use crate::session::{IntensityStats, Role};
+use crate::session::{IntensityStats, OpenScan, Role};
 use crate::ui::views::frame::{Convention, SlicePlane};
-use crate::volume::{Modality, Task};
+use crate::volume::{Geometry, Modality, Task};
 use glam::{DVec3, Vec2};
 
 /// The five roles a pane can show.
@@ -92,6 +92,18 @@ pub enum Comparison {
     Checkerboard,
 }
 
+/// Along what a scan is cut whose own planes are not axial, coronal and sagittal.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Obliques {
+    /// Along the true planes where that shows as much as along its own: not in thick slices.
+    #[default]
+    Automatic,
+    /// Along its own planes, voxel by voxel.
+    Own,
+    /// Along the true planes, interpolated.
+    True,
+}
+
 /// Yes-or-no settings of the view.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Switch {
@@ -104,6 +116,10 @@ pub enum Switch {
     PacsMouse,
     Cine,
     KeepRecent,
+    /// The prediction pane shows what differs from what it was compared with.
+    Contrast,
+    /// The frame around the images is light.
+    Light,
 }
 
 /// Everything about the view.
@@ -117,6 +133,7 @@ pub struct View {
     /// Of the five panes and of the three planes.
     pub splits: [Split; 2],
     pub planes: [SlicePlane; 5],
+    pub obliques: Obliques,
     pub crosshair: Crosshair,
     /// Times the size at which the body fills the pane.
     pub zoom: f32,
@@ -138,6 +155,8 @@ pub struct View {
     pub cine: bool,
     /// The label under the pointer, drawn denser in every pane.
     pub highlight: Option<u16>,
+    /// The prediction pane shows where it differs from what it was compared with, once it has been.
+    pub contrast: bool,
     pub comparison: Comparison,
     /// Of the synthetic image: its opacity in a blend, its part of the pane's width at a swipe line.
     pub comparison_share: f32,
@@ -189,6 +208,34 @@ impl Pane {
             Pane::Source | Pane::Synthetic => Role::Source,
             Pane::Target => Role::Target,
             Pane::Gap | Pane::Prediction => view.inspected,
+        }
+    }
+}
+
+impl Obliques {
+    pub const ALL: [Obliques; 3] = [Obliques::Automatic, Obliques::Own, Obliques::True];
+    /// Slices this many times thicker than their pixels smear when they are cut across.
+    const THICK: f64 = 2.5;
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Obliques::Automatic => "Oblique scans: as suits them",
+            Obliques::Own => "Oblique scans along their own slices",
+            Obliques::True => "Oblique scans in true planes",
+        }
+    }
+
+    /// The grid a scan's slices are cut on.
+    pub fn grid_of(self, scan: &OpenScan) -> &Geometry {
+        let own = scan.geometry();
+        let Some(straight) = &scan.straight else { return own };
+        let spacing_mm = own.spacing_mm();
+        let finest = spacing_mm.into_iter().fold(f64::INFINITY, f64::min);
+        let thick = spacing_mm.into_iter().fold(0.0, f64::max) > Self::THICK * finest;
+        match self {
+            Obliques::Automatic if thick => own,
+            Obliques::Own => own,
+            Obliques::Automatic | Obliques::True => straight,
         }
     }
 }
@@ -326,6 +373,7 @@ impl Default for View {
             maximised: None,
             order: Pane::ALL,
             splits: [Split::THIRDS, Split::HALVES],
+            obliques: Obliques::default(),
             planes: [SlicePlane::Axial; 5],
             crosshair: Crosshair { role: Role::Source, world_mm: DVec3::ZERO },
             zoom: 1.0,
@@ -341,6 +389,7 @@ impl Default for View {
             pacs_mouse: false,
             cine: false,
             highlight: None,
+            contrast: false,
             comparison: Comparison::Off,
             comparison_share: 0.5,
             inverted: [false; 5],

@@ -15,6 +15,8 @@ pub struct Content<'a> {
     /// `None`: nothing to show yet, and `hint` says why.
     pub image: Option<Voxels>,
     pub labels: Option<Voxels>,
+    /// The labels are no structures: they say where two label maps differ.
+    pub contrast: bool,
     pub heat: Option<Voxels>,
     pub window: Window,
     /// Of the image.
@@ -71,6 +73,7 @@ fn plain<'a>(state: &'a State, pane: Pane, role: Role, scan: &'a Arc<OpenScan>) 
         scan,
         image: Some(Voxels::Scan(scan.scan.clone())),
         labels: None,
+        contrast: false,
         heat: None,
         window: state.view.window(pane, Window::suited_to(state.task, scan.modality, &scan.intensity)),
         intensity: &scan.intensity,
@@ -140,6 +143,15 @@ fn prediction<'a>(state: &'a State, base: Content<'a>) -> Content<'a> {
         let subtitle = state.card().map(model_title).unwrap_or_default();
         return Content { subtitle, hint: Some(waiting(state, base.role)), ..base };
     };
+    if let Some(contrast) = state.study.contrast(base.role).filter(|_| state.view.contrast) {
+        return Content {
+            labels: Some(Voxels::Labels(contrast.map.clone())),
+            contrast: true,
+            title: "Difference",
+            subtitle: format!("of the prediction from: {}", contrast.against.name()),
+            ..base
+        };
+    }
     let of = if base.role == Role::Source { " · of the source" } else { "" };
     let note = if prediction.whole { "" } else { " · first slices" };
     Content {

@@ -6,6 +6,7 @@
 use super::frame::SliceFrame;
 use crate::render::{self, SliceGrid};
 use crate::volume::{Geometry, LabelMap, Resampler, Scan, Volume, geometry_equal};
+use glam::DVec3;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -107,7 +108,14 @@ pub fn cut_slice(voxels: &Voxels, geometry: &Geometry, frame: &SliceFrame, slice
     let labels = |value: &dyn Fn([usize; 3]) -> u16| plane(grid, frame, slice, value).map(Cut::Labels);
     let in_thin = |index: [usize; 3]| [0, 1, 2].map(|axis| index[axis] - start[axis]);
     match voxels {
-        Voxels::Scan(scan) => values(&|[i, j, k]| scan.value(i, j, k)),
+        Voxels::Scan(scan) if same => values(&|[i, j, k]| scan.value(i, j, k)),
+        Voxels::Scan(scan) => {
+            let from_shown = scan.geometry().voxel_from_world() * geometry.world_from_voxel();
+            values(&|index| {
+                let voxel = DVec3::from_array(index.map(|at| at as f64));
+                scan.value_between(from_shown.transform_point3(voxel))
+            })
+        }
         Voxels::Values(volume) if same => values(&|[i, j, k]| volume.at(i, j, k)),
         Voxels::Labels(map) if same => labels(&|[i, j, k]| map.at(i, j, k)),
         Voxels::Values(volume) => {
@@ -148,6 +156,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::ui::views::frame::{Convention, SlicePlane};
+    use glam::DMat4;
 
     fn grid() -> Geometry {
         Geometry::axis_aligned([4, 5, 6], [2.0; 3], [0.0; 3]).unwrap()
@@ -176,6 +185,36 @@ mod tests {
             _ => 0,
         };
         assert_eq!((count(2), count(3), count(4)), (0, 4, 0));
+    }
+
+    #[test]
+    fn an_oblique_scan_is_shown_in_true_planes_with_what_lies_there_and_nothing_beyond_it() {
+        // A ramp along the patient's left-right axis, stored on a grid turned by 30 degrees.
+        let turned = DMat4::from_rotation_z(30f64.to_radians()) * DMat4::from_scale(DVec3::splat(2.0));
+        let oblique = Geometry::new([20, 20, 5], turned).unwrap();
+        let ramp = Volume::from_fn(oblique.clone(), |i, j, k| {
+            oblique.world_of(DVec3::new(i as f64, j as f64, k as f64)).x as f32
+        });
+        let scan = Voxels::Scan(Arc::new(Scan::from_volume(ramp, "phantom")));
+        let straight = oblique.straightened().unwrap();
+        let frame = SliceFrame::new(&straight, SlicePlane::Axial, Convention::default());
+        let Some(Cut::Values(cut)) = cut_slice(&scan, &straight, &frame, 2) else { panic!("no cut") };
+        let [width, height] = frame.size_px();
+        let mut inside = 0;
+        for row in 0..height {
+            for column in 0..width {
+                let value = cut.values()[row * width + column];
+                let [i, j, k] = frame.index(column, row, 2).map(|at| at as f64);
+                let world = straight.world_of(DVec3::new(i, j, k));
+                let own = oblique.voxel_from_world().transform_point3(world);
+                let covered = (0..3).all(|a| own[a] >= 0.0 && own[a] <= (oblique.dims()[a] - 1) as f64);
+                let far = (0..3).any(|a| own[a] < -0.5 || own[a] > oblique.dims()[a] as f64 - 0.5);
+                assert!(!covered || (value - world.x as f32).abs() < 1e-3, "{value} at {world}");
+                assert_eq!(value.is_nan(), far, "{own}");
+                inside += usize::from(covered);
+            }
+        }
+        assert!(inside > 300, "{inside}");
     }
 
     #[test]

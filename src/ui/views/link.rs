@@ -1,12 +1,14 @@
-//! One crosshair for scans that share no space.
+//! One crosshair for two scans.
 //!
-//! Source and target are different patients: a point of one is shown in the other at the same place *in the body's
-//! bounding box*, never at the same millimetres. What lies on a scan's own grid (its synthesis, gap and prediction)
+//! Source and target are different patients unless they say otherwise: a point of one is shown in the other at the same
+//! place *in the body's bounding box*, never at the same millimetres. Scans of one frame of reference, or declared to lie
+//! in one space, are linked by millimetres. What lies on a scan's own grid (its synthesis, gap and prediction)
 //! shares its world and needs no link.
 
 use crate::session::Role;
 use crate::session::{OpenScan, Study};
 use crate::ui::state::Crosshair;
+use crate::volume::Geometry;
 use glam::DVec3;
 
 /// World position in mm of the crosshair in the scan of `role`; `None` where that scan or its counterpart is missing.
@@ -16,6 +18,7 @@ pub fn crosshair_in(study: &Study, crosshair: Crosshair, role: Role) -> Option<D
     }
     let here = study.scan(role)?;
     match study.scan(crosshair.role) {
+        Some(_) if study.is_one_space() => Some(crosshair.world_mm),
         Some(there) => Some(linked(there, here, crosshair.world_mm)),
         None => Some(body_centre_mm(here)),
     }
@@ -34,8 +37,8 @@ pub fn body_centre_mm(scan: &OpenScan) -> DVec3 {
 }
 
 /// A voxel position kept within the grid.
-pub fn clamp_to_grid(scan: &OpenScan, voxel: DVec3) -> DVec3 {
-    let last = DVec3::from_array(scan.geometry().dims().map(|size| (size - 1) as f64));
+pub fn clamp_to_grid(grid: &Geometry, voxel: DVec3) -> DVec3 {
+    let last = DVec3::from_array(grid.dims().map(|size| (size - 1) as f64));
     voxel.clamp(DVec3::ZERO, last)
 }
 
@@ -44,7 +47,7 @@ pub(crate) mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::session::OpenRequest;
-    use crate::volume::{Geometry, Modality, Scan, Volume};
+    use crate::volume::{Modality, Scan, Volume};
     use std::path::PathBuf;
     use std::sync::Arc;
 
@@ -78,5 +81,24 @@ pub(crate) mod tests {
         let crosshair = Crosshair { role: Role::Target, world_mm: DVec3::new(1.25, 2.5, 3.75) };
         assert_eq!(crosshair_in(&study, crosshair, Role::Target), Some(crosshair.world_mm));
         assert_eq!(crosshair_in(&study, crosshair, Role::Source), None);
+    }
+
+    #[test]
+    fn scans_in_one_space_are_linked_by_millimetres_and_a_newly_opened_one_is_not_unless_it_says_so() {
+        let grid = Geometry::axis_aligned([20, 20, 20], [1.0; 3], [0.0; 3]).unwrap();
+        let in_frame = |frame: Option<&str>, high| {
+            let mut scan = boxed(grid.clone(), [2, 4, 6], high).as_ref().clone();
+            Arc::make_mut(&mut scan.scan).frame_of_reference = frame.map(str::to_owned);
+            Some(Arc::new(scan))
+        };
+        let mut study = Study::default();
+        study.set_scan(Role::Source, in_frame(Some("1.2.3"), [12, 14, 16]));
+        study.set_scan(Role::Target, in_frame(Some("1.2.3"), [10, 10, 10]));
+        let crosshair = Crosshair { role: Role::Target, world_mm: DVec3::new(3.0, 5.0, 7.0) };
+        assert_eq!(crosshair_in(&study, crosshair, Role::Source), Some(crosshair.world_mm));
+        study.set_scan(Role::Source, in_frame(None, [12, 14, 16]));
+        assert_ne!(crosshair_in(&study, crosshair, Role::Source), Some(crosshair.world_mm));
+        study.declare_one_space(true);
+        assert_eq!(crosshair_in(&study, crosshair, Role::Source), Some(crosshair.world_mm));
     }
 }

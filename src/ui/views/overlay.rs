@@ -9,6 +9,7 @@ use crate::render::PaneTransform;
 use crate::session::Role;
 use crate::ui::state::{Pane, State};
 use crate::ui::theme;
+use crate::volume::Geometry;
 use egui::{Align2, Color32, FontId, Painter, Pos2, Rect, Stroke, pos2, vec2};
 use glam::{DVec2, DVec3};
 
@@ -18,6 +19,8 @@ const CROSSHAIR_GAP: f32 = 9.0;
 
 /// Where a pane stands: everything the overlay needs to know of its geometry.
 pub struct Placement<'a> {
+    /// What the slices are cut on.
+    pub grid: &'a Geometry,
     pub frame: &'a SliceFrame,
     pub transform: &'a PaneTransform,
     pub plane: SlicePlane,
@@ -73,9 +76,9 @@ fn corners(painter: &Painter, rect: Rect, state: &State, content: &Content<'_>, 
     let roomy = rect.width() > 250.0;
     if roomy {
         text(painter, below, Align2::LEFT_TOP, &content.subtitle, 11.0, theme::WEAK);
-        notes(painter, inner, state, content);
+        notes(painter, inner, state, content, at);
     }
-    let where_mm = if roomy { slice_position(content, at) } else { String::new() };
+    let where_mm = if roomy { slice_position(at) } else { String::new() };
     let slice = format!("{}/{}{where_mm}", at.slice + 1, at.frame.slice_count());
     text(painter, inner.left_bottom(), Align2::LEFT_BOTTOM, &slice, 12.0, theme::TEXT);
     if content.image.is_some() {
@@ -92,7 +95,7 @@ fn corners(painter: &Painter, rect: Rect, state: &State, content: &Content<'_>, 
 }
 
 /// Top right: what holds for the whole pane.
-fn notes(painter: &Painter, inner: Rect, state: &State, content: &Content<'_>) {
+fn notes(painter: &Painter, inner: Rect, state: &State, content: &Content<'_>, at: &Placement<'_>) {
     let convention = if state.view.convention.radiological { "radiological" } else { "neurological" };
     text(painter, inner.right_top(), Align2::RIGHT_TOP, convention, 11.0, theme::WEAK);
     let mut note_at = inner.right_top() + vec2(0.0, 17.0);
@@ -101,7 +104,13 @@ fn notes(painter: &Painter, inner: Rect, state: &State, content: &Content<'_>) {
         note_at.y += 17.0;
     };
     if content.pane == Pane::Target && state.study.scan(Role::Source).is_some() {
-        note("linked by body position", theme::WEAK);
+        let how =
+            if state.study.is_one_space() { "linked by millimetres" } else { "linked by body position" };
+        note(how, theme::WEAK);
+    }
+    if content.scan.straight.is_some() {
+        let own = std::ptr::eq(at.grid, content.scan.geometry());
+        note(if own { "along its own slices" } else { "true planes, interpolated" }, theme::WEAK);
     }
     for badge in content.scan.scan.badges() {
         note(&badge, theme::WARNING);
@@ -119,8 +128,8 @@ fn edge_agreement(painter: &Painter, inner: Rect, state: &State, content: &Conte
 }
 
 /// " · S 12.1 mm": where along the normal the slice lies.
-fn slice_position(content: &Content<'_>, at: &Placement<'_>) -> String {
-    let geometry = content.scan.geometry();
+fn slice_position(at: &Placement<'_>) -> String {
+    let geometry = at.grid;
     if !geometry.orientation_known() || !geometry.spacing_known() {
         return String::new();
     }

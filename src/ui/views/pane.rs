@@ -8,14 +8,15 @@ use super::link::{body_centre_mm, crosshair_in};
 use super::overlay::{self, Placement};
 use super::pointer::{self, Pointer, Scene};
 use super::probe::label_value_at;
-use crate::render::{Interpolation, PaneTransform, SliceCallback, SliceLayers, SliceStyle};
+use crate::render::{Interpolation, LabelPalette, PaneTransform, SliceCallback, SliceLayers, SliceStyle};
 use crate::session::OpenScan;
 use crate::ui::action::Action;
 use crate::ui::state::{Arrangement, Pane, State, Tile, View};
 use crate::ui::theme;
-use crate::volume::Flag;
+use crate::volume::{Flag, Geometry};
 use egui::{Align2, Color32, Rect, Role, Sense, Ui, WidgetInfo};
 use glam::{DVec2, DVec3};
+use std::sync::Arc;
 
 /// Room left around the body at zoom 1.
 const BREATHING_ROOM: f32 = 1.12;
@@ -24,10 +25,22 @@ const BREATHING_ROOM: f32 = 1.12;
 const BENEATH: u64 = 1 << 32;
 
 /// What panes keep from frame to frame; none of it is state, all of it can be computed again.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct PaneMemory {
     pub cuts: CutCache,
     pub pointer: Pointer,
+    contrast_palette: Arc<LabelPalette>,
+}
+
+impl Default for PaneMemory {
+    fn default() -> Self {
+        let colours = theme::CONTRAST.map(|(code, colour)| (code, colour.to_array()));
+        Self {
+            cuts: CutCache::default(),
+            pointer: Pointer::default(),
+            contrast_palette: Arc::new(LabelPalette::new(colours)),
+        }
+    }
 }
 
 /// Draws a pane into `rect` and adds what the user asked for to `actions`.
@@ -67,14 +80,16 @@ pub fn show(
         (tile.plane(&state.view), world_mm)
     };
     let Some(world_mm) = world_mm else { return };
-    let frame = SliceFrame::new(content.scan.geometry(), plane, state.view.convention);
-    let voxel = content.scan.geometry().voxel_from_world().transform_point3(world_mm);
+    let grid = state.view.obliques.grid_of(content.scan);
+    let frame = SliceFrame::new(grid, plane, state.view.convention);
+    let voxel = grid.voxel_from_world().transform_point3(world_mm);
     let slice = frame.nearest_slice(voxel);
-    let Some(transform) = place(&frame, content.scan, rect, &state.view) else { return };
+    let Some(transform) = place(&frame, grid, content.scan, rect, &state.view) else { return };
 
     let mut callback = |content: &Content<'_>, slot: u64| {
-        let layers = cut_layers(&mut memory.cuts, content, slot, (&frame, slice))?;
-        let (palette, style) = (state.palette.clone(), style(&state.view, content));
+        let layers = cut_layers(&mut memory.cuts, content, slot, (grid, &frame, slice))?;
+        let palette = if content.contrast { memory.contrast_palette.clone() } else { state.palette.clone() };
+        let style = style(&state.view, content);
         Some(SliceCallback { pane: slot, rect, layers, palette, style, transform })
     };
     let over = callback(&content, tile.key());
@@ -90,14 +105,14 @@ pub fn show(
         }
     }
     let (image_px, _) = frame.image_from_voxel(voxel);
-    let at = Placement { frame: &frame, transform: &transform, plane, slice, world_mm, image_px };
+    let at = Placement { grid, frame: &frame, transform: &transform, plane, slice, world_mm, image_px };
     overlay::paint(&painter, rect, state, &content, &at);
     if being_read {
         return;
     }
     let scene = Scene { tile, content: &content, at: &at, pacs: state.view.pacs_mouse };
     let under = pointer::react(ui, &response, &scene, &mut memory.pointer, actions);
-    let labelled = under.zip(content.labels.as_ref());
+    let labelled = under.zip(content.labels.as_ref().filter(|_| !content.contrast));
     if let Some(label) = labelled.and_then(|(world_mm, labels)| label_value_at(labels, world_mm)) {
         actions.push(Action::Highlight(label));
     }
@@ -107,12 +122,7 @@ pub fn show(
     }
     response.context_menu(|ui| context_menu(ui, state, tile, actions));
     if state.view.active == tile {
-        painter.rect_stroke(
-            rect,
-            0.0,
-            egui::Stroke::new(1.0, theme::CONTROL_HOVERED),
-            egui::StrokeKind::Inside,
-        );
+        painter.rect_stroke(rect, 0.0, egui::Stroke::new(1.0, theme::EDGE), egui::StrokeKind::Inside);
     }
 }
 
@@ -164,12 +174,22 @@ fn context_menu(ui: &mut Ui, state: &State, tile: Tile, actions: &mut Vec<Action
 }
 
 /// Frames the body: the same part of it is at the same place in every pane, whatever the field of view.
-fn place(frame: &SliceFrame, scan: &OpenScan, rect: Rect, view: &View) -> Option<PaneTransform> {
+fn place(
+    frame: &SliceFrame,
+    shown: &Geometry,
+    scan: &OpenScan,
+    rect: Rect,
+    view: &View,
+) -> Option<PaneTransform> {
     let grid = frame.grid()?;
-    let (low, _) = frame.image_from_voxel(scan.body.low_voxel);
-    let (high, _) = frame.image_from_voxel(scan.body.high_voxel);
+    let from_scan = shown.voxel_from_world() * scan.geometry().world_from_voxel();
+    let corners =
+        scan.body.corners().map(|corner| frame.image_from_voxel(from_scan.transform_point3(corner)).0);
+    let (low, high) = corners.fold((DVec2::INFINITY, DVec2::NEG_INFINITY), |(low, high), corner| {
+        (low.min(corner), high.max(corner))
+    });
     let pixel_mm = DVec2::new(f64::from(grid.pixel_size_mm()[0]), f64::from(grid.pixel_size_mm()[1]));
-    let size_mm = ((high - low).abs() + DVec2::ONE) * pixel_mm;
+    let size_mm = (high - low + DVec2::ONE) * pixel_mm;
     let pane = rect.size().max(egui::Vec2::splat(1.0));
     let fit = (size_mm.x as f32 / pane.x).max(size_mm.y as f32 / pane.y) * BREATHING_ROOM;
     let centre = (low + high) * 0.5 + view.pan.as_dvec2() * f64::from(fit) / pixel_mm;
@@ -181,9 +201,8 @@ fn cut_layers(
     cuts: &mut CutCache,
     content: &Content<'_>,
     tile: u64,
-    (frame, slice): (&SliceFrame, usize),
+    (geometry, frame, slice): (&Geometry, &SliceFrame, usize),
 ) -> Option<SliceLayers> {
-    let geometry = content.scan.geometry();
     let mut cut = |layer: Layer, voxels: &Option<Voxels>| match voxels {
         Some(voxels) => cuts.cut(tile, layer, voxels, (geometry, frame, slice)),
         None => {
@@ -226,10 +245,10 @@ fn describe(content: &Content<'_>) -> String {
 }
 
 /// World position in mm of a point of the pane.
-pub fn world_at(content: &Content<'_>, at: &Placement<'_>, point: egui::Vec2) -> DVec3 {
+pub fn world_at(at: &Placement<'_>, point: egui::Vec2) -> DVec3 {
     let [x, y] = at.transform.image_from_pane([point.x, point.y]);
     let voxel = at.frame.voxel_from_image(DVec2::new(f64::from(x), f64::from(y)), at.slice as f64);
-    content.scan.geometry().world_of(voxel)
+    at.grid.world_of(voxel)
 }
 
 #[cfg(test)]
@@ -239,8 +258,7 @@ mod tests {
     use crate::session::{OpenRequest, Role, Synthesis};
     use crate::ui::state::State;
     use crate::ui::views::content::content;
-    use crate::volume::{Geometry, Modality, Scan, Volume};
-    use std::sync::Arc;
+    use crate::volume::{Modality, Scan, Volume};
 
     #[test]
     fn monochrome1_is_drawn_inverted_in_every_pane_and_a_synthesis_of_it_is_not() {

@@ -51,7 +51,7 @@ pub fn react(
     if response.double_clicked_by(PointerButton::Primary) {
         actions.push(Action::ToggleMaximised(scene.tile));
     }
-    Some(world_at(scene.content, scene.at, inside))
+    Some(world_at(scene.at, inside))
 }
 
 fn drag(response: &Response, scene: &Scene<'_>, actions: &mut Vec<Action>) {
@@ -63,10 +63,9 @@ fn drag(response: &Response, scene: &Scene<'_>, actions: &mut Vec<Action>) {
     // With Shift the crosshair follows the pointer without a button.
     let following = response.hover_pos().filter(|_| response.ctx.input(|input| input.modifiers.shift_only()));
     if let Some(position) = response.interact_pointer_pos().filter(|_| placing).or(following) {
-        let world = world_at(content, at, position - response.rect.min);
-        let scan = content.scan;
-        let voxel = scan.geometry().voxel_from_world().transform_point3(world);
-        let world_mm = scan.geometry().world_of(clamp_to_grid(scan, voxel));
+        let world = world_at(at, position - response.rect.min);
+        let voxel = at.grid.voxel_from_world().transform_point3(world);
+        let world_mm = at.grid.world_of(clamp_to_grid(at.grid, voxel));
         actions.push(Action::PlaceCrosshair { role: content.role, world_mm });
     }
     if by == Vec2::ZERO {

@@ -2,6 +2,7 @@
 
 use super::content::Content;
 use super::cut::Voxels;
+use crate::eval::{ONLY_FIRST, ONLY_SECOND};
 use crate::session::OpenScan;
 use crate::volume::{Geometry, LabelTable};
 use glam::DVec3;
@@ -56,9 +57,13 @@ pub fn label_value_at(labels: &Voxels, world_mm: DVec3) -> Option<u16> {
     value_at(labels, world_mm).filter(|value| *value > 0.0).map(|value| value as u16)
 }
 
-/// The name of the label at a position; `None` on background and outside.
-pub fn label_at(labels: &Voxels, world_mm: DVec3, table: &LabelTable) -> Option<String> {
-    Some(table.name_of(label_value_at(labels, world_mm)?))
+/// What a voxel of a difference of two label maps means.
+fn difference_name(code: u16) -> &'static str {
+    match code {
+        ONLY_FIRST => "only in the prediction",
+        ONLY_SECOND => "not in the prediction",
+        _ => "another structure",
+    }
 }
 
 /// "212 a.u." with as many decimals as the unit deserves.
@@ -83,8 +88,8 @@ pub fn line(content: &Content<'_>, world_mm: DVec3, table: &LabelTable) -> Optio
     if let Some(heat) = content.heat.as_ref().and_then(|heat| value_at(heat, world_mm)) {
         parts.push(format!("{heat:.2}"));
     }
-    if let Some(name) = content.labels.as_ref().and_then(|labels| label_at(labels, world_mm, table)) {
-        parts.push(name);
+    if let Some(value) = content.labels.as_ref().and_then(|labels| label_value_at(labels, world_mm)) {
+        parts.push(if content.contrast { difference_name(value).to_owned() } else { table.name_of(value) });
     }
     Some(parts.join(" · "))
 }

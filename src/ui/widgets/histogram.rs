@@ -15,19 +15,19 @@ pub fn histogram(ui: &mut Ui, intensity: &IntensityStats, window: Window) -> Opt
     let [low, high] = intensity.histogram_range();
     let x_of = |value: f32| rect.left() + ((value - low) / (high - low)).clamp(0.0, 1.0) * rect.width();
     let painter = ui.painter_at(rect);
-    painter.rect_filled(rect, 4.0, theme::CONTROL);
+    painter.rect_filled(rect, 4.0, theme::of(ui).control);
     let [bottom_value, top_value] = [window.level - 0.5 * window.width, window.level + 0.5 * window.width];
     let [left, right] = [bottom_value, top_value].map(x_of);
     let shown = Rect::from_x_y_ranges(left..=right, rect.y_range());
-    painter.rect_filled(shown, 0.0, theme::CONTROL_HOVERED);
+    painter.rect_filled(shown, 0.0, theme::of(ui).hovered);
     for (bin, share) in intensity.histogram.iter().enumerate() {
         // The root keeps small organs visible beside the bulk of the body.
         let height = (f32::from(*share) / 255.0).sqrt() * (rect.height() - 4.0);
         let x = rect.left() + (bin as f32 + 0.5) * rect.width() / HISTOGRAM_BINS as f32;
-        painter.vline(x, rect.bottom() - height..=rect.bottom(), Stroke::new(1.5, theme::WEAK));
+        painter.vline(x, rect.bottom() - height..=rect.bottom(), Stroke::new(1.5, theme::of(ui).weak));
     }
     for x in [left, right] {
-        painter.vline(x, rect.y_range(), Stroke::new(1.5, theme::ACCENT));
+        painter.vline(x, rect.y_range(), Stroke::new(1.5, theme::of(ui).accent));
     }
     let per_point = (high - low) / rect.width();
     let edge = |x: f32| Rect::from_x_y_ranges(x - REACH..=x + REACH, rect.y_range());
@@ -57,6 +57,6 @@ pub fn scale(ui: &mut Ui, intensity: &IntensityStats, unit: &str) {
         [(low, rect.left(), egui::Align2::LEFT_CENTER), (high, rect.right(), egui::Align2::RIGHT_CENTER)]
     {
         let words = format!("{value:.0} {unit}");
-        super::painted(ui, pos2(x, rect.center().y), align, &words, 10.5, theme::WEAK);
+        super::painted(ui, pos2(x, rect.center().y), align, &words, 10.5, theme::of(ui).weak);
     }
 }

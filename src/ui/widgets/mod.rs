@@ -12,21 +12,21 @@ use egui::{
 /// The one main action: the only thing in the accent's full colour.
 pub fn main_button(ui: &mut Ui, text: &str, enabled: bool, width: Option<f32>) -> Response {
     let size = vec2(width.unwrap_or(0.0), 28.0);
-    let words = theme::title(text, 13.0).color(theme::ON_ACCENT);
-    ui.add_enabled(enabled, Button::new(words).fill(theme::ACCENT).min_size(size))
+    let words = theme::title(text, 13.0).color(theme::of(ui).on_accent);
+    ui.add_enabled(enabled, Button::new(words).fill(theme::of(ui).accent).min_size(size))
 }
 
 /// "STRUCTURES": the head of a section.
 pub fn section(ui: &mut Ui, title: &str) {
     ui.add_space(10.0);
-    ui.label(theme::title(title.to_uppercase(), 11.0).color(theme::WEAK).extra_letter_spacing(0.8));
+    ui.label(theme::title(title.to_uppercase(), 11.0).color(theme::of(ui).weak).extra_letter_spacing(0.8));
     ui.add_space(2.0);
 }
 
 /// A quiet plate for facts that belong together.
 pub fn card<R>(ui: &mut Ui, contents: impl FnOnce(&mut Ui) -> R) -> R {
     let frame = Frame::NONE
-        .fill(theme::CARD)
+        .fill(theme::of(ui).card)
         .corner_radius(CornerRadius::same(8))
         .inner_margin(Margin::symmetric(11, 9));
     frame
@@ -40,14 +40,14 @@ pub fn card<R>(ui: &mut Ui, contents: impl FnOnce(&mut Ui) -> R) -> R {
 
 /// Quiet small text.
 pub fn weak(ui: &mut Ui, text: impl Into<String>) -> Response {
-    ui.add(egui::Label::new(RichText::new(text).size(11.0).color(theme::WEAK)).wrap())
+    ui.add(egui::Label::new(RichText::new(text).size(11.0).color(theme::of(ui).weak)).wrap())
 }
 
 /// A horizontal bar filled to `part` (0..1), with a name for screen readers.
 pub fn bar(ui: &mut Ui, part: f32, width: f32, fill: Color32, name: &str) -> Response {
     let (rect, response) = ui.allocate_exact_size(Vec2::new(width, 14.0), Sense::hover());
     let track = egui::Rect::from_center_size(rect.center(), vec2(width, 5.0));
-    ui.painter().rect_filled(track, 2.5, theme::LINE);
+    ui.painter().rect_filled(track, 2.5, theme::of(ui).line);
     let mut filled = track;
     filled.set_width(width * part.clamp(0.0, 1.0));
     ui.painter().rect_filled(filled, 2.5, fill);
@@ -59,9 +59,14 @@ pub fn bar(ui: &mut Ui, part: f32, width: f32, fill: Color32, name: &str) -> Res
     response
 }
 
-/// A coloured square, the key to a label's colour.
-pub fn swatch(ui: &mut Ui, rgb: [u8; 3], shown: bool) -> Response {
-    let (rect, response) = ui.allocate_exact_size(vec2(13.0, 13.0), Sense::hover());
+/// A coloured square, the key to a label's colour, that can be pressed like a button.
+pub fn swatch(ui: &mut Ui, rgb: [u8; 3], shown: bool, name: &str) -> Response {
+    let (rect, response) = ui.allocate_exact_size(vec2(13.0, 13.0), Sense::click());
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, name));
+    let focus = egui::Stroke::new(1.0, theme::of(ui).strong);
+    if response.hovered() || response.has_focus() {
+        ui.painter().rect_stroke(rect.expand(1.0), 4.0, focus, egui::StrokeKind::Inside);
+    }
     let colour = Color32::from_rgb(rgb[0], rgb[1], rgb[2]);
     let square = rect.shrink(1.5);
     if shown {

@@ -181,7 +181,8 @@ fn segment_options(request: &SegmentRequest) -> SegmentOptions {
         RefineRule::Never => Views::One,
         RefineRule::Doubtful | RefineRule::Always => Views::Shifted,
     };
-    SegmentOptions { task: card.task, gap_mode: card.network.gap_mode, views, refine }
+    let (gap_mode, mask) = (card.network.gap_mode, request.settings.mask);
+    SegmentOptions { task: card.task, gap_mode, mask, views, refine }
 }
 
 /// Which of the bundle's two domains a modality is.

@@ -7,9 +7,10 @@ use super::ladder::{Worker, caught};
 use super::preprocess::{KeepGoing, Prepared};
 use super::probabilities::{ProbabilityStore, Values};
 use super::refine;
-use super::views::Views;
+use super::views::{View, Views};
 use super::{Domain, Networks, amplify, tensor};
-use mindgap::config::GapMode;
+use glam::DVec3;
+use mindgap::config::{Ball, GapMode, MaskUse};
 use mindgap::volume::{LabelMap, Task, Volume};
 use std::ops::Range;
 use tch::{Kind, TchError, Tensor};
@@ -38,6 +39,7 @@ pub enum InferError {
 pub struct SegmentOptions {
     pub task: Task,
     pub gap_mode: GapMode,
+    pub mask: MaskUse,
     /// What is averaged.
     pub views: Views,
     pub refine: RefineRule,
@@ -312,7 +314,8 @@ pub(super) fn reduced(
 ) -> Result<Reduced, InferError> {
     let image = tensor::slices_to_tensor(volume, range.start, range.len(), networks.store.device())?;
     tch::no_grad(|| {
-        let (probability, gap) = forward(networks, &image, options, images)?;
+        let inside = region(volume, range.clone(), options.mask, &image)?;
+        let (probability, gap) = forward(networks, (&image, inside.as_ref()), options, images)?;
         let classes = probability.size()[1] as f64;
         let entropy = probability.f_special_entr()?.f_sum_dim_intlist(1, false, Kind::Float)? / classes.ln();
         let labels = probability.f_argmax(1, false)?.f_to_kind(Kind::Uint8)?;
@@ -333,7 +336,8 @@ fn forward_values(
     images: usize,
 ) -> Result<Values, InferError> {
     let image = tensor::slices_to_tensor(volume, range.start, range.len(), networks.store.device())?;
-    let (probability, gap) = tch::no_grad(|| forward(networks, &image, options, images))?;
+    let inside = region(volume, range, options.mask, &image)?;
+    let (probability, gap) = tch::no_grad(|| forward(networks, (&image, inside.as_ref()), options, images))?;
     let found = Values { probability: tensor::values(&probability)?, gap: tensor::values(&gap)? };
     require_finite(&found.probability)?;
     require_finite(&found.gap)?;
@@ -365,7 +369,7 @@ fn require_finite(values: &[f32]) -> Result<(), InferError> {
 /// (n, classes, h, w) probabilities and (n, 1, h, w) gap of n slices, at most about `images` views of slices at a time.
 fn forward(
     networks: &Networks,
-    image: &Tensor,
+    (image, inside): (&Tensor, Option<&Tensor>),
     options: SegmentOptions,
     images: usize,
 ) -> Result<(Tensor, Tensor), TchError> {
@@ -380,7 +384,10 @@ fn forward(
         let features = networks.segmenter.encode(&input);
         let mask = networks.gap.mask(&features.map);
         let map = match options.gap_mode {
-            GapMode::Feature => amplify(&features.map, &mask),
+            GapMode::Feature => {
+                let inside = inside.map(|inside| in_views(inside, group)).transpose()?;
+                amplify(&features.map, &acting(&mask, options.mask, inside.as_ref())?)
+            }
             GapMode::Loss => features.map,
         };
         let probability = networks.segmenter.decode(&map, &features.skips).f_softmax(1, Kind::Float)?;
@@ -399,4 +406,50 @@ fn forward(
     }
     let missing = || TchError::Shape("no view of the slices was computed".to_owned());
     Ok((sum.ok_or_else(missing)?.f_div_scalar(views.len() as f64)?, gap.ok_or_else(missing)?))
+}
+
+/// 1 in the ball that the mask is kept to and 0 outside, (n, 1, h, w) like the slices; `None` where it is kept to none.
+fn region(
+    volume: &Volume<f32>,
+    range: Range<usize>,
+    mask: MaskUse,
+    like: &Tensor,
+) -> Result<Option<Tensor>, TchError> {
+    let MaskUse::Within(ball) = mask else { return Ok(None) };
+    let [columns, rows, _] = volume.dims();
+    let count = range.len();
+    tensor::image_batch(&in_ball(volume, range, ball), count, [columns, rows], like.device()).map(Some)
+}
+
+fn in_ball(volume: &Volume<f32>, range: Range<usize>, ball: Ball) -> Vec<f32> {
+    let [columns, rows, _] = volume.dims();
+    let mut inside = Vec::with_capacity(columns * rows * range.len());
+    for slice in range {
+        for row in 0..rows {
+            for column in 0..columns {
+                let voxel = DVec3::new(column as f64, row as f64, slice as f64);
+                inside.push(f32::from(u8::from(ball.holds(volume.geometry().world_of(voxel)))));
+            }
+        }
+    }
+    inside
+}
+
+/// A region as each of the views shows it, batch by batch.
+fn in_views(inside: &Tensor, views: &[View]) -> Result<Tensor, TchError> {
+    Tensor::f_cat(&views.iter().map(|view| view.of(inside)).collect::<Result<Vec<_>, _>>()?, 0)
+}
+
+/// The part of a(p) that multiplies the features. A cell of the feature map lies in a region when half of it does.
+fn acting(mask: &Tensor, rule: MaskUse, inside: Option<&Tensor>) -> Result<Tensor, TchError> {
+    match (rule, inside) {
+        (MaskUse::Nowhere, _) => mask.f_zeros_like(),
+        (MaskUse::From(gap), _) => mask.f_mul(&mask.f_ge(f64::from(gap))?.f_to_kind(mask.kind())?),
+        (MaskUse::Within(_), Some(inside)) => {
+            let size = mask.size();
+            let share = inside.f_adaptive_avg_pool2d([size[2], size[3]])?;
+            mask.f_mul(&share.f_ge(0.5)?.f_to_kind(mask.kind())?)
+        }
+        (MaskUse::Everywhere | MaskUse::Within(_), _) => Ok(mask.shallow_clone()),
+    }
 }

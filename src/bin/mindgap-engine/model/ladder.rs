@@ -217,6 +217,7 @@ mod tests {
         let options = SegmentOptions {
             task: Task::Abdomen,
             gap_mode: GapMode::Feature,
+            mask: MaskUse::Everywhere,
             views: Views::One,
             refine: RefineRule::Never,
         };

@@ -8,7 +8,7 @@ use super::ladder::Worker;
 use super::preprocess::Prepared;
 use super::views::Views;
 use super::{Domain, Networks, amplify, refine};
-use mindgap::config::{GapMode, Net, NetworkConfig};
+use mindgap::config::{Ball, GapMode, MaskUse, Net, NetworkConfig};
 use mindgap::volume::{Geometry, Task, Volume};
 use std::rc::Rc;
 use std::sync::{Mutex, PoisonError};
@@ -172,7 +172,13 @@ fn no_other_device(_: Device) -> Result<Rc<Networks>, InferError> {
 }
 
 fn options(views: Views) -> SegmentOptions {
-    SegmentOptions { task: Task::Abdomen, gap_mode: GapMode::Feature, views, refine: RefineRule::Never }
+    SegmentOptions {
+        task: Task::Abdomen,
+        gap_mode: GapMode::Feature,
+        mask: MaskUse::Everywhere,
+        views,
+        refine: RefineRule::Never,
+    }
 }
 
 fn segmented(networks: Networks, prepared: &Prepared, views: Views) -> Result<infer::Segmented, InferError> {
@@ -223,6 +229,40 @@ fn labels_and_doubt_reduced_slice_by_slice_are_those_of_the_probabilities_of_the
         let same = labels.voxels().iter().zip(found.labels.voxels()).filter(|(a, b)| a == b).count();
         // The air that was skipped may have got labels there.
         assert!(same >= 5 * plane * 999 / 1000, "{same}");
+    }
+}
+
+#[test]
+fn the_mask_acts_where_it_is_told_to_and_the_gap_that_is_shown_does_not_change() {
+    let prepared = prepared();
+    let networks = || {
+        let networks = networks();
+        // An untrained critic sees no gap anywhere.
+        let mut score = networks.store.variables().remove("gap.score.bias").unwrap();
+        let _ = tch::no_grad(|| score.fill_(0.4));
+        networks
+    };
+    let run = |mask| {
+        let options = SegmentOptions { mask, ..options(Views::One) };
+        infer::probabilities(&networks(), &prepared.slices, options, &mut |_, _| true).unwrap()
+    };
+    let far = |a: &infer::Probabilities, b: &infer::Probabilities| {
+        let pairs = a.probabilities.iter().zip(&b.probabilities);
+        let each = pairs.flat_map(|(a, b)| a.voxels().iter().zip(b.voxels()).map(|(a, b)| (a - b).abs()));
+        each.fold(0.0, f32::max)
+    };
+    let (on, off) = (run(MaskUse::Everywhere), run(MaskUse::Nowhere));
+    assert!(far(&on, &off) > 1e-4);
+    assert_eq!(far(&run(MaskUse::From(0.0)), &on), 0.0);
+    assert_eq!(far(&run(MaskUse::From(1.0)), &off), 0.0);
+    let everything = Ball { centre_mm: [0.0; 3], radius_mm: 1e6 };
+    assert_eq!(far(&run(MaskUse::Within(everything)), &on), 0.0);
+    let nothing = Ball { centre_mm: [1e6; 3], radius_mm: 1.0 };
+    assert_eq!(far(&run(MaskUse::Within(nothing)), &off), 0.0);
+    let part = run(MaskUse::Within(Ball { centre_mm: [0.0; 3], radius_mm: 60.0 }));
+    assert!(far(&part, &on) > 1e-5 && far(&part, &off) > 1e-5);
+    for other in [&off, &part] {
+        assert_eq!(other.gap.voxels(), on.gap.voxels());
     }
 }
 

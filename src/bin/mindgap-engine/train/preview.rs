@@ -11,6 +11,7 @@ use crate::model::Domain;
 use crate::model::infer::{self, RefineRule, SegmentOptions};
 use crate::model::views::Views;
 use image::{ImageFormat, Rgb, RgbImage};
+use mindgap::config::MaskUse;
 use mindgap::config::train::TrainConfig;
 use mindgap::dataset::case::Case;
 use mindgap::volume::{Volume, io};
@@ -34,6 +35,7 @@ pub fn write(
     let options = SegmentOptions {
         task: config.task,
         gap_mode: config.network.gap_mode,
+        mask: MaskUse::Everywhere,
         views: Views::One,
         refine: RefineRule::Never,
     };

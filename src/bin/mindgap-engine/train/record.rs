@@ -9,7 +9,7 @@ use crate::model::infer::{self, RefineRule, SegmentOptions};
 use crate::model::views::Views;
 use crate::model::{Networks, refine};
 use mindgap::config::train::TrainConfig;
-use mindgap::config::{Card, Net, TrainingRecord, sha256_hex};
+use mindgap::config::{Card, MaskUse, Net, TrainingRecord, sha256_hex};
 use mindgap::volume::io;
 
 /// Writes `weights.safetensors` and then `card.json`, which seals it. Scores are left empty: they are measured by
@@ -69,6 +69,7 @@ fn agreement(
     let options = SegmentOptions {
         task: config.task,
         gap_mode: config.network.gap_mode,
+        mask: MaskUse::Everywhere,
         views: Views::One,
         refine: RefineRule::Never,
     };

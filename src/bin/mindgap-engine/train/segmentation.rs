@@ -9,8 +9,8 @@ use crate::model::infer::{self, RefineRule, SegmentOptions};
 use crate::model::refine;
 use crate::model::views::Views;
 use crate::model::{Domain, amplify, losses, mask_of_score, tensor};
-use mindgap::config::GapMode;
 use mindgap::config::train::TrainConfig;
+use mindgap::config::{GapMode, MaskUse};
 use std::sync::Arc;
 use tch::Tensor;
 
@@ -31,6 +31,7 @@ pub fn enter_phase(
     let options = SegmentOptions {
         task: config.task,
         gap_mode: config.network.gap_mode,
+        mask: MaskUse::Everywhere,
         views: Views::Shifted,
         refine: RefineRule::Always,
     };

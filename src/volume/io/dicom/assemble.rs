@@ -29,6 +29,7 @@ pub(super) struct Plan<'a> {
     volume: usize,
     volumes: usize,
     modality: Option<Modality>,
+    frame_of_reference: &'a str,
     dtype: DType,
     /// For all voxels; if it differs from slice to slice, voxels are float32 and already scaled.
     scaling: Scaling,
@@ -58,6 +59,7 @@ impl<'a> Plan<'a> {
             volume,
             volumes,
             modality,
+            frame_of_reference: &entry.info.frame_of_reference,
             dtype: stored_type(&stack.slices),
             scaling: Scaling::IDENTITY,
             scaled_by_slice: false,
@@ -163,6 +165,8 @@ impl<'a> Plan<'a> {
             })?;
         (scan.volume, scan.volumes) = (self.volume, self.volumes);
         scan.modality = self.modality;
+        let frame = self.frame_of_reference;
+        scan.frame_of_reference = (!frame.is_empty()).then(|| frame.to_owned());
         // Measured values have no room for stored ones: padding became "not a number".
         scan.padding = self.padding.filter(|_| !self.scaled_by_slice);
         scan.flags = self.flags;

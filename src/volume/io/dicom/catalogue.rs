@@ -144,6 +144,7 @@ fn describe(images: &[Arc<Image>], kind: SeriesKind) -> SeriesInfo {
     SeriesInfo {
         id: first.series.clone(),
         kind,
+        frame_of_reference: first.frame_of_reference.clone(),
         modality: first.modality.clone(),
         number: first.series_number,
         description: first.description.clone(),

@@ -28,10 +28,11 @@ pub(super) const KEYS: [(&str, &[Tag]); 9] = [
 ];
 
 /// Read from the outermost level of every file, beside [`KEYS`] and [`OF_A_PLANE`].
-const WANTED: [Tag; 19] = [
+const WANTED: [Tag; 20] = [
     tags::SOP_CLASS_UID,
     tags::SOP_INSTANCE_UID,
     tags::SERIES_INSTANCE_UID,
+    tags::FRAME_OF_REFERENCE_UID,
     tags::MODALITY,
     tags::SERIES_DESCRIPTION,
     tags::SERIES_NUMBER,
@@ -84,6 +85,8 @@ pub(super) struct Image {
     pub sop_class: String,
     pub sop_instance: String,
     pub series: String,
+    /// Empty where none is given.
+    pub frame_of_reference: String,
     pub modality: String,
     pub description: String,
     pub series_number: Option<i32>,
@@ -258,6 +261,7 @@ impl Collector {
             sop_class: file.text(tags::SOP_CLASS_UID),
             sop_instance: file.text(tags::SOP_INSTANCE_UID),
             series: file.text(tags::SERIES_INSTANCE_UID),
+            frame_of_reference: file.text(tags::FRAME_OF_REFERENCE_UID),
             modality: file.text(tags::MODALITY),
             description: file.text(tags::SERIES_DESCRIPTION),
             series_number: file.number(tags::SERIES_NUMBER).map(|number| number as i32),

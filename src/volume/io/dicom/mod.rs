@@ -40,6 +40,8 @@ pub struct SeriesInfo {
     /// SeriesInstanceUID; where one series holds several volumes, "#2" and so on follow it from the second on.
     pub id: String,
     pub kind: SeriesKind,
+    /// FrameOfReferenceUID: series that share it share one space. Empty where none is given.
+    pub frame_of_reference: String,
     /// DICOM's Modality, "CT", "MR", "PT", ...
     pub modality: String,
     pub number: Option<i32>,
@@ -111,6 +113,7 @@ pub(super) fn list(folder: &Path) -> Result<Vec<SeriesInfo>, IoError> {
         series.push(SeriesInfo {
             id: DAMAGED_ID.to_owned(),
             kind: SeriesKind::Unreadable,
+            frame_of_reference: String::new(),
             modality: String::new(),
             number: None,
             description: String::new(),

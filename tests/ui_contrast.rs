@@ -1,0 +1,150 @@
+//! What the model's parts do, structure by structure, and how structures are shown: as a user of the window finds out.
+
+#![cfg(feature = "gui")]
+#![allow(clippy::unwrap_used)]
+
+#[allow(dead_code)]
+#[path = "support/scripted_engine.rs"]
+mod scripted_engine;
+#[path = "support/study_files.rs"]
+mod study_files;
+#[path = "support/window.rs"]
+mod window;
+
+use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable;
+use glam::{DMat4, DVec3};
+use mindgap::session::Role;
+use mindgap::ui::{App, StartUp};
+use mindgap::volume::{Geometry, Scan, Volume, io};
+use scripted_engine::Script;
+use study_files::StudyFiles;
+use window::{RUN, click, notices, pane, settle, window, window_with};
+
+fn compare_with(window: &mut Harness<'static, App>, what: &str) {
+    click(window, "Compare the prediction with…");
+    click(window, what);
+}
+
+fn after_a_run(files: &StudyFiles) -> Harness<'static, App> {
+    let mut window = window(files, &[Script::Answer]);
+    click(&mut window, RUN);
+    settle(&mut window);
+    window
+}
+
+#[test]
+fn what_the_mask_does_is_shown_in_the_pane_and_told_in_millilitres() {
+    let files = StudyFiles::new();
+    let mut window = after_a_run(&files);
+    compare_with(&mut window, "the local mask off");
+    settle(&mut window);
+    assert_eq!(notices(&window), Vec::<String>::new());
+    // One column of 20 x 10 voxels of 27 mm3 more with the mask, of the 2000 and 1800 that there are.
+    window.get_by_label("+5.4 mL · Dice 0.95");
+    assert!(pane(&window, "Prediction pane").contains("Difference"));
+    click(&mut window, "Show the difference from: mask off");
+    assert!(!pane(&window, "Prediction pane").contains("Difference"));
+    // The prediction itself is as it was.
+    window.get_by_label("54.0 mL");
+}
+
+#[test]
+fn no_effect_is_told_as_none() {
+    let files = StudyFiles::new();
+    let mut window = after_a_run(&files);
+    compare_with(&mut window, "the mask only where the gap is 0.25 or more");
+    settle(&mut window);
+    window.get_by_label("+0.0 mL · Dice 1.00");
+}
+
+#[test]
+fn comparisons_asked_for_during_a_run_are_done_after_it() {
+    let files = StudyFiles::new();
+    let mut window = after_a_run(&files);
+    // Asked for in one frame, so that the first is still going on.
+    compare_with(&mut window, "the local mask off");
+    compare_with(&mut window, "the model before its adaptation");
+    settle(&mut window);
+    window.get_by_label("+10.8 mL · Dice 0.89");
+    assert!(window.state().state().queue.is_empty());
+}
+
+#[test]
+fn a_new_run_forgets_what_the_old_prediction_was_compared_with() {
+    let files = StudyFiles::new();
+    let mut window = after_a_run(&files);
+    compare_with(&mut window, "the local mask off");
+    settle(&mut window);
+    assert!(window.state().state().study.contrast(Role::Target).is_some());
+    click(&mut window, RUN);
+    settle(&mut window);
+    assert!(window.state().state().study.contrast(Role::Target).is_none());
+}
+
+#[test]
+fn one_structure_can_be_shown_alone_made_fainter_and_gone_to() {
+    let files = StudyFiles::new();
+    let mut window = after_a_run(&files);
+    click(&mut window, "More about Liver");
+    click(&mut window, "Show it alone");
+    assert_eq!(window.state().state().hidden_labels.len(), 3);
+    click(&mut window, "Show all");
+    assert!(window.state().state().hidden_labels.is_empty());
+    click(&mut window, "Go to it");
+    let state = window.state().state();
+    let crosshair = state.view.crosshair;
+    let labels = &state.study.prediction(Role::Target).unwrap().labels;
+    let voxel = labels.geometry().voxel_from_world().transform_point3(crosshair.world_mm).round();
+    assert_eq!(crosshair.role, Role::Target);
+    assert_eq!(labels.at(voxel.x as usize, voxel.y as usize, voxel.z as usize), 1, "{voxel}");
+    window.get_by_role_and_label(egui::Role::Slider, "Opacity of liver").focus();
+    window.run();
+    for _ in 0..5 {
+        window.key_press(egui::Key::ArrowLeft);
+        window.run();
+    }
+    let opacity = window.state().state().label_opacity(1);
+    assert!(opacity < 1.0 && opacity > 0.0, "{opacity}");
+    assert_eq!(window.state().state().palette.colour(1)[3], (255.0 * opacity).round() as u8);
+}
+
+#[test]
+fn the_frame_can_be_made_light_and_stays_so_at_the_next_start() {
+    let files = StudyFiles::new();
+    let settings = files.path().join("settings.json");
+    let start =
+        || StartUp { source: Some(files.ct()), settings: Some(settings.clone()), ..StartUp::default() };
+    let mut window = window_with(start());
+    assert_eq!(window.ctx.theme(), egui::Theme::Dark);
+    click(&mut window, "File");
+    click(&mut window, "Settings…");
+    click(&mut window, "Light frame around the images");
+    assert_eq!(window.ctx.theme(), egui::Theme::Light);
+    window.state().save_settings();
+    assert_eq!(window_with(start()).ctx.theme(), egui::Theme::Light);
+}
+
+#[test]
+fn an_oblique_scan_is_cut_in_true_planes_unless_its_own_are_asked_for() {
+    let files = StudyFiles::new();
+    let turned = DMat4::from_rotation_z(20f64.to_radians()) * DMat4::from_scale(DVec3::splat(3.0));
+    let grid = Geometry::new([24, 20, 16], turned).unwrap();
+    let path = files.path().join("oblique.nii.gz");
+    let values = Volume::from_fn(grid.clone(), |i, j, k| (i + j + k) as f32);
+    io::write_scan(&path, &Scan::from_volume(values, "phantom")).unwrap();
+    let mut window = window_with(StartUp { source: Some(path), ..StartUp::default() });
+    let shown = |window: &Harness<'static, App>| {
+        let state = window.state().state();
+        state.view.obliques.grid_of(state.study.scan(Role::Source).unwrap()).clone()
+    };
+    assert!(shown(&window).obliqueness_deg() < 1e-6);
+    click(&mut window, "View");
+    click(&mut window, "Oblique scans along their own slices");
+    assert!((shown(&window).obliqueness_deg() - 20.0).abs() < 1e-3);
+    // Both ways the crosshair stays where it is in the patient.
+    let before = window.state().state().view.crosshair.world_mm;
+    click(&mut window, "View");
+    click(&mut window, "Oblique scans in true planes");
+    assert_eq!(window.state().state().view.crosshair.world_mm, before);
+}
