@@ -23,6 +23,11 @@ pub fn describe_adapter(info: &wgpu::AdapterInfo) -> String {
     format!("{name}, {backend}, {kind}")
 }
 
+/// Whether an adapter is a program on the processor.
+pub fn draws_on_processor(info: &wgpu::AdapterInfo) -> bool {
+    info.device_type == wgpu::DeviceType::Cpu
+}
+
 /// The first failure of a device, if there was one; cheap to clone, shared with the handlers.
 #[derive(Debug, Clone, Default)]
 pub struct DeviceHealth(Arc<Mutex<Option<String>>>);

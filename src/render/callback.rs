@@ -7,6 +7,7 @@ use egui_wgpu::wgpu;
 use super::palette::LabelPalette;
 use super::resources::SliceResources;
 use super::slice::SliceLayers;
+use super::software;
 use super::transform::PaneTransform;
 use super::uniforms::{PixelView, SliceStyle, SliceUniforms};
 
@@ -29,6 +30,23 @@ impl SliceCallback {
     /// [`SliceResources::register`] to have been called for the window.
     pub fn into_shape(self) -> egui::Shape {
         egui::Shape::Callback(egui_wgpu::Callback::new_paint_callback(self.rect, self))
+    }
+
+    /// The picture of the pane, computed on the processor, with its place in whole pixels of the screen; none if it has
+    /// none.
+    pub(super) fn software_picture(&self, pixels_per_point: f32) -> Option<(egui::Rect, [u32; 2], Vec<u8>)> {
+        let low = (self.rect.min.to_vec2() * pixels_per_point).round();
+        let size = (self.rect.max.to_vec2() * pixels_per_point).round() - low;
+        let size_px = [size.x.max(0.0) as u32, size.y.max(0.0) as u32];
+        if size_px[0] == 0 || size_px[1] == 0 {
+            return None;
+        }
+        let corner = [low.x as i32, low.y as i32];
+        let view = PixelView::new(&self.transform, self.rect.min.into(), corner, size_px, pixels_per_point);
+        let uniforms = SliceUniforms::new(&self.layers, &self.style, &view, 1);
+        let bytes = software::render(&self.layers, &self.palette, &uniforms, size_px);
+        let place = egui::Rect::from_min_size((low / pixels_per_point).to_pos2(), size / pixels_per_point);
+        Some((place, size_px, bytes))
     }
 
     /// The part of the pane that is on the screen, in whole pixels as egui rounds it; none if there is no such pixel.

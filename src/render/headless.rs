@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use egui_wgpu::wgpu;
 
-use super::adapter::{DeviceHealth, describe_adapter, watch_device};
+use super::adapter::{DeviceHealth, describe_adapter, draws_on_processor, watch_device};
 use super::error::RenderError;
 use super::resources::SliceResources;
 
@@ -86,6 +86,11 @@ impl HeadlessWindow {
         describe_adapter(&self.state.adapter.get_info())
     }
 
+    /// Whether pictures are better computed by [`super::software`]: see [`draws_on_processor`].
+    pub fn draws_on_processor(&self) -> bool {
+        draws_on_processor(&self.state.adapter.get_info())
+    }
+
     /// Runs one frame of the interface with `events` as its input. egui may call `ui` twice when a layout settles.
     pub fn frame(&mut self, events: Vec<egui::Event>, ui: impl FnMut(&mut egui::Ui)) {
         let input = self.input(events);
@@ -142,6 +147,22 @@ impl HeadlessWindow {
         match self.health.failure() {
             Some(detail) => Err(RenderError::Device { detail }),
             None => pixels,
+        }
+    }
+
+    /// Draws the last frame and waits until the device has done so, reading nothing back: what a frame costs.
+    ///
+    /// # Errors
+    /// [`RenderError::Device`] if the device failed now or at any time before.
+    pub fn present(&mut self) -> Result<(), RenderError> {
+        let egui_wgpu::RenderState { device, queue, renderer, target_format, .. } = &self.state;
+        let primitives = self.context.tessellate(self.shapes.clone(), self.screen.pixels_per_point);
+        draw(device, queue, &mut renderer.write(), *target_format, &primitives, &self.screen);
+        let wait = wgpu::PollType::Wait { submission_index: None, timeout: Some(GPU_PATIENCE) };
+        device.poll(wait).map_err(device_error)?;
+        match self.health.failure() {
+            Some(detail) => Err(RenderError::Device { detail }),
+            None => Ok(()),
         }
     }
 

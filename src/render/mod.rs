@@ -2,7 +2,8 @@
 //!
 //! Knows nothing of volumes or models: callers hand over [`Plane`]s already cut and oriented for the screen. What is
 //! drawn for given planes, [`SliceStyle`] and [`PaneTransform`] is defined twice, by `shaders/slice.wgsl` and by
-//! [`mod@reference`], and `tests/render_parity.rs` holds the two together.
+//! [`mod@reference`], and `tests/render_parity.rs` holds the two together. Where there is no GPU [`software`] draws the same
+//! faster than a shader on the processor could.
 
 pub mod adapter;
 pub mod callback;
@@ -10,19 +11,22 @@ pub mod colormap;
 pub mod error;
 pub mod headless;
 pub mod palette;
+pub mod picture;
 pub mod pipeline;
 pub mod reference;
 pub mod resources;
 pub mod slice;
+pub mod software;
 pub mod transform;
 pub mod uniforms;
 
-pub use adapter::{DeviceHealth, describe_adapter, watch_device};
+pub use adapter::{DeviceHealth, describe_adapter, draws_on_processor, watch_device};
 pub use callback::SliceCallback;
 pub use colormap::Colormap;
 pub use error::RenderError;
 pub use headless::{HeadlessWindow, Pixels};
 pub use palette::LabelPalette;
+pub use picture::{SlicePicture, SlicePictures};
 pub use resources::SliceResources;
 pub use slice::{Plane, SliceError, SliceGrid, SliceLayers};
 pub use transform::PaneTransform;

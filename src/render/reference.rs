@@ -3,15 +3,16 @@
 //! The definition of what a pane shows; `tests/render_parity.rs` compares the two. Change both together.
 
 use glam::{IVec2, Vec2, Vec3};
+use std::ops::Range;
 
 use super::colormap::Colormap;
 use super::palette::LabelPalette;
 use super::slice::{MISSING, MISSING_BELOW, Plane, SliceLayers, stored_texel};
 use super::uniforms::{FLAG_HEAT, FLAG_INVERSE, FLAG_LABELS, FLAG_NEAREST, SliceUniforms};
 
-const HIGHLIGHT_FILL: f32 = 0.25;
-const HIGHLIGHT_OUTLINE_PX: f32 = 1.0;
-const DIAGONAL: f32 = std::f32::consts::FRAC_1_SQRT_2;
+pub(super) const HIGHLIGHT_FILL: f32 = 0.25;
+pub(super) const HIGHLIGHT_OUTLINE_PX: f32 = 1.0;
+pub(super) const DIAGONAL: f32 = std::f32::consts::FRAC_1_SQRT_2;
 
 /// RGBA8 picture (row 0 at the top, alpha 255) of a pane of `size_px` pixels, over black. `uniforms` must have been made for
 /// these layers with stride 1.
@@ -21,19 +22,31 @@ pub fn render(
     uniforms: &SliceUniforms,
     size_px: [u32; 2],
 ) -> Vec<u8> {
+    let [width, height] = size_px.map(|side| side as usize);
+    let mut bytes = vec![0; width * height * 4];
+    render_rows(layers, palette, uniforms, size_px, 0..height, &mut bytes);
+    bytes
+}
+
+/// Some rows of the same picture into their bytes.
+pub(super) fn render_rows(
+    layers: &SliceLayers,
+    palette: &LabelPalette,
+    uniforms: &SliceUniforms,
+    size_px: [u32; 2],
+    rows: Range<usize>,
+    bytes: &mut [u8],
+) {
     let pass = SlicePass { layers, palette, u: uniforms };
     let [width, height] = size_px;
     let size = Vec2::new(width as f32, height as f32);
-    let mut bytes = Vec::with_capacity(width as usize * height as usize * 4);
-    for row in 0..height {
-        for column in 0..width {
-            let uv = (Vec2::new(column as f32, row as f32) + 0.5) / size;
-            let colour = pass.slice_colour(uv).clamp(Vec3::ZERO, Vec3::ONE) * uniforms.opacity;
-            bytes.extend((colour * 255.0).to_array().map(|channel| channel.round() as u8));
-            bytes.push(255);
-        }
+    let places = rows.flat_map(|row| (0..width).map(move |column| (column, row)));
+    for ((column, row), pixel) in places.zip(bytes.chunks_exact_mut(4)) {
+        let uv = (Vec2::new(column as f32, row as f32) + 0.5) / size;
+        let colour = pass.slice_colour(uv).clamp(Vec3::ZERO, Vec3::ONE) * uniforms.opacity;
+        let [r, g, b] = (colour * 255.0).to_array().map(|channel| channel.round() as u8);
+        pixel.copy_from_slice(&[r, g, b, 255]);
     }
-    bytes
 }
 
 /// What the shader has in its bindings.
@@ -179,7 +192,7 @@ fn texel_index<T>(plane: &Plane<T>, position: IVec2) -> usize {
     inside.y as usize * plane.grid().width() as usize + inside.x as usize
 }
 
-fn map_colour(map: u32, position: f32) -> Vec3 {
+pub(super) fn map_colour(map: u32, position: f32) -> Vec3 {
     let maps = [Colormap::Gray, Colormap::Inferno, Colormap::Cividis];
     let map = maps.into_iter().find(|candidate| candidate.shader_id() == map).unwrap_or_default();
     map.colour(position).into()

@@ -17,7 +17,9 @@ pub mod widgets;
 
 pub use app::{App, Launcher, StartUp};
 
-use crate::render::{HeadlessWindow, Pixels, RenderError, SliceResources, describe_adapter, watch_device};
+use crate::render::{
+    HeadlessWindow, Pixels, RenderError, SliceResources, describe_adapter, draws_on_processor, watch_device,
+};
 use crate::session::Settings;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -74,7 +76,8 @@ pub fn run_window(startup: StartUp) -> Result<(), UiError> {
         theme::install(&creation.egui_ctx);
         let context = creation.egui_ctx.clone();
         let mut app = App::new(startup, Arc::new(move || context.request_repaint()));
-        app.set_adapter(describe_adapter(&state.adapter.get_info()));
+        let adapter = state.adapter.get_info();
+        app.set_adapter(describe_adapter(&adapter), draws_on_processor(&adapter));
         close_on_signal(&app, creation.egui_ctx.clone());
         Ok(Box::new(app))
     };
@@ -86,7 +89,7 @@ pub fn screenshot(startup: StartUp, size: [u32; 2]) -> Result<Pixels, UiError> {
     let mut window = HeadlessWindow::new(size.map(|side| side as f32), 1.0)?;
     theme::install(window.context());
     let mut app = App::new(startup, Arc::new(|| ()));
-    app.set_adapter(window.adapter());
+    app.set_adapter(window.adapter(), window.draws_on_processor());
     let draw = |app: &mut App, ui: &mut egui::Ui| {
         app.tick(ui.ctx());
         app.draw(ui);

@@ -10,6 +10,8 @@ mod machine;
 mod peers;
 mod report;
 mod rounds;
+#[cfg(feature = "gui")]
+mod window;
 mod work;
 
 use super::output;
@@ -46,17 +48,23 @@ pub(super) struct Bench {
     child: Option<Child>,
 }
 
-/// What this program starts itself as, to measure in a fresh process.
+/// What is measured in a process of its own.
 #[derive(Debug, Subcommand)]
 enum Child {
     #[command(hide = true)]
     Work(work::Work),
+    /// Time the window's frames, drawn without a display: scrolling and windowing five panes of a large scan.
+    #[cfg(feature = "gui")]
+    Window(window::Window),
 }
 
 impl Bench {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        if let Some(Child::Work(work)) = self.child {
-            return output::print(&serde_json::to_string(&work.run()?)?);
+        match self.child {
+            Some(Child::Work(work)) => return output::print(&serde_json::to_string(&work.run()?)?),
+            #[cfg(feature = "gui")]
+            Some(Child::Window(window)) => return window.run(),
+            None => {}
         }
         let cases = self.chosen()?;
         let scratch = tempfile::tempdir().context("no temporary folder can be made")?;

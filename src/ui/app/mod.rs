@@ -16,7 +16,7 @@ use super::update::{self, Effect};
 use super::views::{grid, pane::PaneMemory};
 use super::{action::Action, keys, memory};
 use crate::session::loader::{Background, PackedWork};
-use crate::session::{Engine, Wake};
+use crate::session::{Engine, Role, Study, Wake};
 use egui::{CentralPanel, Frame, Margin, Panel, Ui, ViewportCommand};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -96,9 +96,16 @@ impl App {
         &self.state
     }
 
-    /// Says who draws, for About.
-    pub fn set_adapter(&mut self, adapter: String) {
+    /// Shows a study that was made elsewhere, in place of what is open: for measurements.
+    pub fn show_study(&mut self, study: Study) {
+        self.state.study = study;
+        update::centre(&mut self.state, Role::Source);
+    }
+
+    /// Says who draws, for About, and whether that is a program on the processor.
+    pub fn set_adapter(&mut self, adapter: String, on_processor: bool) {
         self.state.adapter = adapter;
+        self.panes.pictures.compute_on_processor(on_processor);
     }
 
     /// Raise it from anywhere, wake the window, and it closes.

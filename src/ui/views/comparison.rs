@@ -1,6 +1,6 @@
 //! The synthetic image over the source it was made from: shining through, beside a line, or in every other square.
 
-use crate::render::SliceCallback;
+use crate::render::SlicePicture;
 use crate::ui::action::Action;
 use crate::ui::state::{Comparison, View};
 use crate::ui::theme;
@@ -10,26 +10,24 @@ use egui::{Painter, Rect, Slider, Stroke, Ui, pos2, vec2};
 const SQUARE: f32 = 56.0;
 
 /// Draws the image over what is in the pane already.
-pub fn paint(painter: &Painter, over: SliceCallback, view: &View) {
-    let rect = over.rect;
+pub fn paint(painter: &Painter, over: &SlicePicture, view: &View) {
+    let rect = over.rect();
     match view.comparison {
         Comparison::Off => {
-            painter.add(over.into_shape());
+            painter.add(over.shape(1.0));
         }
         Comparison::Blend => {
-            let mut through = over;
-            through.style.opacity = view.comparison_share;
-            painter.add(through.into_shape());
+            painter.add(over.shape(view.comparison_share));
         }
         Comparison::Swipe => {
             let x = rect.right() - view.comparison_share * rect.width();
             let right = Rect::from_min_max(pos2(x, rect.top()), rect.max);
-            painter.with_clip_rect(right).add(over.into_shape());
+            painter.with_clip_rect(right).add(over.shape(1.0));
             painter.vline(x, rect.y_range(), Stroke::new(1.0, theme::STRONG));
         }
         Comparison::Checkerboard => {
             for square in squares(rect) {
-                painter.with_clip_rect(square).add(over.clone().into_shape());
+                painter.with_clip_rect(square).add(over.shape(1.0));
             }
         }
     }

@@ -5,7 +5,7 @@
 
 use super::frame::SliceFrame;
 use crate::render::{self, SliceGrid};
-use crate::volume::{Geometry, LabelMap, Resampler, Scan, Volume, geometry_equal};
+use crate::volume::{Geometry, LabelMap, Resampler, Scaling, Scan, Volume, geometry_equal, with_voxels};
 use glam::DVec3;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -108,7 +108,7 @@ pub fn cut_slice(voxels: &Voxels, geometry: &Geometry, frame: &SliceFrame, slice
     let labels = |value: &dyn Fn([usize; 3]) -> u16| plane(grid, frame, slice, value).map(Cut::Labels);
     let in_thin = |index: [usize; 3]| [0, 1, 2].map(|axis| index[axis] - start[axis]);
     match voxels {
-        Voxels::Scan(scan) if same => values(&|[i, j, k]| scan.value(i, j, k)),
+        Voxels::Scan(scan) if same => Some(Cut::Values(scan_plane(grid, frame, slice, scan)?)),
         Voxels::Scan(scan) => {
             let from_shown = scan.geometry().voxel_from_world() * geometry.world_from_voxel();
             values(&|index| {
@@ -116,8 +116,12 @@ pub fn cut_slice(voxels: &Voxels, geometry: &Geometry, frame: &SliceFrame, slice
                 scan.value_between(from_shown.transform_point3(voxel))
             })
         }
-        Voxels::Values(volume) if same => values(&|[i, j, k]| volume.at(i, j, k)),
-        Voxels::Labels(map) if same => labels(&|[i, j, k]| map.at(i, j, k)),
+        Voxels::Values(volume) if same => {
+            stored_plane(grid, frame, slice, volume.voxels(), |value| value).map(Cut::Values)
+        }
+        Voxels::Labels(map) if same => {
+            stored_plane(grid, frame, slice, map.voxels(), |label| label).map(Cut::Labels)
+        }
         Voxels::Values(volume) => {
             let sampled = Resampler::new(volume.geometry(), &thin).linear(volume, f32::NAN);
             values(&|index| {
@@ -133,6 +137,41 @@ pub fn cut_slice(voxels: &Voxels, geometry: &Geometry, frame: &SliceFrame, slice
             })
         }
     }
+}
+
+/// Measured values of a scan on the frame's own grid.
+fn scan_plane(
+    grid: SliceGrid,
+    frame: &SliceFrame,
+    slice: usize,
+    scan: &Scan,
+) -> Option<Arc<render::Plane<f32>>> {
+    let Scaling { slope, intercept } = scan.scaling();
+    with_voxels!(scan.voxels(), stored => {
+        stored_plane(grid, frame, slice, stored, |value| (value as f64 * slope + intercept) as f32)
+    })
+}
+
+/// Voxels as they are stored on the frame's own grid, i fastest, taken row by row in equal steps through memory: a slice
+/// is cut in a fraction of a millisecond.
+fn stored_plane<S: Copy, T>(
+    grid: SliceGrid,
+    frame: &SliceFrame,
+    slice: usize,
+    stored: &[S],
+    value: impl Fn(S) -> T,
+) -> Option<Arc<render::Plane<T>>> {
+    let [width, height] = frame.size_px();
+    let offset = |column: usize, row: usize| frame.offset(column, row, slice);
+    let mut values = Vec::with_capacity(width * height);
+    for row in 0..height {
+        let (first, last) = (offset(0, row), offset(width - 1, row));
+        let (low, high) = (first.min(last), first.max(last));
+        let step = if width > 1 { (high - low) / (width - 1) } else { 1 };
+        let line = stored[low..=high].iter().step_by(step).map(|stored| value(*stored));
+        if last < first { values.extend(line.rev()) } else { values.extend(line) }
+    }
+    render::Plane::new(grid, values).ok().map(Arc::new)
 }
 
 fn plane<T>(

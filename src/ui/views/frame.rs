@@ -164,6 +164,12 @@ impl SliceFrame {
         index
     }
 
+    /// Where a pixel's voxel is stored, i fastest.
+    pub fn offset(&self, column: usize, row: usize, slice: usize) -> usize {
+        let [i, j, k] = self.index(column, row, slice);
+        i + self.dims[0] * (j + self.dims[1] * k)
+    }
+
     /// First voxel and size of the one-voxel-thick region a slice covers.
     pub fn region(&self, slice: usize) -> ([usize; 3], [usize; 3]) {
         let mut start = [0; 3];

@@ -8,7 +8,9 @@ use super::link::{body_centre_mm, crosshair_in};
 use super::overlay::{self, Placement};
 use super::pointer::{self, Pointer, Scene};
 use super::probe::label_value_at;
-use crate::render::{Interpolation, LabelPalette, PaneTransform, SliceCallback, SliceLayers, SliceStyle};
+use crate::render::{
+    Interpolation, LabelPalette, PaneTransform, SliceCallback, SliceLayers, SlicePictures, SliceStyle,
+};
 use crate::session::OpenScan;
 use crate::ui::action::Action;
 use crate::ui::state::{Arrangement, Pane, State, Tile, View};
@@ -25,10 +27,10 @@ const BREATHING_ROOM: f32 = 1.12;
 const BENEATH: u64 = 1 << 32;
 
 /// What panes keep from frame to frame; none of it is state, all of it can be computed again.
-#[derive(Debug)]
 pub struct PaneMemory {
     pub cuts: CutCache,
     pub pointer: Pointer,
+    pub pictures: SlicePictures,
     contrast_palette: Arc<LabelPalette>,
 }
 
@@ -38,6 +40,7 @@ impl Default for PaneMemory {
         Self {
             cuts: CutCache::default(),
             pointer: Pointer::default(),
+            pictures: SlicePictures::default(),
             contrast_palette: Arc::new(LabelPalette::new(colours)),
         }
     }
@@ -90,18 +93,19 @@ pub fn show(
         let layers = cut_layers(&mut memory.cuts, content, slot, (grid, &frame, slice))?;
         let palette = if content.contrast { memory.contrast_palette.clone() } else { state.palette.clone() };
         let style = style(&state.view, content);
-        Some(SliceCallback { pane: slot, rect, layers, palette, style, transform })
+        let callback = SliceCallback { pane: slot, rect, layers, palette, style, transform };
+        memory.pictures.of(ui.ctx(), callback)
     };
     let over = callback(&content, tile.key());
     match beneath(state, &content).and_then(|source| callback(&source, tile.key() + BENEATH)) {
         Some(under) => {
-            painter.add(under.into_shape());
+            painter.add(under.shape(1.0));
             if let Some(over) = over {
-                comparison::paint(&painter, over, &state.view);
+                comparison::paint(&painter, &over, &state.view);
             }
         }
         None => {
-            painter.extend(over.map(SliceCallback::into_shape));
+            painter.extend(over.map(|picture| picture.shape(1.0)));
         }
     }
     let (image_px, _) = frame.image_from_voxel(voxel);
