@@ -277,6 +277,7 @@ pub fn unpack_translation(result: &Translation, model: String) -> Result<Synthes
     Ok(Synthesis {
         intensity: IntensityStats::of_volume(&image),
         image: Arc::new(image),
+        slabs: Vec::new(),
         imitates: result.imitates,
         edge_agreement: Some(result.edge_agreement),
         whole: true,
@@ -295,6 +296,7 @@ pub fn unpack_translated_slab(
     Ok(Synthesis {
         intensity: IntensityStats::of_volume(&image),
         image: Arc::new(image),
+        slabs: Vec::new(),
         imitates,
         edge_agreement: None,
         whole: false,
@@ -316,6 +318,7 @@ pub fn unpack_segmentation(
         structures: summarise(&labels, Some(&gap), Some(&uncertainty), task.table()),
         labels: Arc::new(labels),
         gap: Arc::new(gap),
+        slabs: Vec::new(),
         uncertainty: Some(Arc::new(uncertainty)),
         whole: true,
         model,
@@ -345,6 +348,7 @@ pub fn unpack_segmented_slab(
     Ok(Prediction {
         labels: Arc::new(labels.unpack()?),
         gap: Arc::new(gap.unpack()?),
+        slabs: Vec::new(),
         uncertainty: None,
         structures: Vec::new(),
         whole: false,

@@ -115,10 +115,12 @@ impl OpenScan {
     }
 }
 
-/// A scan in the style of the other modality, or one slab of it while the rest is being computed.
+/// A scan in the style of the other modality, or slabs of it while the rest is being computed.
 #[derive(Debug, Clone)]
 pub struct Synthesis {
     pub image: Arc<Volume<f32>>,
+    /// Further slabs, where it is not whole.
+    pub slabs: Vec<Arc<Volume<f32>>>,
     pub imitates: Modality,
     pub intensity: IntensityStats,
     /// Mean agreement of gradient orientations, 0..1; `None` for a slab.
@@ -128,12 +130,14 @@ pub struct Synthesis {
     pub warnings: Vec<String>,
 }
 
-/// Labels, gap and uncertainty of a scan, or one slab of them while the rest is being computed.
+/// Labels, gap and uncertainty of a scan, or slabs of labels and gap while the rest is being computed.
 #[derive(Debug, Clone)]
 pub struct Prediction {
     pub labels: Arc<LabelMap>,
     /// a(p) of the local feature mask, 0..1.
     pub gap: Arc<Volume<f32>>,
+    /// Further slabs, where it is not whole.
+    pub slabs: Vec<(Arc<LabelMap>, Arc<Volume<f32>>)>,
     pub uncertainty: Option<Arc<Volume<f32>>>,
     /// In the table's order; empty for a slab.
     pub structures: Vec<StructureSummary>,
@@ -164,6 +168,28 @@ pub struct Contrast {
     /// First the prediction, second what it is compared with; on the scan's grid.
     pub map: Arc<LabelMap>,
     pub structures: Vec<StructureDifference>,
+}
+
+impl Synthesis {
+    /// The image, or the slab of it, that shows a place.
+    pub fn image_at(&self, world_mm: DVec3) -> &Arc<Volume<f32>> {
+        let slab = self.slabs.iter().rev().find(|slab| covers(slab.geometry(), world_mm));
+        slab.unwrap_or(&self.image)
+    }
+}
+
+impl Prediction {
+    /// Labels and gap, or the slabs of them, that show a place.
+    pub fn at(&self, world_mm: DVec3) -> (&Arc<LabelMap>, &Arc<Volume<f32>>) {
+        let slab = self.slabs.iter().rev().find(|(labels, _)| covers(labels.geometry(), world_mm));
+        slab.map_or((&self.labels, &self.gap), |(labels, gap)| (labels, gap))
+    }
+}
+
+/// Whether a place lies between the first and the last slice of a slab, wherever in them.
+fn covers(slab: &Geometry, world_mm: DVec3) -> bool {
+    let slice = slab.voxel_from_world().transform_point3(world_mm).z;
+    (-0.5..slab.dims()[2] as f64 - 0.5).contains(&slice)
 }
 
 impl Against {
@@ -316,6 +342,28 @@ impl Study {
         }
     }
 
+    /// Shows a slab beside those that are shown already, until the whole is there.
+    pub fn add_synthesis_slab(&mut self, slab: Synthesis) {
+        match &mut self.synthesis {
+            Some(present) if present.whole => {}
+            Some(present) => Arc::make_mut(present).slabs.push(slab.image),
+            None => self.set_synthesis(Some(slab)),
+        }
+    }
+
+    /// Shows a slab beside those that are shown already, until the whole is there.
+    pub fn add_prediction_slab(&mut self, role: Role, slab: Prediction) {
+        let present = match role {
+            Role::Source => &mut self.source_prediction,
+            Role::Target => &mut self.target_prediction,
+        };
+        match present {
+            Some(present) if present.whole => {}
+            Some(present) => Arc::make_mut(present).slabs.push((slab.labels, slab.gap)),
+            None => self.set_prediction(role, Some(slab)),
+        }
+    }
+
     /// Drops what was computed from the scan in `role`.
     pub fn forget_results(&mut self, role: Role) {
         if role == Role::Source {
@@ -386,6 +434,7 @@ mod tests {
         Prediction {
             labels: Arc::new(labels),
             gap: Arc::new(gap),
+            slabs: Vec::new(),
             uncertainty: None,
             structures,
             whole: true,
@@ -407,6 +456,28 @@ mod tests {
         study.set_scan(Role::Target, Some(scan(Modality::Mr)));
         assert!(study.prediction(Role::Target).is_none());
         assert!(!study.is_open(Role::Target, old));
+    }
+
+    #[test]
+    fn slices_that_come_one_after_the_other_are_each_shown_where_they_lie_until_the_whole_is_there() {
+        let mut study = Study::default();
+        study.set_scan(Role::Target, Some(scan(Modality::Mr)));
+        let slab = |slice: usize| {
+            let grid = Geometry::axis_aligned([4, 4, 1], [1.0; 3], [0.0, 0.0, slice as f64]).unwrap();
+            let labels = Volume::from_fn(grid, |_, _, _| slice as u16);
+            Prediction { whole: false, ..prediction(labels) }
+        };
+        for slice in [2, 3, 1] {
+            study.add_prediction_slab(Role::Target, slab(slice));
+        }
+        let label_at = |study: &Study, z: f64| {
+            study.prediction(Role::Target).unwrap().at(DVec3::new(1.0, 1.0, z)).0.at(0, 0, 0)
+        };
+        assert_eq!([1.2, 2.0, 2.9].map(|z| label_at(&study, z)), [1, 2, 3]);
+        let grid = study.scan(Role::Target).unwrap().geometry().clone();
+        study.set_prediction(Role::Target, Some(prediction(Volume::from_fn(grid, |_, _, _| 4u16))));
+        study.add_prediction_slab(Role::Target, slab(1));
+        assert_eq!(label_at(&study, 1.0), 4);
     }
 
     #[test]

@@ -289,6 +289,7 @@ fn study(dims: [usize; 3]) -> anyhow::Result<Study> {
     study.set_synthesis(Some(Synthesis {
         intensity: open.intensity,
         image: values.clone(),
+        slabs: Vec::new(),
         imitates: Modality::Mr,
         edge_agreement: None,
         whole: true,
@@ -301,6 +302,7 @@ fn study(dims: [usize; 3]) -> anyhow::Result<Study> {
             structures: summarise(&labels, Some(&values), None, Task::Abdomen.table()),
             labels: Arc::new(labels),
             gap: values,
+            slabs: Vec::new(),
             uncertainty: None,
             whole: true,
             model: String::new(),

@@ -184,9 +184,11 @@ impl App {
         match result {
             Ok(synthesis) => {
                 let whole = synthesis.whole;
-                let better = whole || self.state.study.synthesis().is_none_or(|old| !old.whole);
-                if better && self.state.study.is_open(work_role(present.work), present.scan) {
-                    self.state.study.set_synthesis(Some(synthesis));
+                if self.state.study.is_open(work_role(present.work), present.scan) {
+                    match whole {
+                        true => self.state.study.set_synthesis(Some(synthesis)),
+                        false => self.state.study.add_synthesis_slab(synthesis),
+                    }
                 }
                 self.job_answered(job, whole);
             }
@@ -203,9 +205,11 @@ impl App {
         match result {
             Ok(prediction) => {
                 let whole = prediction.whole;
-                let better = whole || self.state.study.prediction(role).is_none_or(|old| !old.whole);
-                if better && self.state.study.is_open(role, present.scan) {
-                    self.state.study.set_prediction(role, Some(prediction));
+                if self.state.study.is_open(role, present.scan) {
+                    match whole {
+                        true => self.state.study.set_prediction(role, Some(prediction)),
+                        false => self.state.study.add_prediction_slab(role, prediction),
+                    }
                 }
                 self.job_answered(job, whole);
             }

@@ -1,9 +1,10 @@
 //! What a pane shows at this moment: which image, which overlays, under which title.
 
 use super::cut::Voxels;
-use crate::session::{IntensityStats, OpenScan, Role};
+use super::link::crosshair_in;
+use crate::session::{IntensityStats, OpenScan, Prediction, Role};
 use crate::ui::state::{Comparison, Pane, State, Window};
-use crate::volume::Modality;
+use crate::volume::{LabelMap, Modality, Volume};
 use std::sync::Arc;
 
 /// One pane, resolved.
@@ -96,9 +97,11 @@ fn synthetic<'a>(state: &'a State, base: Content<'a>) -> Content<'a> {
         return Content { image: None, subtitle, hint: Some(hint), ..base };
     };
     let suited = Window::suited_to(state.task, synthesis.imitates, &synthesis.intensity);
-    let note = if synthesis.whole { "" } else { " · first slices" };
+    let note = if synthesis.whole { "" } else { " · slices so far" };
+    let image = crosshair_in(&state.study, state.view.crosshair, base.role)
+        .map_or(&synthesis.image, |world_mm| synthesis.image_at(world_mm));
     Content {
-        image: Some(Voxels::Values(synthesis.image.clone())),
+        image: Some(Voxels::Values(image.clone())),
         window: state.view.window(base.pane, suited),
         intensity: &synthesis.intensity,
         subtitle: format!("source content, {} style{note}", synthesis.imitates.name()),
@@ -133,7 +136,8 @@ fn gap<'a>(state: &'a State, base: Content<'a>) -> Content<'a> {
     let Some(prediction) = state.study.prediction(base.role) else {
         return Content { title, subtitle, hint: Some(waiting(state, base.role)), ..base };
     };
-    let volume = if uncertainty { prediction.uncertainty.as_ref() } else { Some(&prediction.gap) };
+    let gap = shown_at(state, base.role, prediction).1;
+    let volume = if uncertainty { prediction.uncertainty.as_ref() } else { Some(gap) };
     let hint = volume.is_none().then_some("comes with the whole volume");
     Content { title, subtitle, heat: volume.cloned().map(Voxels::Values), hint, ..base }
 }
@@ -153,12 +157,22 @@ fn prediction<'a>(state: &'a State, base: Content<'a>) -> Content<'a> {
         };
     }
     let of = if base.role == Role::Source { " · of the source" } else { "" };
-    let note = if prediction.whole { "" } else { " · first slices" };
+    let note = if prediction.whole { "" } else { " · slices so far" };
     Content {
-        labels: Some(Voxels::Labels(prediction.labels.clone())),
+        labels: Some(Voxels::Labels(shown_at(state, base.role, prediction).0.clone())),
         subtitle: format!("{}{of}{note}", prediction.model),
         ..base
     }
+}
+
+/// Labels and gap at the crosshair: while slices come one by one, those that show its slice.
+fn shown_at<'a>(
+    state: &State,
+    role: Role,
+    prediction: &'a Prediction,
+) -> (&'a Arc<LabelMap>, &'a Arc<Volume<f32>>) {
+    let world_mm = crosshair_in(&state.study, state.view.crosshair, role);
+    world_mm.map_or((&prediction.labels, &prediction.gap), |world_mm| prediction.at(world_mm))
 }
 
 /// "abdomen CT→MR 1.0".

@@ -275,6 +275,7 @@ mod tests {
             let scan = OpenScan::new(scan, OpenRequest::file("x".into()), Modality::Ct);
             let synthesis = Synthesis {
                 image: Arc::new(image.clone()),
+                slabs: Vec::new(),
                 imitates: Modality::Mr,
                 intensity: scan.intensity,
                 edge_agreement: None,

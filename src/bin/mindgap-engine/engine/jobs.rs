@@ -3,7 +3,7 @@
 use super::cache::{Caches, ModelCache, ScanCache, trouble_of};
 use super::device::Devices;
 use super::mailbox::Mailbox;
-use crate::model::infer::{self, InferError, RefineRule, Refined, SegmentOptions, Verdict};
+use crate::model::infer::{self, InferError, RefineRule, Refined, SegmentOptions, Shown, Verdict, Watch};
 use crate::model::ladder::{Trouble, Worker};
 use crate::model::preprocess::{self, PrepareError, Prepared};
 use crate::model::views::Views;
@@ -14,6 +14,7 @@ use mindgap::protocol::{
     SegmentRequest, Segmentation, TranslateRequest, Translation, WireLabels, WireScan, WireVolume,
 };
 use mindgap::volume::{Modality, Volume, keep_largest_islands};
+use std::ops::Range;
 use std::rc::Rc;
 use std::sync::mpsc::Sender;
 use std::time::Instant;
@@ -42,6 +43,34 @@ impl JobContext<'_> {
     pub fn progress(&self, phase: &str, done: u64, total: u64, note: &str) {
         let (phase, note) = (phase.to_owned(), note.to_owned());
         self.post(Event::Progress { job: self.job, phase, done, total, note });
+    }
+
+    /// Shows labels and gap of some network slices.
+    fn post_segmented(
+        &self,
+        prepared: &Prepared,
+        slices: Range<usize>,
+        labels: Vec<u16>,
+        gap: Vec<f32>,
+    ) -> Result<(), JobFailure> {
+        let (labels, gap) = (slab(prepared, slices.clone(), labels)?, slab(prepared, slices, gap)?);
+        let (labels, gap) = (WireLabels::pack(&labels), WireVolume::pack(&gap));
+        self.post(Event::SegmentedSlab { job: self.job, labels, gap });
+        Ok(())
+    }
+
+    /// Shows some translated network slices, given in scaled intensities.
+    fn post_translated(
+        &self,
+        prepared: &Prepared,
+        slices: Range<usize>,
+        values: Vec<f32>,
+        unit: &IntensityUnit,
+    ) -> Result<(), JobFailure> {
+        let synthetic = slab(prepared, slices, values)?.map(|&v| unit.measured(v));
+        let synthetic = WireVolume::pack(&synthetic);
+        self.post(Event::TranslatedSlab { job: self.job, synthetic });
+        Ok(())
     }
 
     /// Settles the device.
@@ -138,9 +167,7 @@ pub fn first_slice(context: &JobContext, request: &Request, caches: &mut Caches)
             let networks = caches.models.networks(&request.model, request.settings.net, device)?;
             let options = segment_options(request);
             let (labels, gap) = infer::segment_slice(&networks, &prepared.slices, slice, options)?;
-            let (labels, gap) = (slab(&prepared, slice, labels)?, slab(&prepared, slice, gap)?);
-            let (labels, gap) = (WireLabels::pack(&labels), WireVolume::pack(&gap));
-            context.post(Event::SegmentedSlab { job: context.job, labels, gap });
+            context.post_segmented(&prepared, slice..slice + 1, labels, gap)?;
         }
         Request::Translate(request) => {
             let Some(world_mm) = request.first_world_mm else { return Ok(()) };
@@ -152,19 +179,17 @@ pub fn first_slice(context: &JobContext, request: &Request, caches: &mut Caches)
             let values =
                 infer::translate_slice(&networks, &prepared.slices, slice, domain(request.modality, card))?;
             let unit = IntensityUnit::of(request.modality.other(), card);
-            let synthetic = slab(&prepared, slice, values)?.map(|&v| unit.measured(v));
-            let synthetic = WireVolume::pack(&synthetic);
-            context.post(Event::TranslatedSlab { job: context.job, synthetic });
+            context.post_translated(&prepared, slice..slice + 1, values, &unit)?;
         }
         Request::Train(_) => {}
     }
     Ok(())
 }
 
-/// The values of one network slice on its grid in the world.
-fn slab<T>(prepared: &Prepared, slice: usize, values: Vec<T>) -> Result<Volume<T>, JobFailure> {
+/// The values of some network slices on their grid in the world.
+fn slab<T>(prepared: &Prepared, slices: Range<usize>, values: Vec<T>) -> Result<Volume<T>, JobFailure> {
     let no_grid = |cause: String| failed("The slice has no grid", "Try again", cause);
-    let geometry = prepared.slab_geometry(slice).map_err(|error| no_grid(error.to_string()))?;
+    let geometry = prepared.slab_geometry(slices).map_err(|error| no_grid(error.to_string()))?;
     Volume::new(values, geometry).ok_or_else(|| no_grid("wrong number of values".to_owned()))
 }
 
@@ -240,8 +265,17 @@ pub fn segment(
         keep_going()
     };
     let asked = (&request.model, settings.net, request.device);
+    let first = request.first_world_mm.map(|world_mm| prepared.slice_of(world_mm));
+    let mut on_batch = |slices: Range<usize>, shown: Shown| {
+        if let (Some(_), Shown::Segmented { labels, gap }) = (first, shown)
+            && context.post_segmented(&prepared, slices, labels.to_vec(), gap.to_vec()).is_err()
+        {
+            tracing::warn!("slices could not be shown before the whole is there");
+        }
+    };
     let (found, means) = with_worker(context, asked, &prepared.slices, &mut caches.models, |worker| {
-        infer::segment(worker, &prepared, options, &mut on_slice, &keep_going)
+        let watch = Watch { first, on_slice: &mut on_slice, on_batch: &mut on_batch };
+        infer::segment(worker, &prepared, options, watch, &keep_going)
     })?;
     let mut labels =
         prepared.labels_to_scan(&found.labels, &keep_going).map_err(|_| JobFailure::Cancelled)?;
@@ -295,8 +329,17 @@ pub fn translate(
     };
     let from = domain(request.modality, card);
     let asked = (&request.model, Net::Adapted, request.device);
+    let first = request.first_world_mm.map(|world_mm| prepared.slice_of(world_mm));
+    let mut on_batch = |slices: Range<usize>, shown: Shown| {
+        if let (Some(_), Shown::Translated(values)) = (first, shown)
+            && context.post_translated(&prepared, slices, values.to_vec(), &unit).is_err()
+        {
+            tracing::warn!("slices could not be shown before the whole is there");
+        }
+    };
     let (translated, means) = with_worker(context, asked, &prepared.slices, &mut caches.models, |worker| {
-        infer::translate(worker, &prepared.slices, from, &mut on_slice)
+        let watch = Watch { first, on_slice: &mut on_slice, on_batch: &mut on_batch };
+        infer::translate(worker, &prepared.slices, from, watch)
     })?;
     let edge_agreement = mindgap::eval::edge_agreement(&prepared.slices, &translated);
     if context.cancelled() {

@@ -90,19 +90,59 @@ pub struct Refined {
 /// Called after some slices with (done, total); answers whether to go on.
 pub type OnSlice<'a> = &'a mut dyn FnMut(usize, usize) -> bool;
 
+/// In which order slices are computed, and who is shown them as they come.
+pub struct Watch<'a> {
+    /// The slice to begin with; from there to both sides.
+    pub first: Option<usize>,
+    pub on_slice: OnSlice<'a>,
+    /// Told of the slices of each batch before the next one is computed.
+    pub on_batch: &'a mut dyn FnMut(Range<usize>, Shown),
+}
+
+/// What a batch of slices shows, before anything is refined: slice after slice.
+pub enum Shown<'a> {
+    Segmented {
+        labels: &'a [u16],
+        gap: &'a [f32],
+    },
+    /// Scaled intensities, 0..1.
+    Translated(&'a [f32]),
+}
+
+/// Slices on one side that are computed before it is the other side's turn.
+const TURN: usize = 8;
+
+/// The slices in turns, from `first` on to both sides alternately.
+fn outwards(count: usize, first: usize) -> Vec<Range<usize>> {
+    let first = first.min(count);
+    let (mut up, mut down) = (first, first);
+    let mut turns = Vec::new();
+    while up < count || down > 0 {
+        if up < count {
+            turns.push(up..(up + TURN).min(count));
+            up = (up + TURN).min(count);
+        }
+        if down > 0 {
+            turns.push(down.saturating_sub(TURN)..down);
+            down = down.saturating_sub(TURN);
+        }
+    }
+    turns
+}
+
 /// Labels, gap and uncertainty of a whole prepared volume. `keep_going` is asked while labels are refined.
 pub fn segment(
     worker: &mut Worker,
     prepared: &Prepared,
     options: SegmentOptions,
-    on_slice: OnSlice,
+    watch: Watch,
     keep_going: KeepGoing,
 ) -> Result<Segmented, InferError> {
     if options.refine == RefineRule::Never {
-        return segment_streaming(worker, prepared, options, on_slice);
+        return segment_streaming(worker, prepared, options, watch);
     }
     let slices = Slices { volume: &prepared.slices, skipped: &|slice| prepared.is_air(slice) };
-    let found = all_probabilities(worker, &slices, options, on_slice)?;
+    let found = all_probabilities(worker, &slices, options, watch)?;
     let uncertainty = found.entropy();
     let outcome = refine::refine_while(&prepared.slices, &found.probabilities, options.task, keep_going)
         .ok_or(InferError::Cancelled)?;
@@ -188,7 +228,7 @@ pub fn translate(
     worker: &mut Worker,
     slices: &Volume<f32>,
     from: Domain,
-    on_slice: OnSlice,
+    watch: Watch,
 ) -> Result<Volume<f32>, InferError> {
     let mut out = slices.map(|_| 0.0f32);
     let plane = slices.dims()[0] * slices.dims()[1];
@@ -196,10 +236,11 @@ pub fn translate(
     all.each(
         worker,
         1,
-        on_slice,
+        watch,
         |networks, range, _| translated(networks, slices, range, from),
-        |range, values| {
+        |range, values, show| {
             out.voxels_mut()[range.start * plane..range.end * plane].copy_from_slice(&values);
+            show(range, Shown::Translated(&values));
         },
     )?;
     Ok(out)
@@ -232,28 +273,35 @@ struct Slices<'a> {
 }
 
 impl Slices<'_> {
-    /// Computes all slices in order and hands each batch's result to `store`.
+    /// Computes all slices and hands each batch's result to `store`, with what shows it to whoever watches.
     fn each<T>(
         &self,
         worker: &mut Worker,
         views: usize,
-        on_slice: OnSlice,
+        watch: Watch,
         compute: impl Fn(&Networks, Range<usize>, usize) -> Result<T, InferError>,
-        mut store: impl FnMut(Range<usize>, T),
+        mut store: impl FnMut(Range<usize>, T, &mut dyn FnMut(Range<usize>, Shown)),
     ) -> Result<(), InferError> {
         let n = self.volume.dims()[2];
+        let whole = 0..n;
+        let turns = watch.first.map_or_else(|| vec![whole], |first| outwards(n, first));
         let mut done = 0;
-        while done < n {
-            if (self.skipped)(done) {
-                done += 1;
-            } else {
-                let end = (done + 1..n).find(|slice| (self.skipped)(*slice)).unwrap_or(n);
-                let (range, found) = worker.attempt(done..end, views, &compute)?;
-                store(range.clone(), found);
-                done = range.end;
-            }
-            if !on_slice(done, n) {
-                return Err(InferError::Cancelled);
+        for turn in turns {
+            let mut next = turn.start;
+            while next < turn.end {
+                let from = next;
+                if (self.skipped)(next) {
+                    next += 1;
+                } else {
+                    let end = (next + 1..turn.end).find(|slice| (self.skipped)(*slice)).unwrap_or(turn.end);
+                    let (range, found) = worker.attempt(next..end, views, &compute)?;
+                    next = range.end;
+                    store(range, found, watch.on_batch);
+                }
+                done += next - from;
+                if !(watch.on_slice)(done, n) {
+                    return Err(InferError::Cancelled);
+                }
             }
         }
         Ok(())
@@ -265,7 +313,7 @@ fn segment_streaming(
     worker: &mut Worker,
     prepared: &Prepared,
     options: SegmentOptions,
-    on_slice: OnSlice,
+    watch: Watch,
 ) -> Result<Segmented, InferError> {
     let volume = &prepared.slices;
     let plane = volume.dims()[0] * volume.dims()[1];
@@ -274,11 +322,12 @@ fn segment_streaming(
     let mut uncertainty = gap.clone();
     let slices = Slices { volume, skipped: &|slice| prepared.is_air(slice) };
     let compute = |networks: &Networks, range, images| reduced(networks, volume, range, options, images);
-    slices.each(worker, options.views.all().len(), on_slice, compute, |range, found: Reduced| {
+    slices.each(worker, options.views.all().len(), watch, compute, |range, found: Reduced, show| {
         let voxels = range.start * plane..range.end * plane;
         labels.voxels_mut()[voxels.clone()].copy_from_slice(&found.labels);
         gap.voxels_mut()[voxels.clone()].copy_from_slice(&found.gap);
         uncertainty.voxels_mut()[voxels].copy_from_slice(&found.uncertainty);
+        show(range, Shown::Segmented { labels: &found.labels, gap: &found.gap });
     })?;
     Ok(Segmented { labels, gap, uncertainty, refined: Vec::new() })
 }
@@ -287,13 +336,15 @@ fn all_probabilities(
     worker: &mut Worker,
     slices: &Slices,
     options: SegmentOptions,
-    on_slice: OnSlice,
+    watch: Watch,
 ) -> Result<Probabilities, InferError> {
     let mut store = ProbabilityStore::new(slices.volume.geometry());
     let compute =
         |networks: &Networks, range, images| forward_values(networks, slices.volume, range, options, images);
-    slices.each(worker, options.views.all().len(), on_slice, compute, |range, found| {
-        store.put(range, &found)
+    slices.each(worker, options.views.all().len(), watch, compute, |range, found: Values, show| {
+        store.put(range.clone(), &found);
+        let labels = found.labels(range.len());
+        show(range, Shown::Segmented { labels: &labels, gap: &found.gap });
     })?;
     store.finish()
 }
@@ -451,5 +502,27 @@ fn acting(mask: &Tensor, rule: MaskUse, inside: Option<&Tensor>) -> Result<Tenso
             mask.f_mul(&share.f_ge(0.5)?.f_to_kind(mask.kind())?)
         }
         (MaskUse::Everywhere | MaskUse::Within(_), _) => Ok(mask.shallow_clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::outwards;
+
+    #[test]
+    fn slices_are_computed_from_the_one_on_screen_to_both_sides_and_each_of_them_once() {
+        for (count, first) in [(40, 13), (40, 0), (40, 39), (5, 2), (1, 0), (9, 99)] {
+            let turns = outwards(count, first);
+            let mut all: Vec<usize> = turns.iter().cloned().flatten().collect();
+            if first < count {
+                assert_eq!(all.first(), Some(&first));
+            }
+            // No turn is farther away than one that comes later, but for the slices of one turn.
+            let far =
+                |turn: &std::ops::Range<usize>| first.abs_diff(turn.start).min(first.abs_diff(turn.end));
+            assert!(turns.windows(2).all(|pair| far(&pair[1]) + super::TURN >= far(&pair[0])), "{turns:?}");
+            all.sort_unstable();
+            assert_eq!(all, (0..count).collect::<Vec<_>>());
+        }
     }
 }

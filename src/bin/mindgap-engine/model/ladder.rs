@@ -165,7 +165,7 @@ mod tests {
     use super::*;
     use crate::model::infer::RefineRule;
     use crate::model::views::Views;
-    use mindgap::config::GapMode;
+    use mindgap::config::{GapMode, MaskUse};
     use mindgap::volume::{Geometry, Task, Volume};
 
     const PIXELS: usize = 48 * 64;

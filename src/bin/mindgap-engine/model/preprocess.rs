@@ -7,6 +7,7 @@
 
 use mindgap::config::{Plane, Preprocessing, Window};
 use mindgap::volume::{Geometry, GeometryError, LabelMap, Modality, Reorientation, Resampler, Scan, Volume};
+use std::ops::Range;
 use thiserror::Error;
 
 /// A scan as the networks see it.
@@ -194,10 +195,10 @@ impl Prepared {
         voxel.z.round().clamp(0.0, last as f64) as usize
     }
 
-    /// The grid of one network slice, placed in the world.
-    pub fn slab_geometry(&self, slice: usize) -> Result<Geometry, GeometryError> {
+    /// The grid of some network slices, placed in the world.
+    pub fn slab_geometry(&self, slices: Range<usize>) -> Result<Geometry, GeometryError> {
         let [w, h, _] = self.slices.dims();
-        self.slices.geometry().window([0, 0, slice as i64], [w, h, 1])
+        self.slices.geometry().window([0, 0, slices.start as i64], [w, h, slices.len()])
     }
 }
 

@@ -33,6 +33,20 @@ pub(super) struct Values {
     pub(super) gap: Vec<f32>,
 }
 
+impl Values {
+    /// The most probable class everywhere in these `slices`, slice after slice.
+    pub(super) fn labels(&self, slices: usize) -> Vec<u16> {
+        let plane = self.gap.len() / slices.max(1);
+        let classes = self.probability.len() / self.gap.len().max(1);
+        let most_probable = |at: usize| {
+            let (slice, pixel) = (at / plane, at % plane);
+            let of = |class: usize| self.probability[(slice * classes + class) * plane + pixel];
+            (0..classes).max_by(|&a, &b| of(a).total_cmp(&of(b)).then(b.cmp(&a))).unwrap_or(0) as u16
+        };
+        (0..self.gap.len()).map(most_probable).collect()
+    }
+}
+
 /// Class probabilities as they come, slice by slice; where none come, the background is certain.
 pub(super) struct ProbabilityStore {
     geometry: Geometry,

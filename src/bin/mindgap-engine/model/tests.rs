@@ -190,7 +190,16 @@ fn segmented(networks: Networks, prepared: &Prepared, views: Views) -> Result<in
         assert_eq!(total, 7);
         true
     };
-    let found = infer::segment(&mut worker, prepared, options(views), &mut on_slice, &|| true)?;
+    let mut shown = vec![false; 7];
+    let mut on_batch = |slices: std::ops::Range<usize>, found: infer::Shown| {
+        let infer::Shown::Segmented { labels, gap } = found else { panic!("not a segmentation") };
+        assert_eq!((labels.len(), gap.len()), (slices.len() * 64 * 48, slices.len() * 64 * 48));
+        slices.for_each(|slice| assert!(!std::mem::replace(&mut shown[slice], true), "{slice} twice"));
+    };
+    let watch = infer::Watch { first: Some(3), on_slice: &mut on_slice, on_batch: &mut on_batch };
+    let found = infer::segment(&mut worker, prepared, options(views), watch, &|| true)?;
+    // All but the two of air.
+    assert_eq!(shown.iter().filter(|slice| **slice).count(), 5);
     assert!(counted.is_sorted() && counted.last() == Some(&7), "{counted:?}");
     Ok(found)
 }
