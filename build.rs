@@ -63,7 +63,14 @@ fn revision() -> String {
             println!("cargo::rerun-if-changed={}", path.display());
         }
     }
-    git(&package, &["rev-parse", "--short=12", "HEAD"]).unwrap_or(unknown)
+    // What is built from sources that differ from the commit must not carry its name alone.
+    println!("cargo::rerun-if-changed=src");
+    let commit = git(&package, &["rev-parse", "--short=12", "HEAD"]);
+    let changed = git(&package, &["status", "--porcelain", "--", "src", "shaders", "Cargo.toml", "Cargo.lock"]);
+    match (commit, changed) {
+        (Some(commit), Some(_)) => format!("{commit}, changed"),
+        (commit, _) => commit.unwrap_or(unknown),
+    }
 }
 
 fn git(folder: &Path, arguments: &[&str]) -> Option<String> {

@@ -320,6 +320,11 @@ impl Scan {
         Volume { voxels, geometry: self.geometry.clone() }
     }
 
+    /// How many voxels hold no finite number.
+    pub fn missing_voxels(&self) -> usize {
+        with_voxels!(&self.voxels, v => v.par_iter().filter(|stored| !(**stored as f64).is_finite()).count())
+    }
+
     /// Smallest and largest finite measured value that is no padding; `None` if there is none.
     pub fn intensity_range(&self) -> Option<[f64; 2]> {
         let Scaling { slope, intercept } = self.scaling;

@@ -148,7 +148,7 @@ pub enum IoError {
 
 impl IoError {
     /// An error of the operating system while `path` was being `action`.
-    pub(super) fn system(path: &Path, action: &'static str, source: io::Error) -> Self {
+    pub(crate) fn system(path: &Path, action: &'static str, source: io::Error) -> Self {
         Self::System { path: path.to_owned(), action, source }
     }
 
