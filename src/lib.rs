@@ -18,12 +18,13 @@
 //! | module | what it is | may use |
 //! |---|---|---|
 //! | [`volume`] | scans, label maps, grids, resampling, files | nothing |
+//! | [`colormap`] | colours of the gap and of the uncertainty, the same on the screen, in the shader and on paper | nothing |
 //! | [`config`] | model cards, training configurations, where data lie | `volume` |
 //! | [`eval`] | Dice, surface distances, edge agreement; cohorts, ablation studies, charts | `volume` |
 //! | [`dataset`] | phantoms, data sets on disk, training samples, new contrasts; no tensor | `volume`, `config` |
 //! | [`protocol`] | what passes between the two programs | `volume`, `config` |
-//! | [`session`] | starting the engine, talking to it, surviving it; the open study | `protocol`, `eval`, `volume`, `config` |
-//! | `render` | the wgpu slice pass and its CPU twin (feature `gui`) | nothing |
+//! | [`session`] | starting the engine, talking to it, surviving it; the open study; reports and where they come from | `protocol`, `eval`, `volume`, `config`, `colormap` |
+//! | `render` | the wgpu slice pass and its CPU twin (feature `gui`) | `colormap` |
 //! | `ui` | the window (feature `gui`) | `session`, `render`, `volume`, `eval`, `config`, `protocol` |
 //! | [`cli`] | one file or folder a subcommand; the ablation study | all of the above |
 //! | engine: `model` | networks, preprocessing, inference, refinement | `volume`, `config` |
@@ -43,6 +44,7 @@
 //! * No patient's name goes into a log, a temporary name or a message to the engine.
 
 pub mod cli;
+pub mod colormap;
 pub mod config;
 pub mod dataset;
 pub mod eval;

@@ -2,7 +2,7 @@
 
 use crate::config::{Bundle, load_bundle, model_for};
 use crate::protocol::{DeviceChoice, Event, Request};
-use crate::session::{self, Engine, EngineError};
+use crate::session::{self, Engine, EngineError, Launch};
 use crate::volume::{Modality, Scan, Task};
 use anyhow::Context;
 use clap::Args;
@@ -47,6 +47,18 @@ pub(super) fn run(request: Request, if_cancelled: &'static str) -> anyhow::Resul
     }
 }
 
+/// One of `jobs` engines at work on this machine, with its share of the cores.
+pub(super) fn engine_among(jobs: usize) -> Result<Engine, EngineError> {
+    let mut launch = session::locate_engine()?;
+    if let Launch::Process { args, .. } = &mut launch
+        && jobs > 1
+    {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        args.extend(["--threads".to_owned(), (cores / jobs).max(1).to_string()]);
+    }
+    Engine::start(launch, Arc::new(|| ()))
+}
+
 /// Which model works on the scan, and where.
 #[derive(Debug, Args)]
 pub(super) struct ModelChoice {
@@ -64,6 +76,11 @@ pub(super) struct ModelChoice {
 }
 
 impl ModelChoice {
+    /// The scan's modality: as told, else as its file says or its intensities suggest.
+    pub(super) fn modality_quietly(&self, scan: &Scan) -> Modality {
+        self.modality.unwrap_or_else(|| scan.guess_modality())
+    }
+
     /// The scan's modality: as told, else as its file says or its intensities suggest, which is said on stderr.
     pub(super) fn modality(&self, scan: &Scan) -> Modality {
         let modality = self.modality.unwrap_or_else(|| {

@@ -4,7 +4,9 @@
 //! command either does what it says and returns `Ok`, or leaves no half-written file and returns an error.
 
 mod ablate;
+mod batch;
 mod bench;
+mod cohort;
 mod convert;
 mod evaluate;
 mod gap;
@@ -14,6 +16,7 @@ mod job;
 mod models;
 mod output;
 mod phantom;
+mod report;
 mod segment;
 mod stats;
 mod train;
@@ -48,6 +51,8 @@ enum Command {
     Segment(segment::Segment),
     Translate(translate::Translate),
     Gap(gap::Gap),
+    Report(report::Report),
+    Batch(batch::Batch),
     Evaluate(evaluate::Evaluate),
     Phantom(phantom::Phantom),
     Train(train::Train),
@@ -69,6 +74,8 @@ impl Cli {
             Some(Command::Segment(command)) => command.run(),
             Some(Command::Translate(command)) => command.run(),
             Some(Command::Gap(command)) => command.run(),
+            Some(Command::Report(command)) => command.run(),
+            Some(Command::Batch(command)) => command.run(),
             Some(Command::Evaluate(command)) => command.run(),
             Some(Command::Phantom(command)) => command.run(),
             Some(Command::Train(command)) => command.run(),

@@ -10,6 +10,7 @@ pub mod chart;
 mod cohort;
 mod difference;
 mod distance;
+pub mod gap;
 mod moments;
 mod report;
 mod surface;

@@ -7,12 +7,12 @@
 
 pub mod adapter;
 pub mod callback;
-pub mod colormap;
 pub mod error;
 pub mod headless;
 pub mod palette;
 pub mod picture;
 pub mod pipeline;
+pub mod raster;
 pub mod reference;
 pub mod resources;
 pub mod slice;
@@ -20,13 +20,14 @@ pub mod software;
 pub mod transform;
 pub mod uniforms;
 
+pub use crate::colormap::Colormap;
 pub use adapter::{DeviceHealth, describe_adapter, draws_on_processor, watch_device};
 pub use callback::SliceCallback;
-pub use colormap::Colormap;
 pub use error::RenderError;
 pub use headless::{HeadlessWindow, Pixels};
 pub use palette::LabelPalette;
 pub use picture::{SlicePicture, SlicePictures};
+pub use raster::{Eye, Solid, project_mm, render_solids};
 pub use resources::SliceResources;
 pub use slice::{Plane, SliceError, SliceGrid, SliceLayers};
 pub use transform::PaneTransform;

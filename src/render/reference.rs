@@ -5,10 +5,10 @@
 use glam::{IVec2, Vec2, Vec3};
 use std::ops::Range;
 
-use super::colormap::Colormap;
 use super::palette::LabelPalette;
 use super::slice::{MISSING, MISSING_BELOW, Plane, SliceLayers, stored_texel};
 use super::uniforms::{FLAG_HEAT, FLAG_INVERSE, FLAG_LABELS, FLAG_NEAREST, SliceUniforms};
+use crate::colormap::Colormap;
 
 pub(super) const HIGHLIGHT_FILL: f32 = 0.25;
 pub(super) const HIGHLIGHT_OUTLINE_PX: f32 = 1.0;

@@ -4,11 +4,11 @@
 
 use std::collections::HashMap;
 
-use super::colormap::{COLORMAP_NODES, node_table};
 use super::palette::{LabelPalette, PALETTE_COLUMNS};
 use super::pipeline::{COLOUR_FORMAT, IMAGE_FORMAT, LABEL_FORMAT, SlicePipeline};
 use super::slice::{Plane, SliceGrid, SliceLayers, stored_texel};
 use super::uniforms::SliceUniforms;
+use crate::colormap::{COLORMAP_NODES, node_table};
 
 /// Pipeline, colour maps and the slots of all panes of one window.
 pub struct SliceResources {

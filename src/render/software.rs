@@ -5,11 +5,11 @@
 //! computed once a column and once a row; only labelled pixels are asked for their outline. Slices with missing values
 //! are left to the definition itself. A test holds the two to one level of 255.
 
-use super::colormap::Colormap;
 use super::palette::LabelPalette;
 use super::reference::{self, DIAGONAL, HIGHLIGHT_FILL, HIGHLIGHT_OUTLINE_PX};
 use super::slice::{LARGEST, Plane, SliceLayers};
 use super::uniforms::{FLAG_HEAT, FLAG_INVERSE, FLAG_LABELS, FLAG_NEAREST, SliceUniforms};
+use crate::colormap::Colormap;
 use glam::Vec3;
 use rayon::prelude::*;
 use std::ops::Range;

@@ -3,9 +3,9 @@
 use bytemuck::{Pod, Zeroable};
 use glam::Vec2;
 
-use super::colormap::Colormap;
 use super::slice::SliceLayers;
 use super::transform::PaneTransform;
+use crate::colormap::Colormap;
 
 /// Bits of [`SliceUniforms::flags`].
 pub const FLAG_INVERSE: u32 = 1;

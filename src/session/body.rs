@@ -89,13 +89,24 @@ impl IntensityStats {
     }
 }
 
+/// From which value on a voxel is more than air: HU in CT, in MR a part of the brightest tissue.
+fn air_threshold(modality: Modality, intensity: &IntensityStats) -> f32 {
+    match modality {
+        Modality::Ct => CT_AIR_HU,
+        Modality::Mr => MR_AIR_FRACTION * intensity.bulk[1],
+    }
+}
+
+/// Which voxels of a scan are more than air.
+pub fn tissue(scan: &Scan, modality: Modality) -> Volume<bool> {
+    let threshold = air_threshold(modality, &IntensityStats::of_scan(scan));
+    Volume::from_fn(scan.geometry().clone(), |i, j, k| scan.value(i, j, k) > threshold)
+}
+
 impl BodyBox {
     /// Everything denser (CT) or brighter (MR) than air; the whole grid where nothing is.
     pub fn of_scan(scan: &Scan, modality: Modality, intensity: &IntensityStats) -> Self {
-        let threshold = match modality {
-            Modality::Ct => CT_AIR_HU,
-            Modality::Mr => MR_AIR_FRACTION * intensity.bulk[1],
-        };
+        let threshold = air_threshold(modality, intensity);
         let dims = scan.geometry().dims();
         let step = ((scan.geometry().len() as f64 / SAMPLES as f64).cbrt().ceil() as usize).max(1);
         let mut tissue = dims.map(|size| vec![0u32; size]);

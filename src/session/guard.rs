@@ -58,7 +58,8 @@ pub fn concerns(scan: &Scan, modality: Modality, card: &Card) -> Vec<Concern> {
         say(ConcernKind::Orientation, reason.to_owned());
     }
     if !grid.spacing_known() {
-        let reason = "The voxel size is unknown and taken as 1 mm: organs may have a size the model never saw.";
+        let reason =
+            "The voxel size is unknown and taken as 1 mm: organs may have a size the model never saw.";
         say(ConcernKind::FieldOfView, reason.to_owned());
     } else {
         field_of_view(scan, card, &mut say);
@@ -82,8 +83,9 @@ fn field_of_view(scan: &Scan, card: &Card, say: &mut impl FnMut(ConcernKind, Str
     // The shortest extent may be a slab; the two longer ones are those of its slices.
     if across[1] < least_mm {
         let [a, b, c] = extent_mm.map(|mm| mm.round());
-        let reason =
-            format!("The scan shows {a} x {b} x {c} mm; the model expects slices of at least {least_mm:.0} mm.");
+        let reason = format!(
+            "The scan shows {a} x {b} x {c} mm; the model expects slices of at least {least_mm:.0} mm."
+        );
         say(ConcernKind::FieldOfView, reason);
     }
 }
@@ -95,7 +97,8 @@ fn thickness(scan: &Scan, card: &Card, say: &mut impl FnMut(ConcernKind, String)
         own => THICK * own,
     };
     if thickest_mm > limit_mm {
-        let reason = format!("Slices lie {thickest_mm:.1} mm apart; the model was made for up to {limit_mm:.0} mm.");
+        let reason =
+            format!("Slices lie {thickest_mm:.1} mm apart; the model was made for up to {limit_mm:.0} mm.");
         say(ConcernKind::SliceThickness, reason);
     }
 }
@@ -108,7 +111,10 @@ fn intensities(scan: &Scan, say: &mut impl FnMut(ConcernKind, String)) {
     match scan.intensity_range() {
         None => say(ConcernKind::Intensities, "The scan holds no number at all.".to_owned()),
         Some([low, high]) if low == high => {
-            say(ConcernKind::Intensities, format!("Every voxel has the value {low}: there is nothing to see."));
+            say(
+                ConcernKind::Intensities,
+                format!("Every voxel has the value {low}: there is nothing to see."),
+            );
         }
         Some(_) => {}
     }
@@ -159,7 +165,8 @@ mod tests {
 
     #[test]
     fn a_scan_that_does_not_say_where_left_is_is_told() {
-        let grid = Geometry::axis_aligned([60, 60, 20], [4.0; 3], [0.0; 3]).unwrap().with_unknown_orientation();
+        let grid =
+            Geometry::axis_aligned([60, 60, 20], [4.0; 3], [0.0; 3]).unwrap().with_unknown_orientation();
         let unknown = Scan::from_volume(Volume::from_fn(grid, |i, _, _| i as f32), "test");
         let abdomen = card(Task::Abdomen, Modality::Mr);
         assert_eq!(kinds(&unknown, Modality::Mr, &abdomen), [ConcernKind::Orientation]);

@@ -8,19 +8,22 @@ mod engine;
 mod guard;
 mod launch;
 pub mod loader;
+mod montage;
 mod provenance;
+pub mod report;
 mod request;
 mod run;
 mod settings;
 mod study;
 
 pub use body::{BodyBox, HISTOGRAM_BINS, IntensityStats, label_focus};
-pub use guard::{Concern, ConcernKind, concerns};
-pub use provenance::{
-    InputRecord, PROVENANCE_VERSION, Provenance, RESEARCH_USE, RunFacts, content_sha256, program, provenance_path,
-};
 pub use engine::{Engine, EngineState, Notice, Wake};
+pub use guard::{Concern, ConcernKind, concerns};
 pub use launch::{EngineError, Launch, locate_engine};
+pub use provenance::{
+    InputRecord, PROVENANCE_VERSION, Provenance, RESEARCH_USE, RunFacts, content_sha256, program,
+    provenance_path,
+};
 pub use request::{OpenRequest, Opened, Origin};
 pub use run::{model_payload, run_job};
 pub use settings::{Settings, TEXT_SCALES, settings_path};

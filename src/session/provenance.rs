@@ -18,7 +18,8 @@ use std::time::SystemTime;
 pub const PROVENANCE_VERSION: u32 = 1;
 
 /// On every file that leaves the program.
-pub const RESEARCH_USE: &str = "Research use only; not a medical device. The gap is a quantity of the model, not a diagnosis.";
+pub const RESEARCH_USE: &str =
+    "Research use only; not a medical device. The gap is a quantity of the model, not a diagnosis.";
 
 /// Everything that made one export.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -100,7 +101,7 @@ pub struct OutputRecord {
 }
 
 /// What a run of the model knows about itself.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub struct RunFacts<'a> {
     pub card: &'a Card,
     pub scan: &'a Scan,
@@ -165,7 +166,13 @@ impl Provenance {
         let mut lines = vec![
             format!("program: {}", self.program),
             format!("model: {} {} (weights {})", model.id, model.version, short(&model.weights_sha256)),
-            format!("input: {} {:?}, {}, {}", input.modality.name(), input.dims, input.format, short(&input.sha256)),
+            format!(
+                "input: {} {:?}, {}, {}",
+                input.modality.name(),
+                input.dims,
+                input.format,
+                short(&input.sha256)
+            ),
             format!("device: {}; mask: {}; refine: {}", run.device, run.mask, word(&run.refine)),
             format!("intensity window: {}", run.intensity_window),
             format!("exported: {}", self.exported_at),
@@ -232,10 +239,21 @@ fn chain(facts: &RunFacts) -> Vec<String> {
         crate::config::Window::Centre => "the centre",
     };
     vec![
-        format!("stored on {:?} voxels, {}", own.dims(), own.axcodes().unwrap_or_else(|| "unknown".to_owned())),
+        format!(
+            "stored on {:?} voxels, {}",
+            own.dims(),
+            own.axcodes().unwrap_or_else(|| "unknown".to_owned())
+        ),
         turned,
-        format!("linear, averaged where it shrinks, to {} x {} mm in plane and {through} across", mm(0), mm(1)),
-        format!("cut to {part}, at least {} x {} pixels in multiples of {}", p.size[0], p.size[1], p.multiple),
+        format!(
+            "linear, averaged where it shrinks, to {} x {} mm in plane and {through} across",
+            mm(0),
+            mm(1)
+        ),
+        format!(
+            "cut to {part}, at least {} x {} pixels in multiples of {}",
+            p.size[0], p.size[1], p.multiple
+        ),
         "back to the stored grid by the exact inverse: labels nearest, maps linear".to_owned(),
     ]
 }
@@ -292,8 +310,7 @@ fn utc(time: SystemTime) -> String {
     let shifted = days + 719_468;
     let era = shifted.div_euclid(146_097);
     let day_of_era = shifted.rem_euclid(146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted_month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
@@ -356,7 +373,10 @@ mod tests {
                 let optional = ["orientation", "gap_threshold"].contains(&inner.as_str());
                 let read = serde_json::from_value::<Provenance>(without);
                 assert_eq!(read.is_ok(), optional, "{field}.{inner}");
-                assert!(!optional || value.get(inner).is_some(), "{inner} is written even where it is unknown");
+                assert!(
+                    !optional || value.get(inner).is_some(),
+                    "{inner} is written even where it is unknown"
+                );
                 removed += 1;
             }
         }

@@ -10,6 +10,7 @@ mod labels;
 mod resample;
 mod scan;
 mod statistics;
+mod surface_nets;
 
 pub use geometry::{
     Geometry, GeometryError, Reorientation, corner_distance_mm, geometry_equal, is_usable_affine,
@@ -22,6 +23,7 @@ pub use scan::{DType, Flag, Modality, Scaling, Scan, Voxels};
 pub use statistics::{
     Histogram, LabelStatistics, Percentile, Spread, Statistics, label_counts, label_means, label_statistics,
 };
+pub use surface_nets::{SurfaceMesh, label_surface, label_surfaces};
 
 /// One value a voxel on a grid.
 #[derive(Debug, Clone, PartialEq)]

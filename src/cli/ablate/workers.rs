@@ -2,8 +2,8 @@
 
 use super::stage::{Outcome, Runner};
 use super::study::{Block, Stage, StudyConfig};
+use crate::cli::job;
 use crate::protocol::{DeviceChoice, Event};
-use crate::session::{self, Engine, Launch};
 use anyhow::Context;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::collections::BTreeSet;
@@ -87,12 +87,7 @@ fn start<'a>(
     device: DeviceChoice,
     cancel: &'a AtomicBool,
 ) -> anyhow::Result<Runner<'a>> {
-    let mut launch = session::locate_engine()?;
-    if let Launch::Process { args, .. } = &mut launch {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        args.extend(["--threads".to_owned(), (cores / jobs).max(1).to_string()]);
-    }
-    let engine = Engine::start(launch, Arc::new(|| ()))?;
+    let engine = job::engine_among(jobs)?;
     Ok(Runner { engine, study, folder, device, cancel })
 }
 

@@ -9,7 +9,7 @@ mod bars;
 mod canvas;
 mod frame;
 mod lines;
-mod text;
+pub(super) mod text;
 
 use super::moments::MeanSd;
 use thiserror::Error;

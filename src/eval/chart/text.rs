@@ -10,39 +10,39 @@ const SEMI_BOLD: &[u8] = include_bytes!("../../../assets/fonts/Inter-SemiBold.ot
 
 /// A font at a size.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Style {
+pub(in crate::eval) struct Style {
     pub size: f32,
     pub bold: bool,
 }
 
 impl Style {
-    pub(super) const fn regular(size: f32) -> Self {
+    pub(in crate::eval) const fn regular(size: f32) -> Self {
         Self { size, bold: false }
     }
 
-    pub(super) const fn bold(size: f32) -> Self {
+    pub(in crate::eval) const fn bold(size: f32) -> Self {
         Self { size, bold: true }
     }
 
     /// From one line of text to the next, in pixels.
-    pub(super) fn line_height(self) -> f32 {
+    pub(in crate::eval) fn line_height(self) -> f32 {
         1.3 * self.size
     }
 
     /// Height of a capital letter or digit, in pixels.
-    pub(super) fn cap_height(self) -> f32 {
+    pub(in crate::eval) fn cap_height(self) -> f32 {
         0.727 * self.size
     }
 }
 
 /// Both weights of the font.
-pub(super) struct Fonts {
+pub(in crate::eval) struct Fonts {
     regular: Face<'static>,
     semi_bold: Face<'static>,
 }
 
 impl Fonts {
-    pub(super) fn load() -> Result<Self, FaceParsingError> {
+    pub(in crate::eval) fn load() -> Result<Self, FaceParsingError> {
         Ok(Self { regular: Face::parse(REGULAR, 0)?, semi_bold: Face::parse(SEMI_BOLD, 0)? })
     }
 
@@ -51,14 +51,14 @@ impl Fonts {
     }
 
     /// Width in pixels.
-    pub(super) fn width(&self, text: &str, style: Style) -> f32 {
+    pub(in crate::eval) fn width(&self, text: &str, style: Style) -> f32 {
         let face = self.face(style);
         let units: u32 = text.chars().map(|letter| u32::from(advance(face, letter))).sum();
         units as f32 * scale(face, style)
     }
 
     /// The outline of one line that begins at (0, 0) on its baseline, y down; `None` where there is nothing to see.
-    pub(super) fn outline(&self, text: &str, style: Style) -> Option<Path> {
+    pub(in crate::eval) fn outline(&self, text: &str, style: Style) -> Option<Path> {
         let face = self.face(style);
         let mut outline = Outline { path: PathBuilder::new(), x: 0.0 };
         for letter in text.chars() {
@@ -73,7 +73,7 @@ impl Fonts {
 
     /// Breaks `text` between words, and at its line feeds, into lines no wider than `width`; a longer word has a line of
     /// its own.
-    pub(super) fn wrap(&self, text: &str, style: Style, width: f32) -> Vec<String> {
+    pub(in crate::eval) fn wrap(&self, text: &str, style: Style, width: f32) -> Vec<String> {
         let mut lines = Vec::new();
         for paragraph in text.lines() {
             let mut line = String::new();
@@ -92,7 +92,7 @@ impl Fonts {
 
     /// The largest of the style's size and smaller ones, to half of it, at which every word of `texts` is narrower than
     /// `width`.
-    pub(super) fn fit_words(&self, texts: &[String], style: Style, width: f32) -> Style {
+    pub(in crate::eval) fn fit_words(&self, texts: &[String], style: Style, width: f32) -> Style {
         let words = texts.iter().flat_map(|text| text.split_whitespace());
         let widest = words.map(|word| self.width(word, style)).fold(0.0, f32::max);
         let shrink = if widest > width { (width / widest).max(0.5) } else { 1.0 };
@@ -100,7 +100,7 @@ impl Fonts {
     }
 
     /// `text`, or as much of its beginning as fits in `width`, and an ellipsis.
-    pub(super) fn shorten(&self, text: &str, style: Style, width: f32) -> String {
+    pub(in crate::eval) fn shorten(&self, text: &str, style: Style, width: f32) -> String {
         if self.width(text, style) <= width {
             return text.to_owned();
         }

@@ -1,4 +1,4 @@
-//! Perceptual colour maps, one table for the shader, its CPU twin and the colour bar.
+//! Perceptual colour maps: one table for the shader, its CPU twin, colour bars and printed pages.
 
 /// Nodes of a map; colours between two nodes are linear.
 pub const COLORMAP_NODES: usize = 33;
@@ -32,6 +32,11 @@ impl Colormap {
     /// As [`Self::colour`], in bytes: what a colour bar paints.
     pub fn rgb8(self, position: f32) -> [u8; 3] {
         self.colour(position).map(|channel| (channel * 255.0).round() as u8)
+    }
+
+    /// As many even steps from the first to the last colour as a printed colour bar needs.
+    pub fn steps(self) -> Vec<[u8; 3]> {
+        (0..COLORMAP_NODES).map(|n| self.rgb8(n as f32 / (COLORMAP_NODES - 1) as f32)).collect()
     }
 
     /// Row of the map in the node table plus 1; 0 is grey, which needs no table.

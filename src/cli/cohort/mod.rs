@@ -1,0 +1,124 @@
+//! Many scans through one model: what `mindgap batch` and `mindgap report` over a folder share.
+//!
+//! Invariants: a case's folder appears whole or not at all, under a name that comes from what the scan holds; what is
+//! there and was made of the same voxels by the same model in the same way is kept; one bad case never stops the rest; a
+//! run that was killed and started again ends with the files of one that was not.
+
+mod cases;
+mod one;
+mod record;
+mod summary;
+
+use super::{input, job};
+use crate::protocol::SegmentSettings;
+use crate::session::{Engine, EngineError};
+use anyhow::Context;
+pub(super) use cases::{Shard, find};
+use one::Maker;
+use record::CaseRecord;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+/// What is to be done, the same for every case.
+pub(super) struct Plan<'a> {
+    pub out: &'a Path,
+    pub choice: &'a job::ModelChoice,
+    pub reading: &'a input::InputOptions,
+    pub settings: SegmentSettings,
+    pub threshold: f32,
+    /// Labels, gap and uncertainty beside the report.
+    pub volumes: bool,
+    /// Cases are called like their files.
+    pub names: bool,
+    pub jobs: usize,
+    pub shard: Shard,
+}
+
+/// What became of one case.
+#[derive(Debug)]
+enum Outcome {
+    Made(CaseRecord),
+    /// Was there already.
+    Kept(CaseRecord),
+    Failed(String),
+}
+
+/// Runs every case of the shard; fails when one failed, after all have been tried.
+pub(super) fn run(plan: &Plan, inputs: &[PathBuf]) -> anyhow::Result<()> {
+    std::fs::create_dir_all(plan.out).with_context(|| format!("{}: cannot be made", plan.out.display()))?;
+    let mine: Vec<&PathBuf> = plan.shard.of(inputs).collect();
+    let cancel = Arc::new(AtomicBool::new(false));
+    let raised = cancel.clone();
+    ctrlc::set_handler(move || raised.store(true, Ordering::Relaxed))
+        .context("Ctrl+C cannot be watched for")?;
+    let next = AtomicUsize::new(0);
+    let outcomes = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..plan.jobs.min(mine.len()) {
+            scope.spawn(|| {
+                let mut worker = Worker { plan, engine: None, cancel: &cancel };
+                while !cancel.load(Ordering::Relaxed) {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(path) = mine.get(number) else { break };
+                    let outcome = worker.case(path);
+                    say(number + 1, mine.len(), plan.names.then_some(path), &outcome);
+                    outcomes.lock().unwrap_or_else(PoisonError::into_inner).push((number, outcome));
+                }
+            });
+        }
+    });
+    let mut outcomes = outcomes.into_inner().unwrap_or_else(PoisonError::into_inner);
+    outcomes.sort_by_key(|(number, _)| *number);
+    anyhow::ensure!(
+        !cancel.load(Ordering::Relaxed),
+        "cancelled; finished cases are kept, the same command goes on with the rest"
+    );
+    let outcomes: Vec<Outcome> = outcomes.into_iter().map(|(_, outcome)| outcome).collect();
+    summary::write(plan, &mine, &outcomes)
+}
+
+fn say(number: usize, of: usize, path: Option<&PathBuf>, outcome: &Outcome) {
+    let name = path.map_or_else(String::new, |path| format!("{}: ", path.display()));
+    match outcome {
+        Outcome::Made(record) => eprintln!("{number}/{of} {name}{}", record.case),
+        Outcome::Kept(record) => eprintln!("{number}/{of} {name}{} is there already", record.case),
+        Outcome::Failed(reason) => eprintln!("{number}/{of} {name}failed: {reason}"),
+    }
+}
+
+/// One thread with one engine.
+struct Worker<'a> {
+    plan: &'a Plan<'a>,
+    engine: Option<Engine>,
+    cancel: &'a AtomicBool,
+}
+
+impl Worker<'_> {
+    /// Makes one case; an engine that ended is started again, once for a case.
+    fn case(&mut self, path: &Path) -> Outcome {
+        let started = Instant::now();
+        let mut outcome = self.attempt(path);
+        let lost =
+            |error: &anyhow::Error| matches!(error.downcast_ref::<EngineError>(), Some(EngineError::Gone(_)));
+        if outcome.as_ref().is_err_and(lost) && !self.cancel.load(Ordering::Relaxed) {
+            self.engine = None;
+            outcome = self.attempt(path);
+        }
+        tracing::info!("a case took {:.1} s", started.elapsed().as_secs_f64());
+        outcome.unwrap_or_else(|error| {
+            self.engine = None;
+            Outcome::Failed(format!("{error:#}"))
+        })
+    }
+
+    fn attempt(&mut self, path: &Path) -> anyhow::Result<Outcome> {
+        let mut maker = Maker { plan: self.plan, engine: &mut self.engine, cancel: self.cancel };
+        let made = catch_unwind(AssertUnwindSafe(|| maker.make(path)));
+        made.unwrap_or_else(|_| {
+            Err(anyhow::anyhow!("an internal error; please report it with the scan's header"))
+        })
+    }
+}

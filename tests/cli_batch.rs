@@ -1,0 +1,157 @@
+//! `mindgap batch` and `mindgap report` as a cluster and a reader of scans use them, with a bundled model on phantoms.
+
+#![cfg(all(feature = "torch", unix))]
+#![allow(clippy::unwrap_used)]
+
+use mindgap::volume::io;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+fn demo(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/demo").join(name)
+}
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mindgap"));
+    command.args(arguments).args(["--device", "cpu", "--refine", "off"]).env("OMP_NUM_THREADS", "1");
+    command
+}
+
+fn mindgap(arguments: &[&str]) -> (bool, String) {
+    let output = command(arguments).output().unwrap();
+    (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+/// Every file below a folder with its bytes; what tells the time is left out of provenance files.
+fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut waiting = vec![folder.to_owned()];
+    while let Some(next) = waiting.pop() {
+        for entry in std::fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                waiting.push(path);
+                continue;
+            }
+            let mut bytes = std::fs::read(&path).unwrap();
+            if path.to_string_lossy().ends_with(".provenance.json") {
+                let mut value: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+                assert!(value.as_object_mut().unwrap().remove("exported_at").is_some());
+                bytes = serde_json::to_vec(&value).unwrap();
+            }
+            found.insert(path.strip_prefix(folder).unwrap().to_owned(), bytes);
+        }
+    }
+    found
+}
+
+/// Three cases, one of which is no scan.
+fn cohort(folder: &Path) -> String {
+    let scans = folder.join("scans");
+    std::fs::create_dir(&scans).unwrap();
+    std::fs::copy(demo("abdomen_mr.nii.gz"), scans.join("Jane_Doe.nii.gz")).unwrap();
+    std::fs::copy(demo("abdomen_ct.nii.gz"), scans.join("b.nii.gz")).unwrap();
+    std::fs::write(scans.join("a.nii.gz"), b"no scan").unwrap();
+    scans.display().to_string()
+}
+
+#[test]
+fn a_batch_that_was_killed_and_one_done_in_shards_end_with_the_files_of_an_undisturbed_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let scans = cohort(folder.path());
+    let out = |name: &str| folder.path().join(name);
+    let run = |name: &str, more: &[&str]| {
+        let to = out(name).display().to_string();
+        mindgap(&[&["batch", &scans, "-o", &to], more].concat())
+    };
+    let (success, told) = run("undisturbed", &[]);
+    assert!(!success && told.contains("1 of 3 cases failed"), "{told}");
+    let undisturbed = files(&out("undisturbed"));
+    let names: Vec<String> = undisturbed.keys().map(|path| path.display().to_string()).collect();
+    assert_eq!(names.iter().filter(|name| name.ends_with("labels.nii.gz")).count(), 2, "{names:?}");
+    assert!(names.iter().all(|name| !name.contains("Jane")), "a file's name may name the patient: {names:?}");
+    // The path is told once, to whoever has the scans: where it failed.
+    let failed = PathBuf::from("failed.txt");
+    for (path, bytes) in undisturbed.iter().filter(|(path, _)| **path != failed) {
+        assert!(!String::from_utf8_lossy(bytes).contains("Jane"), "{}", path.display());
+    }
+
+    let killed = out("killed");
+    let mut child = command(&["batch", &scans, "-o", killed.to_str().unwrap()])
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let started = Instant::now();
+    while std::fs::read_dir(&killed).map_or(0, Iterator::count) == 0 {
+        assert!(started.elapsed() < Duration::from_secs(60), "no case was begun");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(!run("killed", &[]).0);
+    assert!(files(&killed) == undisturbed, "{:?}", files(&killed).keys());
+
+    // Each shard knows its own cases; the last one sees them all.
+    run("shards", &["--shard", "1/2"]);
+    run("shards", &["--shard", "2/2"]);
+    let mut shards = files(&out("shards"));
+    assert!(shards.remove(Path::new("failed-2-of-2.txt")).is_some(), "{:?}", shards.keys());
+    let mut whole = undisturbed;
+    whole.remove(&failed);
+    assert!(shards == whole, "{:?}", shards.keys());
+}
+
+#[test]
+fn a_report_says_the_same_in_every_format_and_agrees_with_the_labels_of_the_same_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let scan = demo("abdomen_mr.nii.gz");
+    let (out, labels) = (folder.path().join("report"), folder.path().join("labels.nii.gz"));
+    let (scan, to) = (scan.to_str().unwrap(), out.to_str().unwrap());
+    let (success, told) = mindgap(&["report", scan, "-o", to, "--modality", "mr", "--case", "number 7"]);
+    assert!(success, "{told}");
+    let (success, told) = mindgap(&["segment", scan, "-o", labels.to_str().unwrap(), "--modality", "mr"]);
+    assert!(success, "{told}");
+    let labels = io::open_labels(&labels).unwrap();
+    let json: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(out.join("report.json")).unwrap()).unwrap();
+    let csv = std::fs::read_to_string(out.join("report.csv")).unwrap();
+    assert_eq!(json["case"], "number 7");
+    let voxel_ml = labels.geometry().voxel_ml().unwrap();
+    for structure in json["measure"]["structures"].as_array().unwrap() {
+        let value = structure["label"].as_u64().unwrap() as u16;
+        let voxels = labels.voxels().iter().filter(|label| **label == value).count();
+        assert_eq!(structure["voxels"].as_u64().unwrap(), voxels as u64, "{structure}");
+        let volume_ml = structure["volume_ml"].as_f64().unwrap();
+        assert!((volume_ml - voxels as f64 * voxel_ml).abs() < 1e-9);
+        let row = csv.lines().find(|row| row.starts_with(&format!("number 7,{value},"))).unwrap();
+        assert!(row.contains(&format!(",{voxels},")), "{row}");
+    }
+    // The same scan gives the same page, byte for byte.
+    let before = files(&out);
+    assert!(mindgap(&["report", scan, "-o", to, "--modality", "mr", "--case", "number 7"]).0);
+    assert!(files(&out) == before);
+    assert!(before.keys().any(|path| path.ends_with("report.pdf")));
+}
+
+#[test]
+fn the_mask_and_the_adaptation_change_what_the_model_does_and_not_only_what_is_drawn() {
+    let folder = tempfile::tempdir().unwrap();
+    let scan = demo("abdomen_mr.nii.gz");
+    let made = |name: &str, more: &[&str]| {
+        let labels = folder.path().join(format!("{name}.nii.gz"));
+        let arguments =
+            ["segment", scan.to_str().unwrap(), "-o", labels.to_str().unwrap(), "--modality", "mr"];
+        let (success, told) = mindgap(&[arguments.as_slice(), more].concat());
+        assert!(success, "{told}");
+        io::open_labels(&labels).unwrap()
+    };
+    let whole = made("whole", &[]);
+    assert!(made("on", &["--mask", "from:0"]) == whole);
+    let off = made("off", &["--mask", "off"]);
+    assert!(off != whole, "the mask of this bundle acts on its features");
+    assert!(made("nothing", &["--mask", "from:1"]) == off);
+    assert!(made("unadapted", &["--source-only"]) != whole);
+}
