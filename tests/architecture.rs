@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// (folder under `src`, modules it may use, by `crate::` in the library and by `mindgap::` in the engine).
-const MAY_USE: [(&str, &[&str]); 12] = [
+const MAY_USE: [(&str, &[&str]); 13] = [
+    ("colormap", &[]),
     ("volume", &[]),
     ("config", &["volume"]),
     ("protocol", &["volume", "config"]),

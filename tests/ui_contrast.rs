@@ -148,3 +148,66 @@ fn an_oblique_scan_is_cut_in_true_planes_unless_its_own_are_asked_for() {
     click(&mut window, "Oblique scans in true planes");
     assert_eq!(window.state().state().view.crosshair.world_mm, before);
 }
+
+#[test]
+fn the_structures_can_be_seen_as_surfaces_and_turned() {
+    let files = StudyFiles::new();
+    let mut window = after_a_run(&files);
+    click(&mut window, "Surfaces");
+    settle(&mut window);
+    let image = |window: &Harness<'static, App>| {
+        window.state().state().surface.picture.as_ref().map(|picture| picture.image.clone()).unwrap()
+    };
+    let front = image(&window);
+    assert!(front.pixels.iter().any(|pixel| *pixel != front.pixels[0]), "nothing was drawn");
+    let middle = window.get_by_label("Surfaces of the structures").rect().center();
+    let drag = |pos, pressed| egui::Event::PointerButton {
+        pos,
+        button: egui::PointerButton::Primary,
+        pressed,
+        modifiers: egui::Modifiers::NONE,
+    };
+    let aside = middle + egui::vec2(60.0, 0.0);
+    for event in [
+        egui::Event::PointerMoved(middle),
+        drag(middle, true),
+        egui::Event::PointerMoved(aside),
+        drag(aside, false),
+    ] {
+        window.event(event);
+        window.step();
+    }
+    settle(&mut window);
+    assert_ne!(image(&window).pixels, front.pixels);
+}
+
+#[test]
+fn places_to_look_at_are_listed_and_a_click_goes_there() {
+    let files = StudyFiles::new();
+    let mut window = after_a_run(&files);
+    let before = window.state().state().view.crosshair.world_mm;
+    click(&mut window, "Look here first");
+    let first = window.state().state().study.prediction(Role::Target).unwrap().places[0].clone();
+    window.get_by_label_contains("1  ").click();
+    window.run();
+    let state = window.state().state();
+    let voxel = state.study.scan(Role::Target).unwrap().geometry().voxel_from_world();
+    let at = voxel.transform_point3(state.view.crosshair.world_mm).round();
+    assert_eq!([at.x as usize, at.y as usize, at.z as usize], first.voxel);
+    assert_ne!(state.view.crosshair.world_mm, before);
+}
+
+#[test]
+fn dragging_the_threshold_tells_how_much_of_the_body_lies_above_it() {
+    let files = StudyFiles::new();
+    let mut window = after_a_run(&files);
+    // The scripted gap is one half everywhere.
+    window.get_by_label("100 % of the body at 0.25 or more");
+    window.get_by_role_and_label(egui::Role::Slider, "Gap threshold").focus();
+    window.run();
+    while window.state().state().view.gap.threshold < 0.55 {
+        window.key_press(egui::Key::ArrowRight);
+        window.run();
+    }
+    window.get_by_label_contains("0 % of the body at");
+}

@@ -3,13 +3,15 @@
 //! [`Background`] runs a task and hands its result to whoever drains it; the functions below are such tasks. They never
 //! touch the study: the caller decides what a result means when it arrives.
 
-use super::body::IntensityStats;
+use super::Coverage;
+use super::body::{IntensityStats, tissue};
 use super::engine::Wake;
 use super::request::{OpenRequest, Opened};
 use super::run::model_payload;
 use super::study::{Against, Contrast, OpenScan, Prediction, Role, ScanId, Synthesis, summarise};
 use crate::config::{AssetError, BundleError, MaskUse, Net, demo_dir, load_bundle};
 use crate::eval::GridsDiffer;
+use crate::eval::gap::{Cutoffs, GapError, places};
 use crate::protocol::{
     DeviceChoice, Request, SegmentRequest, SegmentSettings, Segmentation, TranslateRequest, Translation,
     WireError, WireLabels, WireScan, WireVolume,
@@ -21,6 +23,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use thiserror::Error;
+
+/// Places to look at that are kept.
+const PLACES: usize = 20;
 
 /// Grids closer than this are one grid: far below a voxel, far above what a float32 header rounds.
 const SAME_GRID_MM: f64 = 1e-2;
@@ -47,6 +52,8 @@ pub enum LoadError {
     Wire(#[from] WireError),
     #[error(transparent)]
     Grids(#[from] GridsDiffer),
+    #[error(transparent)]
+    Gap(#[from] GapError),
     #[error(
         "{}: these labels are {found:?} voxels and fit neither open scan ({open}); open the scan they were drawn on first",
         path.display()
@@ -308,13 +315,20 @@ pub fn unpack_translated_slab(
 /// A finished segmentation, with its structures measured.
 pub fn unpack_segmentation(
     result: &Segmentation,
+    scan: &OpenScan,
     task: Task,
     model: String,
 ) -> Result<Prediction, LoadError> {
     let labels = result.labels.unpack()?;
     let gap = result.gap.unpack()?;
     let uncertainty = result.uncertainty.unpack()?;
+    let table = task.table();
+    let values: Vec<u16> = table.entries.iter().map(|entry| entry.value).collect();
+    let body = tissue(&scan.scan, scan.modality);
+    let places = places(&labels, &gap, Some(&uncertainty), table, Cutoffs::default(), PLACES)?;
     Ok(Prediction {
+        coverage: Some(Coverage::of(&labels, &gap, &body, &values)),
+        places,
         structures: summarise(&labels, Some(&gap), Some(&uncertainty), task.table()),
         labels: Arc::new(labels),
         gap: Arc::new(gap),
@@ -351,6 +365,8 @@ pub fn unpack_segmented_slab(
         slabs: Vec::new(),
         uncertainty: None,
         structures: Vec::new(),
+        coverage: None,
+        places: Vec::new(),
         whole: false,
         model,
         refinement: Vec::new(),

@@ -4,6 +4,7 @@
 //! Never links libtorch and never imports a window library: whoever wants to be woken passes a closure.
 
 mod body;
+mod coverage;
 mod engine;
 mod guard;
 mod launch;
@@ -17,6 +18,7 @@ mod settings;
 mod study;
 
 pub use body::{BodyBox, HISTOGRAM_BINS, IntensityStats, label_focus};
+pub use coverage::Coverage;
 pub use engine::{Engine, EngineState, Notice, Wake};
 pub use guard::{Concern, ConcernKind, concerns};
 pub use launch::{EngineError, Launch, locate_engine};

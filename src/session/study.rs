@@ -3,9 +3,11 @@
 //! Plain data behind `Arc`s, made on background threads and only handed around on the window's. Invariant: a synthesis
 //! or a prediction always belongs to the scan that is in its role now; replacing a scan drops what was made of it.
 
+use super::Coverage;
 use super::body::{BodyBox, IntensityStats, structure_focuses};
 use super::request::{OpenRequest, Origin};
 use crate::config::MaskUse;
+use crate::eval::gap::Place;
 use crate::eval::{GridsDiffer, StructureDifference, label_difference};
 use crate::protocol::Refinement;
 use crate::volume::{
@@ -141,6 +143,10 @@ pub struct Prediction {
     pub uncertainty: Option<Arc<Volume<f32>>>,
     /// In the table's order; empty for a slab.
     pub structures: Vec<StructureSummary>,
+    /// How much has a gap of at least any threshold; `None` for a slab.
+    pub coverage: Option<Coverage>,
+    /// Where to look first, the most suspicious first; empty for a slab.
+    pub places: Vec<Place>,
     pub whole: bool,
     pub model: String,
     /// Empty where nothing was refined.
@@ -437,6 +443,8 @@ mod tests {
             slabs: Vec::new(),
             uncertainty: None,
             structures,
+            coverage: None,
+            places: Vec::new(),
             whole: true,
             model: String::new(),
             refinement: Vec::new(),

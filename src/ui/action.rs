@@ -1,10 +1,11 @@
 //! What the user asks for. Views and panels return these; [`super::update::apply`] carries them out after drawing.
 
 use super::state::{
-    Arrangement, Comparison, Dialog, GapOptions, LabelOptions, Obliques, OpenDialog, Pane, SeriesDialog,
-    Split, Switch, Tile, Window,
+    Arrangement, Comparison, Dialog, GapOptions, Inspector, LabelOptions, Obliques, OpenDialog, Pane,
+    SeriesDialog, Split, SurfaceOrder, Switch, Tile, Window,
 };
 use super::views::frame::SlicePlane;
+use crate::render::raster::Eye;
 use crate::session::{Against, Role};
 use crate::volume::Modality;
 use crate::volume::io::OpenOptions;
@@ -67,6 +68,12 @@ pub enum Action {
     },
     Arrange(Arrangement),
     CutObliques(Obliques),
+    ShowInInspector(Inspector),
+    /// From another side.
+    Look(Eye),
+    DrawSurface(Role, SurfaceOrder),
+    /// The crosshair goes to a voxel of the scan that is inspected.
+    GoToVoxel([usize; 3]),
     /// Source and target lie in one space, or not.
     DeclareOneSpace(bool),
     SetSplit(Split),

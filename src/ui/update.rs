@@ -4,16 +4,17 @@
 use super::action::Action;
 use super::state::{
     Arrangement, CT_PRESETS, Crosshair, Dialog, ExportDialog, MR_PRESETS, NoticeKind, OpenDialog, OpenTarget,
-    Pane, Run, RunId, SeriesDialog, State, Switch, Tile, Window,
+    Pane, Run, RunId, SeriesDialog, State, SurfaceOrder, Switch, Tile, Window,
 };
 use super::views::content::{content, model_title};
 use super::views::frame::SliceFrame;
 use super::views::link::{body_centre_mm, clamp_to_grid, crosshair_in};
+use super::views::surface::{Surfaces, labels_of};
 use crate::render::transform::ZOOM_RANGE;
 use crate::session::loader::{Variant, Work, WorkOrder};
 use crate::session::{Against, OpenRequest, OpenScan, Origin, Role, label_focus};
 use crate::volume::io::OpenOptions;
-use crate::volume::{LabelTable, Modality};
+use crate::volume::{LabelMap, LabelTable, Modality};
 use glam::{DVec3, Vec2};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -47,6 +48,12 @@ pub enum Effect {
     },
     /// Compares the prediction of a scan with the labels that were given with it.
     CompareWithGiven(Role),
+    /// Draws labels as surfaces, which are made first where they are not there.
+    DrawSurface {
+        labels: Arc<LabelMap>,
+        surfaces: Option<Arc<Surfaces>>,
+        order: SurfaceOrder,
+    },
     CancelJobs,
     RestartEngine,
     SetTextScale(f32),
@@ -77,6 +84,7 @@ pub fn apply(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Run => return run(state),
         Action::RunOnSource => return run_on_source(state),
         Action::Contrast(against) => return contrast(state, against),
+        Action::DrawSurface(role, order) => return draw_surface(state, role, order),
         Action::Cancel => return cancel(state),
         Action::RestartEngine => return vec![Effect::RestartEngine],
         Action::Dismiss(id) => state.notices.retain(|notice| notice.id != id),
@@ -391,6 +399,9 @@ fn apply_to_view(state: &mut State, action: Action) {
             state.view.arrangement = arrangement;
             state.view.maximised = None;
         }
+        Action::ShowInInspector(what) => state.view.inspector = what,
+        Action::Look(eye) => state.view.eye = eye,
+        Action::GoToVoxel(voxel) => go_to_voxel(state, voxel),
         Action::CutObliques(how) => state.view.obliques = how,
         Action::DeclareOneSpace(one) => state.study.declare_one_space(one),
         Action::SetSplit(split) => {
@@ -444,6 +455,23 @@ fn apply_to_view(state: &mut State, action: Action) {
         Action::Activate(tile) => state.view.active = tile,
         // The other intents have been dealt with by `apply`.
         _ => {}
+    }
+}
+
+/// One picture at a time: the next one is asked for when this one is there.
+fn draw_surface(state: &mut State, role: Role, order: SurfaceOrder) -> Vec<Effect> {
+    let Some(labels) = labels_of(state, role).filter(|_| !state.surface.drawing) else { return Vec::new() };
+    state.surface.drawing = true;
+    let known = state.surface.picture.as_ref().map(|picture| picture.surfaces.clone());
+    let surfaces = known.filter(|surfaces| Arc::ptr_eq(&surfaces.labels, &labels));
+    vec![Effect::DrawSurface { labels, surfaces, order }]
+}
+
+fn go_to_voxel(state: &mut State, voxel: [usize; 3]) {
+    let role = state.view.inspected;
+    if let Some(scan) = state.study.scan(role) {
+        let world_mm = scan.geometry().world_of(DVec3::from_array(voxel.map(|at| at as f64)));
+        state.view.crosshair = Crosshair { role, world_mm };
     }
 }
 

@@ -304,6 +304,8 @@ fn study(dims: [usize; 3]) -> anyhow::Result<Study> {
             gap: values,
             slabs: Vec::new(),
             uncertainty: None,
+            coverage: None,
+            places: Vec::new(),
             whole: true,
             model: String::new(),
             refinement: Vec::new(),

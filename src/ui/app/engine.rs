@@ -149,7 +149,8 @@ impl App {
     fn unpack(&mut self, run: RunId, model: String, job: JobId, work: Work, event: Event) {
         let role = work_role(work);
         let task = self.state.task;
-        let imitates = self.state.study.scan(role).map(|scan| scan.modality.other());
+        let scan = self.state.study.scan(role).cloned();
+        let imitates = scan.as_ref().map(|scan| scan.modality.other());
         let present = self.state.study.prediction(role).cloned();
         self.spawn(move || match event {
             Event::Segmented { result, .. } if let Work::Vary(_, variant) = work => match present {
@@ -172,9 +173,13 @@ impl App {
             Event::SegmentedSlab { labels, gap, .. } => {
                 Done::Prediction { run, job, result: loader::unpack_segmented_slab(&labels, &gap, model) }
             }
-            Event::Segmented { result, .. } => {
-                Done::Prediction { run, job, result: loader::unpack_segmentation(&result, task, model) }
-            }
+            Event::Segmented { result, .. } => match scan {
+                Some(scan) => {
+                    let result = loader::unpack_segmentation(&result, &scan, task, model);
+                    Done::Prediction { run, job, result }
+                }
+                None => Done::Nothing,
+            },
             _ => Done::Nothing,
         });
     }

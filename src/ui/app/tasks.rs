@@ -10,6 +10,7 @@ use crate::session::{
 use crate::ui::action::Action;
 use crate::ui::state::{Dialog, ExportDialog, ModelEntry, NoticeKind, Opening, Remedy, RunId, SeriesDialog};
 use crate::ui::update::{self, Effect};
+use crate::ui::views::surface::{SurfacePicture, Surfaces};
 use crate::volume::io::Receipt;
 use crate::volume::{LabelTable, Modality};
 use egui::ViewportCommand;
@@ -57,6 +58,7 @@ pub(super) enum Done {
         prediction: Arc<Prediction>,
         result: Result<Contrast, LoadError>,
     },
+    Surface(SurfacePicture),
     /// A prediction compared with what was given with its scan.
     GivenContrast {
         role: Role,
@@ -95,6 +97,14 @@ impl App {
                 self.spawn(move || Done::Packed { run, result: loader::pack_work(&model, &orders) });
             }
             Effect::CompareWithGiven(role) => self.compare_with_given(role),
+            Effect::DrawSurface { labels, surfaces, order } => {
+                let wanted: Vec<u16> = self.state.table().entries.iter().map(|entry| entry.value).collect();
+                self.spawn(move || {
+                    let surfaces = surfaces.unwrap_or_else(|| Arc::new(Surfaces::of(labels, &wanted)));
+                    let image = Arc::new(surfaces.draw(&order));
+                    Done::Surface(SurfacePicture { order, surfaces, image })
+                });
+            }
             Effect::CancelJobs => self.cancel_jobs(),
             Effect::RestartEngine => self.restart_engine(),
             Effect::SetTextScale(_) | Effect::Quit => {}
@@ -187,9 +197,14 @@ impl App {
                 self.contrast_ready(run, job, prediction, result)
             }
             Done::GivenContrast { role, prediction, result } => self.show_contrast(role, &prediction, result),
+            Done::Surface(picture) => {
+                self.state.surface.picture = Some(picture);
+                self.state.surface.drawing = false;
+            }
             Done::Nothing => {}
             Done::Lost(words) => {
                 self.state.opening.clear();
+                self.state.surface.drawing = false;
                 self.fail(format!("A task of the program failed: {words}. What was open is unchanged."));
             }
         }

@@ -1,29 +1,56 @@
-//! The sixth cell: how wide the gap is in each structure, and how sure the model is of it.
+//! The sixth cell: gap and confidence, places to look at, or surfaces. Here: how wide the gap is in each structure, and how sure the model is of it.
 //!
 //! A structure with a high gap that the model is sure of is the one to distrust: unsure ones announce themselves.
 
+use super::places;
 use crate::session::StructureSummary;
-use crate::ui::state::{GAP_RANGE, State};
+use crate::ui::action::Action;
+use crate::ui::state::{GAP_RANGE, Inspector, State};
 use crate::ui::theme;
-use egui::{Align2, Color32, FontId, Painter, Pos2, Rect, Sense, Shape, Stroke, Ui, pos2, vec2};
+use crate::ui::views::surface::{self, SurfaceTexture};
+use egui::{
+    Align2, Color32, FontId, Painter, Pos2, Rect, RichText, Sense, Shape, Stroke, Ui, UiBuilder, pos2, vec2,
+};
 
 const NAME_HEIGHT: f32 = 15.0;
 
+/// The head of the cell, where one chooses what it shows.
+const TABS_HEIGHT: f32 = 34.0;
+
+/// Draws the cell into `rect`.
+pub fn show(ui: &mut Ui, rect: Rect, state: &State, surface: &mut SurfaceTexture, actions: &mut Vec<Action>) {
+    ui.painter_at(rect).rect_filled(rect, 0.0, theme::of(ui).frame);
+    let [tabs, below] = [rect.top()..=rect.top() + TABS_HEIGHT, rect.top() + TABS_HEIGHT..=rect.bottom()]
+        .map(|range| Rect::from_x_y_ranges(rect.x_range(), range));
+    ui.scope_builder(UiBuilder::new().max_rect(tabs.shrink2(vec2(10.0, 4.0))), |ui| {
+        ui.horizontal(|ui| {
+            for choice in Inspector::ALL {
+                let words = RichText::new(choice.name()).size(12.0);
+                if ui.selectable_label(state.view.inspector == choice, words).clicked() {
+                    actions.push(Action::ShowInInspector(choice));
+                }
+            }
+        });
+    });
+    match state.view.inspector {
+        Inspector::Confidence => confidence(ui, below, state),
+        Inspector::Places => places::show(ui, below, state, actions),
+        Inspector::Surface => surface::show(ui, below, state, surface, actions),
+    }
+}
+
 /// Draws the plot into `rect`.
-pub fn show(ui: &mut Ui, rect: Rect, state: &State) {
+fn confidence(ui: &mut Ui, rect: Rect, state: &State) {
     let response = ui.interact(rect, ui.scope_id().with("inspector"), Sense::hover());
     response.widget_info(|| {
         egui::WidgetInfo::labeled(egui::Role::Figure, true, "Gap and confidence by structure")
     });
     let painter = ui.painter_at(rect);
     let colours = theme::of(ui);
-    painter.rect_filled(rect, 0.0, colours.frame);
     let write = |at: egui::Pos2, align: Align2, words: &str, size: f32, colour: Color32| {
         painter.text(at, align, words, FontId::proportional(size), colour);
     };
-    let head = rect.left_top() + vec2(14.0, 14.0);
-    write(head, Align2::LEFT_TOP, "GAP AND CONFIDENCE BY STRUCTURE", 11.5, colours.weak);
-    let plot = Rect::from_min_max(rect.left_top() + vec2(44.0, 62.0), rect.right_bottom() - vec2(34.0, 52.0));
+    let plot = Rect::from_min_max(rect.left_top() + vec2(44.0, 24.0), rect.right_bottom() - vec2(34.0, 52.0));
     if plot.width() < 80.0 || plot.height() < 80.0 {
         return;
     }

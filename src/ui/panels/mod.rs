@@ -5,6 +5,7 @@ pub mod contrast;
 pub mod dialogs;
 pub mod inspector;
 pub mod notices;
+pub mod places;
 mod preferences;
 mod series;
 pub mod status_bar;

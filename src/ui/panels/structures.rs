@@ -30,6 +30,7 @@ fn measured(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
     widgets::section(ui, "Domain gap");
     gap(ui, state, actions);
     if let Some(prediction) = prediction {
+        coverage(ui, state, prediction);
         mean_gaps(ui, prediction);
     }
     contrast::show(ui, state, actions);
@@ -145,6 +146,25 @@ fn gap(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
     if changed {
         actions.push(Action::SetGap(GapOptions { shown, uncertainty, opacity, threshold }));
     }
+}
+
+/// How much has a gap of at least the threshold, while it is dragged.
+fn coverage(ui: &mut Ui, state: &State, prediction: &Prediction) {
+    let Some(coverage) = &prediction.coverage else { return };
+    let threshold = state.view.gap.threshold;
+    let percent =
+        |share: Option<f64>| share.map_or("–".to_owned(), |share| format!("{:.0} %", 100.0 * share));
+    let body = percent(coverage.body(threshold));
+    ui.label(RichText::new(format!("{body} of the body at {threshold:.2} or more")).size(12.5));
+    ui.horizontal_wrapped(|ui| {
+        for entry in &state.table().entries {
+            let [r, g, b] = entry.rgb;
+            widgets::dot(ui, egui::Color32::from_rgb(r, g, b));
+            let share = percent(coverage.structure(entry.value, threshold));
+            ui.label(RichText::new(share).size(12.0))
+                .on_hover_text(format!("of {}", entry.name.to_lowercase()));
+        }
+    });
 }
 
 /// The structures with the widest gap first.

@@ -8,10 +8,11 @@ mod view;
 pub use dialog::{Dialog, ExportDialog, OpenDialog, OpenTarget, SeriesDialog};
 pub use run::{EngineStatus, Job, Run, RunId};
 pub use view::{
-    Arrangement, CT_PRESETS, Comparison, Crosshair, GAP_RANGE, GapOptions, LabelOptions, MR_PRESETS,
-    Obliques, Pane, Preset, Split, Switch, Tile, View, Window,
+    Arrangement, CT_PRESETS, Comparison, Crosshair, GAP_RANGE, GapOptions, Inspector, LabelOptions,
+    MR_PRESETS, Obliques, Pane, Preset, Split, SurfaceOrder, Switch, Tile, View, Window,
 };
 
+use super::views::surface::SurfacePicture;
 use crate::config::Card;
 use crate::render::LabelPalette;
 use crate::session::loader::Work;
@@ -64,6 +65,13 @@ pub enum NoticeKind {
     Error,
 }
 
+/// The surfaces that were drawn last, and whether a thread is drawing others.
+#[derive(Debug, Default)]
+pub struct SurfaceState {
+    pub picture: Option<SurfacePicture>,
+    pub drawing: bool,
+}
+
 /// The window's whole state.
 #[derive(Debug)]
 pub struct State {
@@ -83,6 +91,7 @@ pub struct State {
     pub run: Option<Run>,
     /// What is done after it, one after the other.
     pub queue: VecDeque<Vec<Work>>,
+    pub surface: SurfaceState,
     /// How the last run ended, for the status bar.
     pub last_run: String,
     /// Files being read.
@@ -113,6 +122,7 @@ impl State {
             engine: EngineStatus::NotStarted,
             run: None,
             queue: VecDeque::new(),
+            surface: SurfaceState::default(),
             last_run: String::new(),
             opening: Vec::new(),
             notices: Vec::new(),

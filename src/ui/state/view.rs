@@ -1,5 +1,6 @@
 //! How the study is looked at: panes, planes, crosshair, zoom, windows, overlays.
 
+use crate::render::raster::Eye;
 use crate::render::{Colormap, HeatStyle, LabelStyle};
 use crate::session::{IntensityStats, OpenScan, Role};
 use crate::ui::views::frame::{Convention, SlicePlane};
@@ -92,6 +93,42 @@ pub enum Comparison {
     Checkerboard,
 }
 
+/// What the sixth cell shows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Inspector {
+    /// Gap against confidence, a disc a structure.
+    #[default]
+    Confidence,
+    /// Where to look first.
+    Places,
+    /// The structures as surfaces.
+    Surface,
+}
+
+/// A picture of surfaces that is wanted: everything it depends on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SurfaceOrder {
+    /// Tells label maps apart while they are held.
+    pub labels_at: usize,
+    pub eye: Eye,
+    pub size_px: [u32; 2],
+    pub background: [u8; 3],
+    /// Label, colour and opacity.
+    pub shown: Vec<(u16, [u8; 3], f32)>,
+}
+
+impl Inspector {
+    pub const ALL: [Inspector; 3] = [Inspector::Confidence, Inspector::Places, Inspector::Surface];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Inspector::Confidence => "Gap and confidence",
+            Inspector::Places => "Look here first",
+            Inspector::Surface => "Surfaces",
+        }
+    }
+}
+
 /// Along what a scan is cut whose own planes are not axial, coronal and sagittal.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Obliques {
@@ -134,6 +171,9 @@ pub struct View {
     pub splits: [Split; 2],
     pub planes: [SlicePlane; 5],
     pub obliques: Obliques,
+    pub inspector: Inspector,
+    /// From where the surfaces are seen.
+    pub eye: Eye,
     pub crosshair: Crosshair,
     /// Times the size at which the body fills the pane.
     pub zoom: f32,
@@ -374,6 +414,8 @@ impl Default for View {
             order: Pane::ALL,
             splits: [Split::THIRDS, Split::HALVES],
             obliques: Obliques::default(),
+            inspector: Inspector::default(),
+            eye: Eye { azimuth_deg: 0.0, elevation_deg: 0.0, zoom: 1.0 },
             planes: [SlicePlane::Axial; 5],
             crosshair: Crosshair { role: Role::Source, world_mm: DVec3::ZERO },
             zoom: 1.0,

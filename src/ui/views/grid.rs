@@ -25,7 +25,7 @@ pub fn show(ui: &mut Ui, state: &State, memory: &mut PaneMemory, actions: &mut V
     for (index, tile) in tiles.iter().enumerate() {
         pane::show(ui, cells.rect(index), state, *tile, memory, actions);
     }
-    inspector::show(ui, cells.rect(tiles.len()), state);
+    inspector::show(ui, cells.rect(tiles.len()), state, &mut memory.surface, actions);
     dividers(ui, &cells, actions);
 }
 

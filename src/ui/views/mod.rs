@@ -10,3 +10,4 @@ pub mod overlay;
 pub mod pane;
 pub mod pointer;
 pub mod probe;
+pub mod surface;

@@ -8,6 +8,7 @@ use super::link::{body_centre_mm, crosshair_in};
 use super::overlay::{self, Placement};
 use super::pointer::{self, Pointer, Scene};
 use super::probe::label_value_at;
+use super::surface::SurfaceTexture;
 use crate::render::{
     Interpolation, LabelPalette, PaneTransform, SliceCallback, SliceLayers, SlicePictures, SliceStyle,
 };
@@ -31,6 +32,7 @@ pub struct PaneMemory {
     pub cuts: CutCache,
     pub pointer: Pointer,
     pub pictures: SlicePictures,
+    pub surface: SurfaceTexture,
     contrast_palette: Arc<LabelPalette>,
 }
 
@@ -41,6 +43,7 @@ impl Default for PaneMemory {
             cuts: CutCache::default(),
             pointer: Pointer::default(),
             pictures: SlicePictures::default(),
+            surface: SurfaceTexture::default(),
             contrast_palette: Arc::new(LabelPalette::new(colours)),
         }
     }
