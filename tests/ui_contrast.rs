@@ -14,7 +14,7 @@ mod window;
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 use glam::{DMat4, DVec3};
-use mindgap::session::Role;
+use mindgap::session::{Provenance, Role};
 use mindgap::ui::{App, StartUp};
 use mindgap::volume::{Geometry, Scan, Volume, io};
 use scripted_engine::Script;
@@ -210,4 +210,70 @@ fn dragging_the_threshold_tells_how_much_of_the_body_lies_above_it() {
         window.run();
     }
     window.get_by_label_contains("0 % of the body at");
+}
+
+#[test]
+fn a_scan_the_model_was_not_made_for_is_run_only_after_a_warning_and_the_export_says_so() {
+    let files = StudyFiles::new();
+    // An MR opened as a CT: no value is as low as air.
+    let grid = Geometry::axis_aligned([24, 20, 16], [4.0; 3], [0.0; 3]).unwrap();
+    let path = files.path().join("odd.nii.gz");
+    let values = Volume::from_fn(grid, |i, j, k| (100 + i + j + k) as f32);
+    io::write_scan(&path, &Scan::from_volume(values, "phantom")).unwrap();
+    let mut window = window(&files, &[Script::Answer]);
+    window::drop_files(&mut window, [path]);
+    let state = window.state().state();
+    let role =
+        Role::ALL.into_iter().find(|role| state.study.scan(*role).unwrap().name == "odd.nii.gz").unwrap();
+    click(&mut window, &format!("Modality of the {}", role.name().to_lowercase()));
+    click(&mut window, "CT");
+    click(&mut window, RUN);
+    window::wait_until(&mut window, "the warning", |app| app.state().dialog.is_some());
+    window.get_by_label_contains(": No value lies below -200");
+    click(&mut window, "Do not run");
+    settle(&mut window);
+    assert!(window.state().state().study.prediction(Role::Target).is_none());
+    click(&mut window, RUN);
+    window::wait_until(&mut window, "the warning", |app| app.state().dialog.is_some());
+    click(&mut window, "Run all the same");
+    settle(&mut window);
+    let synthesis = window.state().state().study.synthesis().unwrap();
+    let recorded = |concerns: &[mindgap::session::Concern]| !concerns.is_empty();
+    let prediction = window.state().state().study.prediction(Role::Target).unwrap();
+    assert!(
+        recorded(&synthesis.origin.as_ref().unwrap().concerns)
+            || recorded(&prediction.origin.as_ref().unwrap().concerns)
+    );
+}
+
+#[test]
+fn every_volume_that_is_exported_has_beside_it_where_it_comes_from() {
+    let files = StudyFiles::new();
+    let mut window = after_a_run(&files);
+    for (item, name) in [
+        ("Export labelled volume…", "patient_mr_labels.nii.gz"),
+        ("Export gap volume…", "patient_mr_gap.nii.gz"),
+        ("Export uncertainty volume…", "patient_mr_uncertainty.nii.gz"),
+        ("Export synthetic volume…", "patient_ct_SYNTHETIC.nii.gz"),
+    ] {
+        click(&mut window, "File");
+        // The labelled volume has a button of its own as well.
+        let items: Vec<_> = window.get_all_by_label(item).collect();
+        items.last().unwrap().click();
+        drop(items);
+        window.run();
+        click(&mut window, "Export");
+        settle(&mut window);
+        let path = files.path().join(name);
+        let bytes = std::fs::read(mindgap::session::provenance_path(&path)).unwrap();
+        let provenance: Provenance = serde_json::from_slice(&bytes).unwrap();
+        assert_eq!(provenance.output.file, name);
+        assert!(provenance.output.on_the_inputs_grid);
+        assert_eq!(provenance.model.id, "abdomen-ct-to-mr");
+    }
+    click(&mut window, "File");
+    click(&mut window, "Export report…");
+    click(&mut window, "Export");
+    settle(&mut window);
+    assert!(files.path().join("patient_mr_report").join("report.pdf").is_file());
 }

@@ -6,9 +6,12 @@
 use super::Coverage;
 use super::body::{IntensityStats, tissue};
 use super::engine::Wake;
+use super::guard::concerns;
+use super::provenance::{Provenance, RunFacts};
+use super::report::{self, Findings, ReportError};
 use super::request::{OpenRequest, Opened};
 use super::run::model_payload;
-use super::study::{Against, Contrast, OpenScan, Prediction, Role, ScanId, Synthesis, summarise};
+use super::study::{Against, Contrast, OpenScan, Prediction, Role, RunOrigin, ScanId, Synthesis, summarise};
 use crate::config::{AssetError, BundleError, MaskUse, Net, demo_dir, load_bundle};
 use crate::eval::GridsDiffer;
 use crate::eval::gap::{Cutoffs, GapError, places};
@@ -54,6 +57,10 @@ pub enum LoadError {
     Grids(#[from] GridsDiffer),
     #[error(transparent)]
     Gap(#[from] GapError),
+    #[error(transparent)]
+    Report(#[from] ReportError),
+    #[error("there is no finished {0} to export; run the model first")]
+    NothingToExport(&'static str),
     #[error(
         "{}: these labels are {found:?} voxels and fit neither open scan ({open}); open the scan they were drawn on first",
         path.display()
@@ -122,6 +129,8 @@ pub struct WorkOrder {
 pub struct PackedWork {
     pub work: Work,
     pub scan: ScanId,
+    /// What made it, once it is answered.
+    pub origin: Arc<RunOrigin>,
     pub request: Request,
 }
 
@@ -273,13 +282,23 @@ pub fn pack_work(model: &str, orders: &[WorkOrder]) -> Result<Vec<PackedWork>, L
                 Request::Segment(SegmentRequest { model, scan, modality, first_world_mm, settings, device })
             }
         };
-        PackedWork { work: order.work, scan: order.scan.id, request }
+        let settings = match &request {
+            Request::Segment(request) => request.settings,
+            Request::Translate(_) | Request::Train(_) => SegmentSettings::default(),
+        };
+        let concerns = concerns(&order.scan.scan, order.scan.modality, &bundle.card);
+        let origin = Arc::new(RunOrigin { card: bundle.card.clone(), settings, concerns });
+        PackedWork { work: order.work, scan: order.scan.id, origin, request }
     };
     Ok(orders.iter().map(pack).collect())
 }
 
 /// A finished translation.
-pub fn unpack_translation(result: &Translation, model: String) -> Result<Synthesis, LoadError> {
+pub fn unpack_translation(
+    result: &Translation,
+    origin: Arc<RunOrigin>,
+    model: String,
+) -> Result<Synthesis, LoadError> {
     let image = result.synthetic.unpack()?;
     Ok(Synthesis {
         intensity: IntensityStats::of_volume(&image),
@@ -289,6 +308,8 @@ pub fn unpack_translation(result: &Translation, model: String) -> Result<Synthes
         edge_agreement: Some(result.edge_agreement),
         whole: true,
         model,
+        device: result.device.clone(),
+        origin: Some(origin),
         warnings: result.warnings.clone(),
     })
 }
@@ -308,6 +329,8 @@ pub fn unpack_translated_slab(
         edge_agreement: None,
         whole: false,
         model,
+        device: String::new(),
+        origin: None,
         warnings: Vec::new(),
     })
 }
@@ -316,20 +339,20 @@ pub fn unpack_translated_slab(
 pub fn unpack_segmentation(
     result: &Segmentation,
     scan: &OpenScan,
-    task: Task,
+    origin: Arc<RunOrigin>,
     model: String,
 ) -> Result<Prediction, LoadError> {
     let labels = result.labels.unpack()?;
     let gap = result.gap.unpack()?;
     let uncertainty = result.uncertainty.unpack()?;
-    let table = task.table();
+    let table = origin.card.task.table();
     let values: Vec<u16> = table.entries.iter().map(|entry| entry.value).collect();
     let body = tissue(&scan.scan, scan.modality);
     let places = places(&labels, &gap, Some(&uncertainty), table, Cutoffs::default(), PLACES)?;
     Ok(Prediction {
         coverage: Some(Coverage::of(&labels, &gap, &body, &values)),
         places,
-        structures: summarise(&labels, Some(&gap), Some(&uncertainty), task.table()),
+        structures: summarise(&labels, Some(&gap), Some(&uncertainty), table),
         labels: Arc::new(labels),
         gap: Arc::new(gap),
         slabs: Vec::new(),
@@ -339,6 +362,7 @@ pub fn unpack_segmentation(
         refinement: result.refinement.clone(),
         seconds: result.seconds,
         device: result.device.clone(),
+        origin: Some(origin),
         warnings: result.warnings.clone(),
     })
 }
@@ -372,18 +396,127 @@ pub fn unpack_segmented_slab(
         refinement: Vec::new(),
         seconds: 0.0,
         device: String::new(),
+        origin: None,
         warnings: Vec::new(),
     })
 }
 
-/// Writes a label map on the grid of the scan it belongs to, verified by reading it back.
-pub fn export_labels(
-    path: &Path,
-    labels: &LabelMap,
-    table: &LabelTable,
-    scan: &OpenScan,
-) -> Result<Receipt, LoadError> {
-    Ok(io::write_named_labels(path, labels, table, &scan.scan)?)
+/// What is exported of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExportContent {
+    Labels,
+    Gap,
+    Uncertainty,
+    Synthetic,
+    /// A folder with CSV, JSON, PNG and PDF.
+    Report,
+}
+
+impl ExportContent {
+    pub const ALL: [ExportContent; 5] = [
+        ExportContent::Labels,
+        ExportContent::Gap,
+        ExportContent::Uncertainty,
+        ExportContent::Synthetic,
+        ExportContent::Report,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            ExportContent::Labels => "labelled volume",
+            ExportContent::Gap => "gap volume",
+            ExportContent::Uncertainty => "uncertainty volume",
+            ExportContent::Synthetic => "synthetic volume",
+            ExportContent::Report => "report",
+        }
+    }
+
+    /// The end of its usual name.
+    pub fn ending(self) -> &'static str {
+        match self {
+            ExportContent::Labels => "labels.nii.gz",
+            ExportContent::Gap => "gap.nii.gz",
+            ExportContent::Uncertainty => "uncertainty.nii.gz",
+            ExportContent::Synthetic => "SYNTHETIC.nii.gz",
+            ExportContent::Report => "report",
+        }
+    }
+}
+
+/// What a run of a scan left, to be exported.
+#[derive(Debug, Clone)]
+pub struct Exportable {
+    pub scan: Arc<OpenScan>,
+    pub prediction: Option<Arc<Prediction>>,
+    pub synthesis: Option<Arc<Synthesis>>,
+    /// Of the gap, as it is set in the window.
+    pub threshold: f32,
+}
+
+/// A file or folder that was written and verified.
+#[derive(Debug, Clone)]
+pub struct Exported {
+    pub path: PathBuf,
+    pub content: ExportContent,
+}
+
+/// Writes one result on the grid of the scan it belongs to, reads it back, and puts beside it where it comes from.
+///
+/// # Errors
+/// Where there is no such result, or it cannot be written and verified.
+pub fn export(path: &Path, content: ExportContent, of: &Exportable) -> Result<Exported, LoadError> {
+    let missing = || LoadError::NothingToExport(content.name());
+    let scan = &of.scan.scan;
+    let written = |receipt: Receipt, facts: &RunFacts| -> Result<(), LoadError> {
+        let provenance = Provenance::of(content.name(), facts, &receipt, scan.geometry())?;
+        provenance.write_beside(&receipt.path)?;
+        Ok(())
+    };
+    if content == ExportContent::Synthetic {
+        let synthesis = of.synthesis.as_ref().filter(|synthesis| synthesis.whole).ok_or_else(missing)?;
+        let origin = synthesis.origin.as_ref().ok_or_else(missing)?;
+        let facts = facts_of(of, origin, &synthesis.device, &synthesis.warnings);
+        written(io::write_values(path, &synthesis.image, scan)?, &facts)?;
+        return Ok(Exported { path: path.to_owned(), content });
+    }
+    let prediction = of.prediction.as_ref().filter(|prediction| prediction.whole).ok_or_else(missing)?;
+    let origin = prediction.origin.as_ref().ok_or_else(missing)?;
+    let facts = facts_of(of, origin, &prediction.device, &prediction.warnings);
+    let Prediction { labels, gap, uncertainty, .. } = prediction.as_ref();
+    match content {
+        ExportContent::Labels => {
+            written(io::write_named_labels(path, labels, origin.card.task.table(), scan)?, &facts)?;
+        }
+        ExportContent::Gap => written(io::write_values(path, gap, scan)?, &facts)?,
+        ExportContent::Uncertainty => {
+            let uncertainty = uncertainty.as_ref().ok_or_else(missing)?;
+            written(io::write_values(path, uncertainty, scan)?, &facts)?;
+        }
+        ExportContent::Report | ExportContent::Synthetic => {
+            let findings =
+                Findings { facts, labels, gap, uncertainty: uncertainty.as_deref(), threshold: of.threshold };
+            report::write(path, &report::report("case", &findings)?, &findings)?;
+        }
+    }
+    Ok(Exported { path: path.to_owned(), content })
+}
+
+fn facts_of<'a>(
+    of: &'a Exportable,
+    origin: &'a RunOrigin,
+    device: &'a str,
+    warnings: &'a [String],
+) -> RunFacts<'a> {
+    RunFacts {
+        card: &origin.card,
+        scan: &of.scan.scan,
+        modality: of.scan.modality,
+        settings: origin.settings,
+        gap_threshold: Some(of.threshold),
+        device,
+        warnings,
+        concerns: &origin.concerns,
+    }
 }
 
 fn words_of(panic: &(dyn std::any::Any + Send)) -> String {

@@ -30,5 +30,6 @@ pub use request::{OpenRequest, Opened, Origin};
 pub use run::{model_payload, run_job};
 pub use settings::{Settings, TEXT_SCALES, settings_path};
 pub use study::{
-    Against, Contrast, OpenScan, Prediction, Role, ScanId, StructureSummary, Study, Synthesis, summarise,
+    Against, Contrast, OpenScan, Prediction, Role, RunOrigin, ScanId, StructureSummary, Study, Synthesis,
+    summarise,
 };

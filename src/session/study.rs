@@ -5,11 +5,12 @@
 
 use super::Coverage;
 use super::body::{BodyBox, IntensityStats, structure_focuses};
+use super::guard::Concern;
 use super::request::{OpenRequest, Origin};
-use crate::config::MaskUse;
+use crate::config::{Card, MaskUse};
 use crate::eval::gap::Place;
 use crate::eval::{GridsDiffer, StructureDifference, label_difference};
-use crate::protocol::Refinement;
+use crate::protocol::{Refinement, SegmentSettings};
 use crate::volume::{
     Geometry, LabelEntry, LabelMap, LabelTable, Modality, Scan, Volume, label_counts, label_means,
 };
@@ -117,6 +118,15 @@ impl OpenScan {
     }
 }
 
+/// What made a synthesis or a prediction, for whoever exports it.
+#[derive(Debug, Clone)]
+pub struct RunOrigin {
+    pub card: Card,
+    pub settings: SegmentSettings,
+    /// What spoke against the run.
+    pub concerns: Vec<Concern>,
+}
+
 /// A scan in the style of the other modality, or slabs of it while the rest is being computed.
 #[derive(Debug, Clone)]
 pub struct Synthesis {
@@ -129,6 +139,10 @@ pub struct Synthesis {
     pub edge_agreement: Option<f64>,
     pub whole: bool,
     pub model: String,
+    /// Where it was computed; empty for slabs.
+    pub device: String,
+    /// `None` for slabs.
+    pub origin: Option<Arc<RunOrigin>>,
     pub warnings: Vec<String>,
 }
 
@@ -153,6 +167,8 @@ pub struct Prediction {
     pub refinement: Vec<Refinement>,
     pub seconds: f64,
     pub device: String,
+    /// `None` for slabs.
+    pub origin: Option<Arc<RunOrigin>>,
     pub warnings: Vec<String>,
 }
 
@@ -450,6 +466,7 @@ mod tests {
             refinement: Vec::new(),
             seconds: 0.0,
             device: String::new(),
+            origin: None,
             warnings: Vec::new(),
         }
     }

@@ -6,6 +6,7 @@ use super::state::{
 };
 use super::views::frame::SlicePlane;
 use crate::render::raster::Eye;
+use crate::session::loader::ExportContent;
 use crate::session::{Against, Role};
 use crate::volume::Modality;
 use crate::volume::io::OpenOptions;
@@ -33,6 +34,7 @@ pub enum Action {
     Remedy(u64),
     Export {
         role: Role,
+        content: ExportContent,
         path: PathBuf,
         overwrite: bool,
     },
@@ -44,6 +46,8 @@ pub enum Action {
     RunOnSource,
     /// Compares the prediction that is shown.
     Contrast(Against),
+    /// Goes on in spite of what was said against it.
+    RunInSpite,
     Cancel,
     RestartEngine,
     Dismiss(u64),

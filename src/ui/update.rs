@@ -11,7 +11,7 @@ use super::views::frame::SliceFrame;
 use super::views::link::{body_centre_mm, clamp_to_grid, crosshair_in};
 use super::views::surface::{Surfaces, labels_of};
 use crate::render::transform::ZOOM_RANGE;
-use crate::session::loader::{Variant, Work, WorkOrder};
+use crate::session::loader::{ExportContent, Variant, Work, WorkOrder};
 use crate::session::{Against, OpenRequest, OpenScan, Origin, Role, label_focus};
 use crate::volume::io::OpenOptions;
 use crate::volume::{LabelMap, LabelTable, Modality};
@@ -38,6 +38,7 @@ pub enum Effect {
     BrowseSave,
     Export {
         role: Role,
+        content: ExportContent,
         path: PathBuf,
         overwrite: bool,
     },
@@ -54,6 +55,9 @@ pub enum Effect {
         surfaces: Option<Arc<Surfaces>>,
         order: SurfaceOrder,
     },
+    /// Sends what waits for the user to go on.
+    SubmitHeld,
+    DropHeld,
     CancelJobs,
     RestartEngine,
     SetTextScale(f32),
@@ -64,7 +68,11 @@ pub enum Effect {
 pub fn apply(state: &mut State, action: Action) -> Vec<Effect> {
     match action {
         Action::Show(dialog) | Action::Edit(dialog) => state.dialog = Some(dialog),
-        Action::CloseDialog => state.dialog = None,
+        Action::CloseDialog => return close_dialog(state),
+        Action::RunInSpite => {
+            state.dialog = None;
+            return vec![Effect::SubmitHeld];
+        }
         Action::Browse => return browse(state),
         Action::Open(dialog) => return open(state, dialog),
         Action::Drop(paths) => return open_dropped(paths),
@@ -77,7 +85,9 @@ pub fn apply(state: &mut State, action: Action) -> Vec<Effect> {
         }
         Action::ForgetRecent => state.settings.recent.clear(),
         Action::SetTextScale(scale) => return vec![Effect::SetTextScale(scale)],
-        Action::Export { role, path, overwrite } => return vec![Effect::Export { role, path, overwrite }],
+        Action::Export { role, content, path, overwrite } => {
+            return vec![Effect::Export { role, content, path, overwrite }];
+        }
         Action::SetModality(role, modality) => return set_modality(state, role, modality),
         Action::SwapRoles => swap_roles(state),
         Action::SelectModel(index) => return select_model(state, index),
@@ -353,10 +363,23 @@ pub fn work_role(work: Work) -> Role {
     }
 }
 
+/// A run that waits for an answer does not begin without one.
+fn close_dialog(state: &mut State) -> Vec<Effect> {
+    match state.dialog.take() {
+        Some(Dialog::Concerns(_)) => {
+            state.run = None;
+            state.queue.clear();
+            state.last_run = "not run".to_owned();
+            vec![Effect::DropHeld]
+        }
+        _ => Vec::new(),
+    }
+}
+
 /// Esc: closes a dialog first, then stops a run.
 fn cancel(state: &mut State) -> Vec<Effect> {
-    if state.dialog.take().is_some() {
-        return Vec::new();
+    if state.dialog.is_some() {
+        return close_dialog(state);
     }
     state.queue.clear();
     match &mut state.run {
@@ -554,22 +577,33 @@ fn set_switch(state: &mut State, switch: Switch, on: bool) {
     }
 }
 
-/// The dialog that asks where to save the prediction of a scan, with a name beside the scan.
-pub fn export_dialog(state: &State) -> Option<Dialog> {
-    let role = state.view.inspected;
+/// The dialog that asks where to save a result of the scan that is inspected, with a name beside the scan; `None` where
+/// there is no such result.
+pub fn export_dialog(state: &State, content: ExportContent) -> Option<Dialog> {
+    let role = match content {
+        ExportContent::Synthetic => Role::Source,
+        _ => state.view.inspected,
+    };
+    match content {
+        ExportContent::Synthetic => state.study.synthesis().filter(|synthesis| synthesis.whole).map(|_| ()),
+        _ => state.study.prediction(role).filter(|prediction| prediction.whole).map(|_| ()),
+    }?;
+    let path = proposed_path(state, role, content)?;
+    Some(Dialog::Export(ExportDialog { role, content, path, confirm_overwrite: false, trouble: None }))
+}
+
+/// Beside the scan, named after it unless names are hidden.
+fn proposed_path(state: &State, role: Role, content: ExportContent) -> Option<String> {
     let scan = state.study.scan(role)?;
-    state.study.prediction(role).filter(|prediction| prediction.whole)?;
-    let stem = scan.name.split('.').next().unwrap_or("scan");
-    let name = format!("{stem}_labels.nii.gz");
+    let stem = match state.view.hide_identity {
+        true => "scan",
+        false => scan.name.split('.').next().unwrap_or("scan"),
+    };
+    let name = format!("{stem}_{}", content.ending());
     let path = match &scan.request.origin {
         Origin::File(path) => path.with_file_name(name),
         // Beside the phantoms is the program's own folder, which is not the user's to fill.
         Origin::Phantom(_) => PathBuf::from(name),
     };
-    Some(Dialog::Export(ExportDialog {
-        role,
-        path: path.display().to_string(),
-        confirm_overwrite: false,
-        trouble: None,
-    }))
+    Some(path.display().to_string())
 }

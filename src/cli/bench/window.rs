@@ -294,6 +294,8 @@ fn study(dims: [usize; 3]) -> anyhow::Result<Study> {
         edge_agreement: None,
         whole: true,
         model: String::new(),
+        device: String::new(),
+        origin: None,
         warnings: Vec::new(),
     }));
     study.set_prediction(
@@ -311,6 +313,7 @@ fn study(dims: [usize; 3]) -> anyhow::Result<Study> {
             refinement: Vec::new(),
             seconds: 0.0,
             device: String::new(),
+            origin: None,
             warnings: Vec::new(),
         }),
     );

@@ -6,8 +6,8 @@ use super::App;
 use super::tasks::{Done, in_full};
 use crate::protocol::{Event, JobId};
 use crate::session::loader::{self, LoadError, PackedWork, Work};
-use crate::session::{Contrast, Engine, EngineError, Notice, Prediction, Role, Synthesis};
-use crate::ui::state::{EngineStatus, Job, NoticeKind, RunId};
+use crate::session::{Contrast, Engine, EngineError, Notice, Prediction, Role, RunOrigin, Synthesis};
+use crate::ui::state::{Dialog, EngineStatus, Job, NoticeKind, RunId};
 use crate::ui::update::{self, work_role};
 use std::sync::Arc;
 
@@ -50,11 +50,13 @@ impl App {
             return;
         }
         match result {
-            Ok(work) if self.engine.is_some() => self.submit(work),
-            Ok(work) => {
-                self.unsent = work;
-                self.start_engine();
-            }
+            Ok(work) => match self.objections(&work) {
+                reasons if reasons.is_empty() => self.send(work),
+                reasons => {
+                    self.held = work;
+                    self.state.dialog = Some(Dialog::Concerns(reasons));
+                }
+            },
             Err(error) => {
                 self.state.run = None;
                 self.fail(in_full(&error));
@@ -62,11 +64,43 @@ impl App {
         }
     }
 
+    /// What speaks against work on scans that the user has not said to go on with.
+    fn objections(&self, work: &[PackedWork]) -> Vec<String> {
+        let asked = work.iter().filter(|packed| !self.state.run_in_spite.contains(&packed.scan));
+        let mut reasons = Vec::new();
+        for packed in asked {
+            let role = work_role(packed.work).name();
+            for concern in &packed.origin.concerns {
+                let reason = format!("{role}: {}", concern.reason);
+                if !reasons.contains(&reason) {
+                    reasons.push(reason);
+                }
+            }
+        }
+        reasons
+    }
+
+    /// The user goes on; what was said is recorded with the results.
+    pub(super) fn submit_held(&mut self) {
+        let work = std::mem::take(&mut self.held);
+        self.state.run_in_spite.extend(work.iter().map(|packed| packed.scan));
+        self.send(work);
+    }
+
+    fn send(&mut self, work: Vec<PackedWork>) {
+        if self.engine.is_some() {
+            self.submit(work);
+        } else {
+            self.unsent = work;
+            self.start_engine();
+        }
+    }
+
     fn submit(&mut self, work: Vec<PackedWork>) {
         let (Some(engine), Some(run)) = (&mut self.engine, &mut self.state.run) else { return };
         run.jobs = work
             .into_iter()
-            .map(|packed| Job::new(engine.submit(packed.request), packed.work, packed.scan))
+            .map(|packed| Job::new(engine.submit(packed.request), packed.work, packed.scan, packed.origin))
             .collect();
     }
 
@@ -128,7 +162,7 @@ impl App {
         let Some(run) = &mut self.state.run else { return };
         let (run_id, model) = (run.id, run.model.clone());
         let Some(job) = event.job().and_then(|id| run.job_mut(id)) else { return };
-        let (id, work) = (job.id, job.work);
+        let (id, work, origin) = (job.id, job.work, job.origin.clone());
         match event {
             Event::Progress { phase, done, total, .. } => job.progress(&phase, done, total),
             Event::Cancelled { .. } => {
@@ -141,12 +175,18 @@ impl App {
                 self.fail(format!("{}. {}", error.message.trim_end_matches('.'), error.remedy));
                 self.finish_run_if_over();
             }
-            event => self.unpack(run_id, model, id, work, event),
+            event => self.unpack(run_id, model, (id, work, origin), event),
         }
     }
 
     /// Volumes are unpacked on a thread: a large one takes longer than a frame.
-    fn unpack(&mut self, run: RunId, model: String, job: JobId, work: Work, event: Event) {
+    fn unpack(
+        &mut self,
+        run: RunId,
+        model: String,
+        (job, work, origin): (JobId, Work, Arc<RunOrigin>),
+        event: Event,
+    ) {
         let role = work_role(work);
         let task = self.state.task;
         let scan = self.state.study.scan(role).cloned();
@@ -168,14 +208,14 @@ impl App {
                 None => Done::Nothing,
             },
             Event::Translated { result, .. } => {
-                Done::Synthesis { run, job, result: loader::unpack_translation(&result, model) }
+                Done::Synthesis { run, job, result: loader::unpack_translation(&result, origin, model) }
             }
             Event::SegmentedSlab { labels, gap, .. } => {
                 Done::Prediction { run, job, result: loader::unpack_segmented_slab(&labels, &gap, model) }
             }
             Event::Segmented { result, .. } => match scan {
                 Some(scan) => {
-                    let result = loader::unpack_segmentation(&result, &scan, task, model);
+                    let result = loader::unpack_segmentation(&result, &scan, origin, model);
                     Done::Prediction { run, job, result }
                 }
                 None => Done::Nothing,

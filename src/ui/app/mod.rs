@@ -42,6 +42,8 @@ pub struct App {
     engine_starting: bool,
     /// Packed for a run, waiting for an engine.
     unsent: Vec<PackedWork>,
+    /// Packed for a run that something speaks against, waiting for the user to go on.
+    held: Vec<PackedWork>,
     wake: Wake,
     startup: Option<StartUp>,
     /// Waits until every scan of the start-up has been read.
@@ -72,6 +74,7 @@ impl App {
             engine: None,
             engine_starting: false,
             unsent: Vec::new(),
+            held: Vec::new(),
             wake,
             startup: None,
             afterwards: Vec::new(),

@@ -136,6 +136,11 @@ impl App {
                 self.state.notify(NoticeKind::Error, obstacle);
                 return;
             }
+            // Asked for on the command line, where nobody may be there to answer; what speaks against it is recorded.
+            let scans =
+                Role::ALL.into_iter().filter_map(|role| self.state.study.scan(role).map(|scan| scan.id));
+            let scans: Vec<_> = scans.collect();
+            self.state.run_in_spite.extend(scans);
             for effect in update::apply(&mut self.state, Action::Run) {
                 self.perform_without_context(effect);
             }

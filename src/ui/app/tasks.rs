@@ -3,7 +3,7 @@
 use super::App;
 use crate::config::BundleError;
 use crate::protocol::JobId;
-use crate::session::loader::{self, LoadError, OpenLabels, PackedWork};
+use crate::session::loader::{self, ExportContent, Exportable, Exported, LoadError, OpenLabels, PackedWork};
 use crate::session::{
     Against, Contrast, Engine, EngineError, OpenRequest, OpenScan, Opened, Prediction, Role, Synthesis,
 };
@@ -11,7 +11,6 @@ use crate::ui::action::Action;
 use crate::ui::state::{Dialog, ExportDialog, ModelEntry, NoticeKind, Opening, Remedy, RunId, SeriesDialog};
 use crate::ui::update::{self, Effect};
 use crate::ui::views::surface::{SurfacePicture, Surfaces};
-use crate::volume::io::Receipt;
 use crate::volume::{LabelTable, Modality};
 use egui::ViewportCommand;
 use std::path::{Path, PathBuf};
@@ -34,7 +33,7 @@ pub(super) enum Done {
     },
     Labels(Result<OpenLabels, LoadError>),
     Picked(Option<PathBuf>),
-    Exported(Result<Receipt, LoadError>),
+    Exported(Result<Exported, LoadError>),
     /// The file is there already, and nobody has said that it may go.
     ExportExists,
     Packed {
@@ -92,7 +91,7 @@ impl App {
             Effect::OpenLabels { path, table } => self.open_labels(path, table),
             Effect::BrowseOpen => self.spawn(|| Done::Picked(file_dialog().pick_file())),
             Effect::BrowseSave => self.spawn(|| Done::Picked(file_dialog().save_file())),
-            Effect::Export { role, path, overwrite } => self.export(role, path, overwrite),
+            Effect::Export { role, content, path, overwrite } => self.export(role, content, path, overwrite),
             Effect::Pack { run, model, orders } => {
                 self.spawn(move || Done::Packed { run, result: loader::pack_work(&model, &orders) });
             }
@@ -105,6 +104,8 @@ impl App {
                     Done::Surface(SurfacePicture { order, surfaces, image })
                 });
             }
+            Effect::SubmitHeld => self.submit_held(),
+            Effect::DropHeld => self.held.clear(),
             Effect::CancelJobs => self.cancel_jobs(),
             Effect::RestartEngine => self.restart_engine(),
             Effect::SetTextScale(_) | Effect::Quit => {}
@@ -150,18 +151,19 @@ impl App {
         });
     }
 
-    fn export(&mut self, role: Role, path: PathBuf, overwrite: bool) {
-        let (Some(scan), Some(prediction)) =
-            (self.state.study.scan(role).cloned(), self.state.study.prediction(role).cloned())
-        else {
-            return;
+    fn export(&mut self, role: Role, content: ExportContent, path: PathBuf, overwrite: bool) {
+        let Some(scan) = self.state.study.scan(role).cloned() else { return };
+        let of = Exportable {
+            scan,
+            prediction: self.state.study.prediction(role).cloned(),
+            synthesis: self.state.study.synthesis().cloned(),
+            threshold: self.state.view.gap.threshold,
         };
-        let table = self.state.table();
         self.spawn(move || {
             if !overwrite && Path::new(&path).exists() {
                 return Done::ExportExists;
             }
-            Done::Exported(loader::export_labels(&path, &prediction.labels, table, &scan))
+            Done::Exported(loader::export(&path, content, &of))
         });
     }
 
@@ -270,15 +272,17 @@ impl App {
         }
     }
 
-    fn exported(&mut self, result: Result<Receipt, LoadError>) {
+    fn exported(&mut self, result: Result<Exported, LoadError>) {
         match result {
-            Ok(receipt) => {
+            Ok(Exported { path, content }) => {
                 self.state.dialog = None;
-                let text = format!(
-                    "Saved {} ({} bytes) on the scan's own grid; read back and compared.",
-                    receipt.path.display(),
-                    receipt.bytes
-                );
+                let text = match content {
+                    ExportContent::Report => format!("Saved the report in {}.", path.display()),
+                    _ => format!(
+                        "Saved {} on the scan's own grid, read back and compared; where it comes from is beside it.",
+                        path.display()
+                    ),
+                };
                 self.state.notify(NoticeKind::Done, text);
             }
             Err(error) => {

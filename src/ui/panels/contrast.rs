@@ -64,7 +64,7 @@ fn result(ui: &mut Ui, state: &State, contrast: &Contrast, actions: &mut Vec<Act
     });
     ui.horizontal_wrapped(|ui| {
         for ((_, colour), words) in
-            theme::CONTRAST.into_iter().zip(["only in the prediction", "not in it", "another structure"])
+            theme::CONTRAST.into_iter().zip(["only in the prediction", "not in it", "renamed"])
         {
             widgets::dot(ui, colour);
             ui.label(RichText::new(words).size(11.0).color(theme::of(ui).weak));

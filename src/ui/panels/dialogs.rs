@@ -2,6 +2,7 @@
 
 use super::{about, preferences, series};
 use crate::session::Role;
+use crate::session::loader::ExportContent;
 use crate::ui::action::Action;
 use crate::ui::state::{Dialog, ExportDialog, OpenDialog, OpenTarget, State};
 use crate::ui::{theme, widgets};
@@ -18,8 +19,9 @@ pub fn show(context: &egui::Context, state: &State, actions: &mut Vec<Action>) {
         ui.set_width(WIDTH.min(ui.ctx().content_rect().width() - 60.0));
         match dialog {
             Dialog::Open(open) => open_file(ui, open, actions),
-            Dialog::Export(export) => export_labels(ui, export, actions),
+            Dialog::Export(export) => export_result(ui, export, actions),
             Dialog::Series(choice) => series::choose(ui, choice, actions),
+            Dialog::Concerns(reasons) => concerns(ui, reasons, actions),
             Dialog::Keys => about::keys(ui),
             Dialog::Settings => preferences::show(ui, state, actions),
             Dialog::About => about::about(ui, state),
@@ -104,18 +106,52 @@ fn choices(ui: &mut Ui, open: &mut OpenDialog) {
     });
 }
 
-fn export_labels(ui: &mut Ui, export: &ExportDialog, actions: &mut Vec<Action>) {
-    ui.heading("Export labelled volume");
+/// What speaks against a run, before it begins.
+fn concerns(ui: &mut Ui, reasons: &[String], actions: &mut Vec<Action>) {
+    ui.heading("Before this is run");
+    for reason in reasons {
+        ui.horizontal(|ui| {
+            widgets::dot(ui, theme::of(ui).warning);
+            ui.add(egui::Label::new(reason).wrap());
+        });
+    }
+    widgets::weak(
+        ui,
+        "The model may give labels that mean nothing. Whoever goes on is not asked again for these scans; it is recorded with every export.",
+    );
+    ui.add_space(8.0);
+    ui.horizontal(|ui| {
+        if widgets::main_button(ui, "Run all the same", true, Some(140.0)).clicked() {
+            actions.push(Action::RunInSpite);
+        }
+        if ui.button("Do not run").clicked() {
+            actions.push(Action::CloseDialog);
+        }
+    });
+}
+
+fn export_result(ui: &mut Ui, export: &ExportDialog, actions: &mut Vec<Action>) {
+    ui.heading(format!("Export {}", export.content.name()));
     let mut edited = export.clone();
     let entered = path_field(ui, &mut edited.path, actions);
     if edited.path != export.path {
         edited.confirm_overwrite = false;
     }
-    widgets::weak(
-        ui,
-        "Written on the very grid of the scan, read back and compared before it is reported as saved. The ending decides \
-         the format: .nii.gz, .nii, .seg.nrrd (a segmentation), .nrrd or .mha.",
-    );
+    let words = match export.content {
+        ExportContent::Report => {
+            "A folder with report.csv, report.json, report.png and report.pdf; no name of a patient is in them."
+        }
+        ExportContent::Labels => {
+            "Written on the very grid of the scan, read back and compared before it is reported as saved. The ending \
+             decides the format: .nii.gz, .nii, .seg.nrrd (a segmentation), .nrrd or .mha. Where it comes from is written \
+             beside it."
+        }
+        _ => {
+            "Written as float32 on the very grid of the scan, read back and compared before it is reported as saved. The \
+             ending decides the format: .nii.gz, .nii, .nrrd or .mha. Where it comes from is written beside it."
+        }
+    };
+    widgets::weak(ui, words);
     if let Some(trouble) = &edited.trouble {
         ui.add(egui::Label::new(RichText::new(trouble).color(theme::of(ui).error)).wrap());
     }
@@ -131,7 +167,8 @@ fn export_labels(ui: &mut Ui, export: &ExportDialog, actions: &mut Vec<Action>) 
         if (pressed || entered && !edited.confirm_overwrite) && ready {
             let path = PathBuf::from(edited.path.trim());
             let overwrite = edited.confirm_overwrite;
-            actions.push(Action::Export { role: edited.role, path, overwrite });
+            let (role, content) = (edited.role, edited.content);
+            actions.push(Action::Export { role, content, path, overwrite });
         }
         if ui.button("Cancel").clicked() {
             actions.push(Action::CloseDialog);

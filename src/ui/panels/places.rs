@@ -36,6 +36,7 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &State, actions: &mut Vec<Action>) {
 fn row(ui: &mut Ui, number: usize, place: &Place, table: &LabelTable, actions: &mut Vec<Action>) {
     let colours = theme::of(ui);
     ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = 5.0;
         let rgb = table.entry(place.label).map_or([128; 3], |entry| entry.rgb);
         widgets::dot(ui, egui::Color32::from_rgb(rgb[0], rgb[1], rgb[2]));
         let beside = if place.inside { "" } else { "beside " };
@@ -47,6 +48,7 @@ fn row(ui: &mut Ui, number: usize, place: &Place, table: &LabelTable, actions: &
         let suspicious = place.quadrant == Some(Quadrant::HighGapSure);
         let colour = if suspicious { colours.data } else { colours.weak };
         let reading = place.quadrant.map_or("", Quadrant::title);
-        ui.label(RichText::new(format!("gap {:.2}  {reading}", place.mean_gap)).size(11.5).color(colour));
+        let words = RichText::new(format!("{:.2} {reading}", place.mean_gap)).size(11.0).color(colour);
+        ui.add(egui::Label::new(words).truncate());
     });
 }

@@ -2,6 +2,7 @@
 
 use super::contrast;
 use crate::protocol::{Refinement, RefinementVerdict};
+use crate::session::loader::ExportContent;
 use crate::session::{Prediction, Role, StructureSummary};
 use crate::ui::action::Action;
 use crate::ui::state::{GAP_RANGE, GapOptions, LabelOptions, State};
@@ -215,7 +216,7 @@ fn inspected(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
 }
 
 fn export(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
-    let dialog = export_dialog(state);
+    let dialog = export_dialog(state, ExportContent::Labels);
     let width = ui.available_width();
     let button = widgets::main_button(ui, "Export labelled volume…", dialog.is_some(), Some(width));
     let button = button.on_disabled_hover_text("There is no finished prediction to export yet");

@@ -1,6 +1,7 @@
 //! Menus, the view's quick choices, and the main button.
 
 use crate::session::Role;
+use crate::session::loader::ExportContent;
 use crate::ui::action::Action;
 use crate::ui::state::{
     Arrangement, CT_PRESETS, Dialog, MR_PRESETS, Obliques, OpenDialog, OpenTarget, Pane, State, Switch, Tile,
@@ -70,10 +71,12 @@ fn file_menu(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
         actions.push(Action::OpenDemo);
     }
     ui.separator();
-    let export = export_dialog(state);
-    let item = ui.add_enabled(export.is_some(), Button::new("Export labelled volume…"));
-    if let Some(dialog) = export.filter(|_| item.clicked()) {
-        actions.push(Action::Show(dialog));
+    for content in ExportContent::ALL {
+        let export = export_dialog(state, content);
+        let item = ui.add_enabled(export.is_some(), Button::new(format!("Export {}…", content.name())));
+        if let Some(dialog) = export.filter(|_| item.clicked()) {
+            actions.push(Action::Show(dialog));
+        }
     }
     ui.separator();
     if ui.button("Settings…").clicked() {

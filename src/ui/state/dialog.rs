@@ -1,5 +1,6 @@
 //! The one dialog that may be open, with what has been typed into it.
 
+use crate::session::loader::ExportContent;
 use crate::session::{OpenRequest, Role};
 use crate::volume::io::SeriesInfo;
 use crate::volume::{LabelTable, Modality, Task};
@@ -10,6 +11,8 @@ pub enum Dialog {
     Open(OpenDialog),
     Export(ExportDialog),
     Series(SeriesDialog),
+    /// What speaks against the run that is about to begin.
+    Concerns(Vec<String>),
     Keys,
     Settings,
     About,
@@ -54,8 +57,9 @@ impl OpenDialog {
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct ExportDialog {
-    /// Whose prediction.
+    /// Whose results.
     pub role: Role,
+    pub content: ExportContent,
     pub path: String,
     /// The file is there already, and the user has to say that it may go.
     pub confirm_overwrite: bool,

@@ -16,9 +16,9 @@ use super::views::surface::SurfacePicture;
 use crate::config::Card;
 use crate::render::LabelPalette;
 use crate::session::loader::Work;
-use crate::session::{OpenRequest, OpenScan, Role, Settings, Study};
+use crate::session::{OpenRequest, OpenScan, Role, ScanId, Settings, Study};
 use crate::volume::{Flag, LabelTable, Modality, Task};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
 
 /// A model to choose.
@@ -92,6 +92,8 @@ pub struct State {
     /// What is done after it, one after the other.
     pub queue: VecDeque<Vec<Work>>,
     pub surface: SurfaceState,
+    /// Scans that the user runs models on though something speaks against it.
+    pub run_in_spite: HashSet<ScanId>,
     /// How the last run ended, for the status bar.
     pub last_run: String,
     /// Files being read.
@@ -123,6 +125,7 @@ impl State {
             run: None,
             queue: VecDeque::new(),
             surface: SurfaceState::default(),
+            run_in_spite: HashSet::new(),
             last_run: String::new(),
             opening: Vec::new(),
             notices: Vec::new(),

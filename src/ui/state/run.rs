@@ -1,8 +1,9 @@
 //! What the engine is doing, as the window knows it.
 
 use crate::protocol::{EngineInfo, JobId};
-use crate::session::ScanId;
 use crate::session::loader::Work;
+use crate::session::{RunOrigin, ScanId};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How the engine is doing.
@@ -37,6 +38,7 @@ pub struct Job {
     pub id: JobId,
     pub work: Work,
     pub scan: ScanId,
+    pub origin: Arc<RunOrigin>,
     pub phase: String,
     pub done: u64,
     pub total: u64,
@@ -99,8 +101,8 @@ impl Run {
 }
 
 impl Job {
-    pub fn new(id: JobId, work: Work, scan: ScanId) -> Self {
-        Self { id, work, scan, phase: String::new(), done: 0, total: 0, since: None, finished: false }
+    pub fn new(id: JobId, work: Work, scan: ScanId, origin: Arc<RunOrigin>) -> Self {
+        Self { id, work, scan, origin, phase: String::new(), done: 0, total: 0, since: None, finished: false }
     }
 
     /// Takes note of the engine's progress.
@@ -144,7 +146,9 @@ mod tests {
     fn progress_names_the_phase_and_counts_slices() {
         let mut run = Run::new(RunId(1), String::new());
         assert_eq!(run.describe(), "preparing");
-        run.jobs.push(Job::new(JobId(1), Work::Translate, ScanId::next()));
+        let card = crate::config::bundled_models().unwrap_or_default().remove(0);
+        let origin = RunOrigin { card, settings: Default::default(), concerns: Vec::new() };
+        run.jobs.push(Job::new(JobId(1), Work::Translate, ScanId::next(), Arc::new(origin)));
         assert_eq!(run.describe(), "waiting for the engine");
         run.jobs[0].progress("translating", 5, 20);
         assert_eq!(run.describe(), "translating 5 of 20");

@@ -122,7 +122,7 @@ impl Inspector {
 
     pub fn name(self) -> &'static str {
         match self {
-            Inspector::Confidence => "Gap and confidence",
+            Inspector::Confidence => "Confidence",
             Inspector::Places => "Look here first",
             Inspector::Surface => "Surfaces",
         }

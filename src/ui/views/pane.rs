@@ -284,6 +284,8 @@ mod tests {
                 edge_agreement: None,
                 whole: true,
                 model: String::new(),
+                device: String::new(),
+                origin: None,
                 warnings: Vec::new(),
             };
             state.study.set_scan(Role::Source, Some(Arc::new(scan)));
