@@ -89,16 +89,19 @@ impl Window {
             bare.frame()?;
         }
         let (mut scrolled, mut windowed, mut floor) = (Vec::new(), Vec::new(), Vec::new());
+        let mut interface = Vec::new();
         session.frame(button(at, true))?;
         session.frame(button(at, false))?;
         for number in 0..self.frames {
-            scrolled.push(session.frame(wheel(number))?);
+            let [whole, without_device] = session.frame(wheel(number))?;
+            scrolled.push(whole);
+            interface.push(without_device);
             floor.push(bare.frame()?);
         }
         session.frame(button(at, true))?;
         for number in 0..self.frames {
             let moved = at + egui::vec2(number as f32 % 40.0, 3.0);
-            windowed.push(session.frame(vec![Event::PointerMoved(moved)])?);
+            windowed.push(session.frame(vec![Event::PointerMoved(moved)])?[0]);
             floor.push(bare.frame()?);
         }
         let cutting = session.cutting(self.frames)?;
@@ -106,6 +109,7 @@ impl Window {
             Series::new("bare frame, five updated textures", &floor),
             Series::new("scrolling", &scrolled),
             Series::new("windowing", &windowed),
+            Series::new("of scrolling, the interface", &interface),
             Series::new("of it cutting five slices", &cutting),
         ];
         let ratio = |of: usize| series[of].median_ms / series[0].median_ms;
@@ -176,12 +180,14 @@ impl Session {
         Ok(Self { window, app })
     }
 
-    fn frame(&mut self, events: Vec<Event>) -> anyhow::Result<Duration> {
+    /// How long the whole frame took, and the interface alone, before anything is drawn.
+    fn frame(&mut self, events: Vec<Event>) -> anyhow::Result<[Duration; 2]> {
         let started = Instant::now();
         let app = &mut self.app;
         self.window.frame(events, |ui| show(app, ui));
+        let interface = started.elapsed();
         self.window.present()?;
-        Ok(started.elapsed())
+        Ok([started.elapsed(), interface])
     }
 
     /// Cutting the five slices alone, as each step of a scroll does.

@@ -61,7 +61,6 @@ pub fn show(
     let pane = tile.pane;
     let response = ui.interact(rect, ui.scope_id().with(tile), Sense::click_and_drag());
     let painter = ui.painter_at(rect);
-    painter.rect_filled(rect, 0.0, Color32::BLACK);
     let first = first_slices(state, pane);
     let being_read = first.is_some();
     let shown = first.or_else(|| content(state, pane));
@@ -75,6 +74,7 @@ pub fn show(
         ..WidgetInfo::labeled(Role::Canvas, true, &name)
     });
     let Some(content) = shown else {
+        painter.rect_filled(rect, 0.0, Color32::BLACK);
         let words = format!("{}: no scan open", pane.name());
         overlay::text(&painter, rect.center(), Align2::CENTER_CENTER, &words, 13.0, theme::WEAK);
         return;
@@ -85,12 +85,18 @@ pub fn show(
         let world_mm = crosshair_in(&state.study, state.view.crosshair, content.role);
         (tile.plane(&state.view), world_mm)
     };
-    let Some(world_mm) = world_mm else { return };
+    let Some(world_mm) = world_mm else {
+        painter.rect_filled(rect, 0.0, Color32::BLACK);
+        return;
+    };
     let grid = state.view.obliques.grid_of(content.scan);
     let frame = SliceFrame::new(grid, plane, state.view.convention);
     let voxel = grid.voxel_from_world().transform_point3(world_mm);
     let slice = frame.nearest_slice(voxel);
-    let Some(transform) = place(&frame, grid, content.scan, rect, &state.view) else { return };
+    let Some(transform) = place(&frame, grid, content.scan, rect, &state.view) else {
+        painter.rect_filled(rect, 0.0, Color32::BLACK);
+        return;
+    };
 
     let mut callback = |content: &Content<'_>, slot: u64| {
         let layers = cut_layers(&mut memory.cuts, content, slot, (grid, &frame, slice))?;
@@ -107,8 +113,12 @@ pub fn show(
                 comparison::paint(&painter, &over, &state.view);
             }
         }
+        // A picture fills its pane, black beside the slice: painting that twice is what a frame without a GPU cannot afford.
         None => {
-            painter.extend(over.map(|picture| picture.shape(1.0)));
+            painter.add(over.map_or_else(
+                || egui::Shape::rect_filled(rect, 0.0, Color32::BLACK),
+                |picture| picture.shape(1.0),
+            ));
         }
     }
     let (image_px, _) = frame.image_from_voxel(voxel);
