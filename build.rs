@@ -66,7 +66,8 @@ fn revision() -> String {
     // What is built from sources that differ from the commit must not carry its name alone.
     println!("cargo::rerun-if-changed=src");
     let commit = git(&package, &["rev-parse", "--short=12", "HEAD"]);
-    let changed = git(&package, &["status", "--porcelain", "--", "src", "shaders", "Cargo.toml", "Cargo.lock"]);
+    let changed =
+        git(&package, &["status", "--porcelain", "--", "src", "shaders", "Cargo.toml", "Cargo.lock"]);
     match (commit, changed) {
         (Some(commit), Some(_)) => format!("{commit}, changed"),
         (commit, _) => commit.unwrap_or(unknown),
