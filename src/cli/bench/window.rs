@@ -260,7 +260,7 @@ impl Bare {
 
 /// One notch, up and down again after some slices.
 fn wheel(number: u32) -> Vec<Event> {
-    let up = if number / 40 % 2 == 0 { 1.0 } else { -1.0 };
+    let up = if (number / 40).is_multiple_of(2) { 1.0 } else { -1.0 };
     vec![Event::MouseWheel {
         unit: MouseWheelUnit::Line,
         delta: egui::vec2(0.0, up),

@@ -203,20 +203,22 @@ impl App {
             Event::TranslatedSlab { synthetic, .. } => match imitates {
                 Some(imitates) => {
                     let result = loader::unpack_translated_slab(&synthetic, imitates, model);
-                    Done::Synthesis { run, job, result }
+                    Done::Synthesis { run, job, result: Box::new(result) }
                 }
                 None => Done::Nothing,
             },
             Event::Translated { result, .. } => {
-                Done::Synthesis { run, job, result: loader::unpack_translation(&result, origin, model) }
+                let result = Box::new(loader::unpack_translation(&result, origin, model));
+                Done::Synthesis { run, job, result }
             }
             Event::SegmentedSlab { labels, gap, .. } => {
-                Done::Prediction { run, job, result: loader::unpack_segmented_slab(&labels, &gap, model) }
+                let result = Box::new(loader::unpack_segmented_slab(&labels, &gap, model));
+                Done::Prediction { run, job, result }
             }
             Event::Segmented { result, .. } => match scan {
                 Some(scan) => {
                     let result = loader::unpack_segmentation(&result, &scan, origin, model);
-                    Done::Prediction { run, job, result }
+                    Done::Prediction { run, job, result: Box::new(result) }
                 }
                 None => Done::Nothing,
             },

@@ -44,12 +44,12 @@ pub(super) enum Done {
     Synthesis {
         run: RunId,
         job: JobId,
-        result: Result<Synthesis, LoadError>,
+        result: Box<Result<Synthesis, LoadError>>,
     },
     Prediction {
         run: RunId,
         job: JobId,
-        result: Result<Prediction, LoadError>,
+        result: Box<Result<Prediction, LoadError>>,
     },
     Contrast {
         run: RunId,
@@ -193,8 +193,8 @@ impl App {
             Done::ExportExists => self.edit_export(|export| export.confirm_overwrite = true),
             Done::Packed { run, result } => self.packed(run, result),
             Done::Engine(started) => self.engine_started(started),
-            Done::Synthesis { run, job, result } => self.synthesis_ready(run, job, result),
-            Done::Prediction { run, job, result } => self.prediction_ready(run, job, result),
+            Done::Synthesis { run, job, result } => self.synthesis_ready(run, job, *result),
+            Done::Prediction { run, job, result } => self.prediction_ready(run, job, *result),
             Done::Contrast { run, job, prediction, result } => {
                 self.contrast_ready(run, job, prediction, result)
             }

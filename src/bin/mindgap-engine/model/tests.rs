@@ -190,7 +190,7 @@ fn segmented(networks: Networks, prepared: &Prepared, views: Views) -> Result<in
         assert_eq!(total, 7);
         true
     };
-    let mut shown = vec![false; 7];
+    let mut shown = [false; 7];
     let mut on_batch = |slices: std::ops::Range<usize>, found: infer::Shown| {
         let infer::Shown::Segmented { labels, gap } = found else { panic!("not a segmentation") };
         assert_eq!((labels.len(), gap.len()), (slices.len() * 64 * 48, slices.len() * 64 * 48));
