@@ -3,6 +3,8 @@
 #![cfg(feature = "torch")]
 #![allow(clippy::unwrap_used)]
 
+use mindgap::config::sha256_hex;
+use mindgap::session::{Provenance, provenance_path};
 use mindgap::volume::{geometry_equal, io, keep_largest_islands};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -37,6 +39,10 @@ fn labels_of_a_phantom_lie_on_its_grid_and_find_every_organ() {
     assert_eq!(structures.iter().map(|s| s["label"].as_u64().unwrap()).collect::<Vec<_>>(), [1, 2, 3, 4]);
     let written = io::open_labels(&labels).unwrap();
     assert!(geometry_equal(written.geometry(), io::open(&scan).unwrap().geometry(), 1e-6));
+    let beside = std::fs::read(provenance_path(&labels)).unwrap();
+    let provenance: Provenance = serde_json::from_slice(&beside).unwrap();
+    assert_eq!(provenance.output.sha256, sha256_hex(&std::fs::read(&labels).unwrap()));
+    assert_eq!((provenance.model.id.as_str(), provenance.run.mask.as_str()), ("abdomen-ct-to-mr", "on"));
     for structure in structures {
         let value = structure["label"].as_u64().unwrap() as u16;
         let voxels = written.voxels().iter().filter(|&&label| label == value).count();

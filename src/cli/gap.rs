@@ -2,6 +2,7 @@
 
 use super::{input, job, segment};
 use crate::protocol::{Refine, SegmentSettings};
+use crate::session::{Provenance, RunFacts, concerns};
 use crate::volume::io;
 use clap::Args;
 use std::path::PathBuf;
@@ -27,7 +28,19 @@ impl Gap {
         let bundle = self.choice.bundle(modality)?;
         let settings = SegmentSettings { refine: Refine::Off, ..SegmentSettings::default() };
         let result = segment::segment(&scan, modality, &bundle, settings, self.choice.device)?;
-        io::write_values(&self.output, &result.gap.unpack()?, &scan)?;
+        let receipt = io::write_values(&self.output, &result.gap.unpack()?, &scan)?;
+        let concerns = concerns(&scan, modality, &bundle.card);
+        let facts = RunFacts {
+            card: &bundle.card,
+            scan: &scan,
+            modality,
+            settings,
+            gap_threshold: None,
+            device: &result.device,
+            warnings: &result.warnings,
+            concerns: &concerns,
+        };
+        Provenance::of("gap volume", &facts, &receipt, scan.geometry())?.write_beside(&receipt.path)?;
         Ok(())
     }
 }

@@ -6,7 +6,8 @@ use crate::protocol::{
     DeviceChoice, Event, Refine, Refinement, RefinementVerdict, Request, SegmentRequest, SegmentSettings,
     Segmentation, WireScan,
 };
-use crate::session::{self, model_payload};
+use crate::session::{self, Provenance, RunFacts, concerns, model_payload};
+use crate::volume::io::Receipt;
 use crate::volume::{LabelMap, LabelTable, Modality, Scan, Volume, io};
 use clap::Args;
 use serde::Serialize;
@@ -73,25 +74,41 @@ impl Segment {
         let result = segment(&scan, modality, &bundle, settings, self.choice.device)?;
         let table = bundle.card.task.table();
         let labels = result.labels.unpack()?;
-        io::write_named_labels(&self.output, &labels, table, &scan)?;
+        let concerns = concerns(&scan, modality, &bundle.card);
+        let facts = RunFacts {
+            card: &bundle.card,
+            scan: &scan,
+            modality,
+            settings,
+            gap_threshold: None,
+            device: &result.device,
+            warnings: &result.warnings,
+            concerns: &concerns,
+        };
+        let explain = |content: &str, receipt: Receipt| -> anyhow::Result<()> {
+            Provenance::of(content, &facts, &receipt, scan.geometry())?.write_beside(&receipt.path)?;
+            Ok(())
+        };
+        explain("labelled volume", io::write_named_labels(&self.output, &labels, table, &scan)?)?;
         // One map at a time: each is twice the size of the scan.
         let structures = {
             let gap = result.gap.unpack()?;
             if let Some(path) = &self.gap {
-                io::write_values(path, &gap, &scan)?;
+                explain("gap volume", io::write_values(path, &gap, &scan)?)?;
             }
             structures(&labels, &gap, &result.refinement, table)
         };
         drop(labels);
         if let Some(path) = &self.uncertainty {
-            io::write_values(path, &result.uncertainty.unpack()?, &scan)?;
+            let uncertainty = result.uncertainty.unpack()?;
+            explain("uncertainty volume", io::write_values(path, &uncertainty, &scan)?)?;
         }
         for warning in &result.warnings {
             eprintln!("warning: {warning}");
         }
         let summary = Summary {
             model: bundle.card.id.clone(),
-            device: result.device,
+            device: result.device.clone(),
             seconds: result.seconds,
             slices: result.slices,
             structures,

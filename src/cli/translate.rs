@@ -1,8 +1,8 @@
 //! `mindgap translate`: a scan in the style of the other modality.
 
 use super::{input, job, output};
-use crate::protocol::{Event, Request, TranslateRequest, WireScan};
-use crate::session::model_payload;
+use crate::protocol::{Event, Request, SegmentSettings, TranslateRequest, WireScan};
+use crate::session::{Provenance, RunFacts, concerns, model_payload};
 use crate::volume::{Modality, io};
 use clap::Args;
 use serde::Serialize;
@@ -54,7 +54,19 @@ impl Translate {
         else {
             anyhow::bail!("the engine answered a translation with something else");
         };
-        io::write_values(&self.output, &result.synthetic.unpack()?, &scan)?;
+        let receipt = io::write_values(&self.output, &result.synthetic.unpack()?, &scan)?;
+        let concerns = concerns(&scan, modality, &bundle.card);
+        let facts = RunFacts {
+            card: &bundle.card,
+            scan: &scan,
+            modality,
+            settings: SegmentSettings::default(),
+            gap_threshold: None,
+            device: &result.device,
+            warnings: &result.warnings,
+            concerns: &concerns,
+        };
+        Provenance::of("synthetic volume", &facts, &receipt, scan.geometry())?.write_beside(&receipt.path)?;
         for warning in &result.warnings {
             eprintln!("warning: {warning}");
         }

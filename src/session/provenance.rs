@@ -29,7 +29,7 @@ pub struct Provenance {
     pub notice: String,
     /// "MindGap 0.2.0 (1a2b3c4d5e6f)".
     pub program: String,
-    /// What was exported: "labels", "gap", "uncertainty", "synthetic", "report".
+    /// What was exported: "labelled volume", "gap volume", "uncertainty volume", "synthetic volume".
     pub content: String,
     /// UTC, seconds, RFC 3339.
     pub exported_at: String,

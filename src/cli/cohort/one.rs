@@ -136,9 +136,9 @@ fn write_volumes(folder: &Path, facts: &RunFacts, found: &Segmented) -> anyhow::
     let (scan, table) = (facts.scan, facts.card.task.table());
     let at = |name: &str| folder.join(format!("{name}.nii.gz"));
     let written: [(&str, Receipt); 3] = [
-        ("labels", io::write_named_labels(&at("labels"), &found.labels, table, scan)?),
-        ("gap", io::write_values(&at("gap"), &found.gap, scan)?),
-        ("uncertainty", io::write_values(&at("uncertainty"), &found.uncertainty, scan)?),
+        ("labelled volume", io::write_named_labels(&at("labels"), &found.labels, table, scan)?),
+        ("gap volume", io::write_values(&at("gap"), &found.gap, scan)?),
+        ("uncertainty volume", io::write_values(&at("uncertainty"), &found.uncertainty, scan)?),
     ];
     let mut files = Vec::new();
     for (content, receipt) in written {

@@ -113,17 +113,23 @@ fn discs(painter: &Painter, plot: Rect, structures: &[StructureSummary], words: 
         .filter_map(|summary| place(summary, plot).map(|(at, radius)| (summary, at, radius)))
         .collect();
     placed.sort_by(|a, b| b.1.y.total_cmp(&a.1.y));
-    let mut free_below = plot.bottom() - 0.5 * NAME_HEIGHT;
-    for (summary, at, radius) in placed {
+    for (summary, at, radius) in &placed {
         let [r, g, b] = summary.rgb;
-        painter.circle_filled(at, radius, Color32::from_rgb(r, g, b));
+        painter.circle_filled(*at, *radius, Color32::from_rgb(r, g, b));
+    }
+    let mut free_below = plot.bottom() - 0.5 * NAME_HEIGHT;
+    for (summary, at, _) in &placed {
         let y = at.y.min(free_below);
         free_below = y - NAME_HEIGHT;
         let on_left = at.x > plot.right() - 100.0;
-        let (x, align) = match on_left {
-            true => (at.x - radius - 6.0, Align2::RIGHT_CENTER),
-            false => (at.x + radius + 6.0, Align2::LEFT_CENTER),
+        let (side, align) = match on_left {
+            true => (-1.0, Align2::RIGHT_CENTER),
+            false => (1.0, Align2::LEFT_CENTER),
         };
+        // Beside every disc that the name would lie on, its own among them.
+        let level = placed.iter().filter(|(_, disc, radius)| (disc.y - y).abs() < radius + 0.5 * NAME_HEIGHT);
+        let edges = level.map(|(_, disc, radius)| side * disc.x + radius);
+        let x = side * (edges.fold(side * at.x, f32::max) + 6.0);
         painter.text(pos2(x, y), align, &summary.name, FontId::proportional(11.5), words);
     }
 }
