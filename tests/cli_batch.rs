@@ -155,3 +155,21 @@ fn the_mask_and_the_adaptation_change_what_the_model_does_and_not_only_what_is_d
     assert!(made("nothing", &["--mask", "from:1"]) == off);
     assert!(made("unadapted", &["--source-only"]) != whole);
 }
+
+#[test]
+fn a_folder_that_is_there_is_never_taken_for_a_case_and_two_cases_never_take_one_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    std::fs::create_dir_all(at("one")).unwrap();
+    std::fs::create_dir_all(at("out/mine")).unwrap();
+    std::fs::write(at("out/mine/precious.txt"), b"keep me").unwrap();
+    std::fs::copy(demo("abdomen_mr.nii.gz"), at("mine.nii.gz")).unwrap();
+    std::fs::copy(demo("abdomen_mr.nii.gz"), at("one/mine.nii.gz")).unwrap();
+    let (first, second, out) = (at("mine.nii.gz"), at("one/mine.nii.gz"), at("out"));
+    let [first, second, out] = [&first, &second, &out].map(|path| path.to_str().unwrap());
+    let (success, told) = mindgap(&["batch", first, "-o", out, "--names"]);
+    assert!(!success && told.contains("was not made by this command"), "{told}");
+    assert_eq!(std::fs::read(at("out/mine/precious.txt")).unwrap(), b"keep me");
+    let (success, told) = mindgap(&["batch", first, second, "-o", out, "--names"]);
+    assert!(!success && told.contains("have one name"), "{told}");
+}

@@ -315,14 +315,17 @@ pub fn start(state: &mut State, wanted: Vec<Work>) -> Vec<Effect> {
         return Vec::new();
     }
     let Some(model) = state.model.and_then(|index| state.models.get(index)) else { return Vec::new() };
-    let (model, title) = (model.locator.clone(), model_title(&model.card));
+    let (model, title, weights) =
+        (model.locator.clone(), model_title(&model.card), model.card.weights_sha256.clone());
     let order = |work: &Work| {
         let role = work_role(*work);
         let scan = state.study.scan(role)?.clone();
         let first_world_mm = match work {
             // Its slices are not shown one by one: they are compared when all are there.
             Work::Vary(..) => {
-                state.study.prediction(role).filter(|prediction| prediction.whole)?;
+                // Of another model it would show what the models do, and not what was changed.
+                let prediction = state.study.prediction(role).filter(|prediction| prediction.whole)?;
+                prediction.origin.as_ref().filter(|origin| origin.card.weights_sha256 == weights)?;
                 None
             }
             _ => {

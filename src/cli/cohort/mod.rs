@@ -16,6 +16,7 @@ use anyhow::Context;
 pub(super) use cases::{Shard, find};
 use one::Maker;
 use record::CaseRecord;
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -48,6 +49,9 @@ enum Outcome {
 
 /// Runs every case of the shard; fails when one failed, after all have been tried.
 pub(super) fn run(plan: &Plan, inputs: &[PathBuf]) -> anyhow::Result<()> {
+    if plan.names {
+        refuse_equal_names(inputs)?;
+    }
     std::fs::create_dir_all(plan.out).with_context(|| format!("{}: cannot be made", plan.out.display()))?;
     let mine: Vec<&PathBuf> = plan.shard.of(inputs).collect();
     let cancel = Arc::new(AtomicBool::new(false));
@@ -78,6 +82,21 @@ pub(super) fn run(plan: &Plan, inputs: &[PathBuf]) -> anyhow::Result<()> {
     );
     let outcomes: Vec<Outcome> = outcomes.into_iter().map(|(_, outcome)| outcome).collect();
     summary::write(plan, &mine, &outcomes)
+}
+
+/// Two cases of one name would take each other's folder.
+fn refuse_equal_names(inputs: &[PathBuf]) -> anyhow::Result<()> {
+    let mut taken = BTreeMap::new();
+    for path in inputs {
+        if let Some(other) = taken.insert(one::name_of(path), path) {
+            anyhow::bail!(
+                "--names: {} and {} have one name; leave --names out, or give them in two runs",
+                other.display(),
+                path.display()
+            );
+        }
+    }
+    Ok(())
 }
 
 fn say(number: usize, of: usize, path: Option<&PathBuf>, outcome: &Outcome) {

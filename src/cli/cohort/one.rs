@@ -42,6 +42,11 @@ impl Maker<'_> {
         {
             return Ok(Outcome::Kept(record));
         }
+        ensure!(
+            !folder.exists() || folder.join(record::FILE).is_file(),
+            "{}: is there and was not made by this command; choose another output folder",
+            folder.display()
+        );
         let partial = self.plan.out.join(format!(".{}.partial", case.name));
         start_afresh(&partial)?;
         let record = self.fill(&partial, &case, made_by)?;
@@ -163,7 +168,7 @@ fn start_afresh(folder: &Path) -> anyhow::Result<()> {
 }
 
 /// A file's name without what follows its first dot; a folder's name whole.
-fn name_of(path: &Path) -> String {
+pub(super) fn name_of(path: &Path) -> String {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let stem = if path.is_dir() { &name } else { name.split('.').next().unwrap_or(&name) };
     if stem.is_empty() { "case".to_owned() } else { stem.to_owned() }

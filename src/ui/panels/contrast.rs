@@ -38,7 +38,12 @@ fn choices(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
     };
     let no_labels = (!given).then_some("No labels are open with this scan");
     choice(ui, "the labels given with the scan", no_labels, Against::GivenLabels);
-    let no_model = state.card().is_none().then_some("No model is chosen");
+    let made_by = state.study.prediction(role).and_then(|prediction| prediction.origin.clone());
+    let no_model = match (state.card(), made_by) {
+        (None, _) => Some("No model is chosen"),
+        (Some(card), Some(origin)) if origin.card.weights_sha256 == card.weights_sha256 => None,
+        (Some(_), _) => Some("Choose the model that made this prediction"),
+    };
     choice(ui, "the model before its adaptation", no_model, Against::NoAdaptation);
     let loss_mode = state.card().is_some_and(|card| card.network.gap_mode == GapMode::Loss);
     let untouched = "This model was trained in loss mode: its mask does not touch the features";
