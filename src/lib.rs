@@ -20,13 +20,13 @@
 //! | [`volume`] | scans, label maps, grids, resampling, files | nothing |
 //! | [`colormap`] | colours of the gap and of the uncertainty, the same on the screen, in the shader and on paper | nothing |
 //! | [`config`] | model cards, training configurations, where data lie | `volume` |
-//! | [`eval`] | Dice, surface distances, edge agreement; cohorts, ablation studies, charts | `volume` |
+//! | [`eval`] | Dice, surface distances, edge agreement; cohorts, ablation studies, charts; what differs between two label maps; the gap of each structure | `volume` |
 //! | [`dataset`] | phantoms, data sets on disk, training samples, new contrasts; no tensor | `volume`, `config` |
 //! | [`protocol`] | what passes between the two programs | `volume`, `config` |
 //! | [`session`] | starting the engine, talking to it, surviving it; the open study; reports and where they come from | `protocol`, `eval`, `volume`, `config`, `colormap` |
 //! | `render` | the wgpu slice pass and its CPU twin (feature `gui`) | `colormap` |
 //! | `ui` | the window (feature `gui`) | `session`, `render`, `volume`, `eval`, `config`, `protocol` |
-//! | [`cli`] | one file or folder a subcommand; the ablation study | all of the above |
+//! | [`cli`] | one file or folder a subcommand; the ablation study; cohorts | all of the above |
 //! | engine: `model` | networks, preprocessing, inference, refinement | `volume`, `config` |
 //! | engine: `train` | the two stages, checkpoints, the finished bundle | `model`, `dataset`, `eval`, `volume`, `config` |
 //! | engine: `engine` | the serving loop, devices, jobs | all of its own, `protocol` |

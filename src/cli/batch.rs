@@ -5,7 +5,7 @@ use super::{input, job};
 use crate::config::MaskUse;
 use crate::protocol::{Refine, SegmentSettings};
 use clap::Args;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Segment many scans and report on each: resumable, in parallel, and in shards for a cluster.
 ///
@@ -22,23 +22,19 @@ pub(super) struct Batch {
     /// Only the I-th of N shares of the cases, I from 1: one task of a job array.
     #[arg(long, value_name = "I/N", default_value = "1/1")]
     shard: Shard,
-    /// Cases at a time, each with an engine of its own.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
-    jobs: u16,
-    /// Call cases like their files; else by the hash of what they hold, for file names may name patients.
-    #[arg(long)]
-    names: bool,
     #[command(flatten)]
     running: Running,
-    #[command(flatten)]
-    choice: job::ModelChoice,
-    #[command(flatten)]
-    reading: input::InputOptions,
 }
 
-/// How the model is run, the same for every case.
-#[derive(Debug, Clone, Copy, Args)]
+/// How cases are made, the same for every one of them; shared with `mindgap report`.
+#[derive(Debug, Args)]
 pub(super) struct Running {
+    /// Of several cases: so many at a time, each with an engine of its own.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    jobs: u16,
+    /// Of several cases: call them like their files; else by the hash of what they hold, for file names may name patients.
+    #[arg(long)]
+    names: bool,
     /// From which gap on a voxel counts as covered, 0..1.
     #[arg(long, default_value_t = 0.25)]
     threshold: f32,
@@ -51,33 +47,41 @@ pub(super) struct Running {
     /// Of each structure keep only the largest connected part.
     #[arg(long)]
     largest_island: bool,
+    #[command(flatten)]
+    pub choice: job::ModelChoice,
+    #[command(flatten)]
+    pub reading: input::InputOptions,
 }
 
 impl Running {
     pub(super) fn settings(&self) -> SegmentSettings {
-        let Self { refine, mask, largest_island, .. } = *self;
+        let &Self { refine, mask, largest_island, .. } = self;
         SegmentSettings { refine, mask, largest_island, ..SegmentSettings::default() }
     }
 
     pub(super) fn threshold(&self) -> f32 {
         self.threshold
     }
+
+    /// What is done with many cases: with or without their volumes, in one share or several.
+    pub(super) fn plan<'a>(&'a self, out: &'a Path, volumes: bool, shard: Shard) -> Plan<'a> {
+        Plan {
+            out,
+            choice: &self.choice,
+            reading: &self.reading,
+            settings: self.settings(),
+            threshold: self.threshold,
+            volumes,
+            names: self.names,
+            jobs: usize::from(self.jobs),
+            shard,
+        }
+    }
 }
 
 impl Batch {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let inputs = cohort::find(&self.inputs)?;
-        let plan = Plan {
-            out: &self.output,
-            choice: &self.choice,
-            reading: &self.reading,
-            settings: self.running.settings(),
-            threshold: self.running.threshold(),
-            volumes: true,
-            names: self.names,
-            jobs: usize::from(self.jobs),
-            shard: self.shard,
-        };
-        cohort::run(&plan, &inputs)
+        cohort::run(&self.running.plan(&self.output, true, self.shard), &inputs)
     }
 }

@@ -1,8 +1,8 @@
 //! `mindgap gap`: the local feature mask of a scan.
 
+use super::subject::{Subject, explain};
 use super::{input, job, segment};
 use crate::protocol::{Refine, SegmentSettings};
-use crate::session::{Provenance, RunFacts, concerns};
 use crate::volume::io;
 use clap::Args;
 use std::path::PathBuf;
@@ -27,20 +27,11 @@ impl Gap {
         let modality = self.choice.modality(&scan);
         let bundle = self.choice.bundle(modality)?;
         let settings = SegmentSettings { refine: Refine::Off, ..SegmentSettings::default() };
-        let result = segment::segment(&scan, modality, &bundle, settings, self.choice.device)?;
-        let receipt = io::write_values(&self.output, &result.gap.unpack()?, &scan)?;
-        let concerns = concerns(&scan, modality, &bundle.card);
-        let facts = RunFacts {
-            card: &bundle.card,
-            scan: &scan,
-            modality,
-            settings,
-            gap_threshold: None,
-            device: &result.device,
-            warnings: &result.warnings,
-            concerns: &concerns,
-        };
-        Provenance::of("gap volume", &facts, &receipt, scan.geometry())?.write_beside(&receipt.path)?;
+        let subject = Subject::new(scan, modality, bundle, settings)?;
+        subject.warn();
+        let result = segment::segment(&subject, self.choice.device)?;
+        let receipt = io::write_values(&self.output, &result.gap.unpack()?, &subject.scan)?;
+        explain("gap volume", &receipt, &subject.facts(&result.device, &result.warnings, None))?;
         Ok(())
     }
 }

@@ -83,16 +83,12 @@ impl ModelChoice {
 
     /// The scan's modality: as told, else as its file says or its intensities suggest, which is said on stderr.
     pub(super) fn modality(&self, scan: &Scan) -> Modality {
-        let modality = self.modality.unwrap_or_else(|| {
+        self.modality.unwrap_or_else(|| {
             let modality = scan.guess_modality();
             let by = if scan.modality.is_some() { "its file" } else { "its intensities" };
             eprintln!("note: taken for {} by {by}; --modality ct|mr overrides this", modality.name());
             modality
-        });
-        if let Some(doubt) = scan.doubt_of(modality) {
-            eprintln!("warning: {doubt}");
-        }
-        modality
+        })
     }
 
     /// The model asked for, else the bundled one of the task (abdomen if not told) whose target is `target`.

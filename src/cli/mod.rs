@@ -19,6 +19,7 @@ mod phantom;
 mod report;
 mod segment;
 mod stats;
+mod subject;
 mod train;
 mod translate;
 #[cfg(feature = "gui")]

@@ -1,10 +1,10 @@
 //! `mindgap report`: the gap, structure by structure, with what speaks against the prediction and where to look.
 
 use super::batch::Running;
-use super::cohort::{self, Plan, Shard};
-use super::{input, job, segment};
+use super::cohort::{self, Shard};
+use super::subject::Subject;
+use super::{input, segment};
 use crate::session::report::{self, Findings, Segmented};
-use crate::session::{RunFacts, concerns};
 use clap::Args;
 use std::path::{Path, PathBuf};
 
@@ -21,18 +21,8 @@ pub(super) struct Report {
     /// What the case is called on the report, where there is one [default: "case"; a file's name may name a patient].
     #[arg(long)]
     case: Option<String>,
-    /// Of several: cases at a time, each with an engine of its own.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
-    jobs: u16,
-    /// Of several: call cases like their files.
-    #[arg(long)]
-    names: bool,
     #[command(flatten)]
     running: Running,
-    #[command(flatten)]
-    choice: job::ModelChoice,
-    #[command(flatten)]
-    reading: input::InputOptions,
 }
 
 impl Report {
@@ -43,43 +33,20 @@ impl Report {
         {
             return self.of_one(one);
         }
-        let plan = Plan {
-            out: &self.output,
-            choice: &self.choice,
-            reading: &self.reading,
-            settings: self.running.settings(),
-            threshold: self.running.threshold(),
-            volumes: false,
-            names: self.names,
-            jobs: usize::from(self.jobs),
-            shard: Shard::default(),
-        };
-        cohort::run(&plan, &inputs)
+        cohort::run(&self.running.plan(&self.output, false, Shard::default()), &inputs)
     }
 
     fn of_one(&self, path: &Path) -> anyhow::Result<()> {
-        let scan = input::open_for_model(path, &self.reading, &[])?;
-        let modality = self.choice.modality(&scan);
-        let bundle = self.choice.bundle(modality)?;
-        let concerns = concerns(&scan, modality, &bundle.card);
-        for concern in &concerns {
-            eprintln!("warning: {}", concern.reason);
-        }
-        let settings = self.running.settings();
-        let result = segment::segment(&scan, modality, &bundle, settings, self.choice.device)?;
+        let scan = input::open_for_model(path, &self.running.reading, &[])?;
+        let modality = self.running.choice.modality(&scan);
+        let bundle = self.running.choice.bundle(modality)?;
+        let subject = Subject::new(scan, modality, bundle, self.running.settings())?;
+        subject.warn();
+        let result = segment::segment(&subject, self.running.choice.device)?;
         let found = Segmented::unpack(&result)?;
         let threshold = self.running.threshold();
         let findings = Findings {
-            facts: RunFacts {
-                card: &bundle.card,
-                scan: &scan,
-                modality,
-                settings,
-                gap_threshold: Some(threshold),
-                device: &result.device,
-                warnings: &result.warnings,
-                concerns: &concerns,
-            },
+            facts: subject.facts(&result.device, &result.warnings, Some(threshold)),
             labels: &found.labels,
             gap: &found.gap,
             uncertainty: Some(&found.uncertainty),

@@ -1,14 +1,14 @@
 //! `mindgap segment`: labels of a scan, on the scan's own grid.
 
+use super::subject::{Subject, explain};
 use super::{input, job, output};
-use crate::config::{GapMode, MaskUse, Net};
+use crate::config::{MaskUse, Net};
 use crate::protocol::{
     DeviceChoice, Event, Refine, Refinement, RefinementVerdict, Request, SegmentRequest, SegmentSettings,
     Segmentation, WireScan,
 };
-use crate::session::{self, Provenance, RunFacts, concerns, model_payload};
-use crate::volume::io::Receipt;
-use crate::volume::{LabelMap, LabelTable, Modality, Scan, Volume, io};
+use crate::session::{self, model_payload};
+use crate::volume::{LabelMap, LabelTable, Volume, io};
 use clap::Args;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -59,49 +59,32 @@ impl Segment {
         let scan = input::open_for_model(&self.input, &self.reading, &outputs)?;
         let modality = self.choice.modality(&scan);
         let bundle = self.choice.bundle(modality)?;
-        anyhow::ensure!(
-            self.mask == MaskUse::Everywhere || bundle.card.network.gap_mode == GapMode::Feature,
-            "--mask {}: {} was trained in loss mode, in which the mask does not touch the features",
-            self.mask,
-            bundle.card.id
-        );
         let settings = SegmentSettings {
             net: if self.source_only { Net::SourceOnly } else { Net::Adapted },
             mask: self.mask,
             refine: self.refine,
             largest_island: self.largest_island,
         };
-        let result = segment(&scan, modality, &bundle, settings, self.choice.device)?;
+        let subject = Subject::new(scan, modality, bundle, settings)?;
+        subject.warn();
+        let result = segment(&subject, self.choice.device)?;
+        let Subject { scan, bundle, .. } = &subject;
+        let facts = subject.facts(&result.device, &result.warnings, None);
         let table = bundle.card.task.table();
         let labels = result.labels.unpack()?;
-        let concerns = concerns(&scan, modality, &bundle.card);
-        let facts = RunFacts {
-            card: &bundle.card,
-            scan: &scan,
-            modality,
-            settings,
-            gap_threshold: None,
-            device: &result.device,
-            warnings: &result.warnings,
-            concerns: &concerns,
-        };
-        let explain = |content: &str, receipt: Receipt| -> anyhow::Result<()> {
-            Provenance::of(content, &facts, &receipt, scan.geometry())?.write_beside(&receipt.path)?;
-            Ok(())
-        };
-        explain("labelled volume", io::write_named_labels(&self.output, &labels, table, &scan)?)?;
+        explain("labelled volume", &io::write_named_labels(&self.output, &labels, table, scan)?, &facts)?;
         // One map at a time: each is twice the size of the scan.
         let structures = {
             let gap = result.gap.unpack()?;
             if let Some(path) = &self.gap {
-                explain("gap volume", io::write_values(path, &gap, &scan)?)?;
+                explain("gap volume", &io::write_values(path, &gap, scan)?, &facts)?;
             }
             structures(&labels, &gap, &result.refinement, table)
         };
         drop(labels);
         if let Some(path) = &self.uncertainty {
             let uncertainty = result.uncertainty.unpack()?;
-            explain("uncertainty volume", io::write_values(path, &uncertainty, &scan)?)?;
+            explain("uncertainty volume", &io::write_values(path, &uncertainty, scan)?, &facts)?;
         }
         for warning in &result.warnings {
             eprintln!("warning: {warning}");
@@ -118,19 +101,13 @@ impl Segment {
 }
 
 /// Runs the engine over a scan.
-pub(super) fn segment(
-    scan: &Scan,
-    modality: Modality,
-    bundle: &crate::config::Bundle,
-    settings: SegmentSettings,
-    device: DeviceChoice,
-) -> anyhow::Result<Segmentation> {
+pub(super) fn segment(subject: &Subject, device: DeviceChoice) -> anyhow::Result<Segmentation> {
     let request = SegmentRequest {
-        model: model_payload(bundle),
-        scan: WireScan::pack(scan),
-        modality,
+        model: model_payload(&subject.bundle),
+        scan: WireScan::pack(&subject.scan),
+        modality: subject.modality,
         first_world_mm: None,
-        settings,
+        settings: subject.settings,
         device,
     };
     match job::run(Request::Segment(request), "nothing was written")? {

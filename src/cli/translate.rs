@@ -1,8 +1,9 @@
 //! `mindgap translate`: a scan in the style of the other modality.
 
+use super::subject::{Subject, explain};
 use super::{input, job, output};
 use crate::protocol::{Event, Request, SegmentSettings, TranslateRequest, WireScan};
-use crate::session::{Provenance, RunFacts, concerns, model_payload};
+use crate::session::model_payload;
 use crate::volume::{Modality, io};
 use clap::Args;
 use serde::Serialize;
@@ -43,9 +44,11 @@ impl Translate {
         let modality = self.choice.modality(&scan);
         // The model whose source is the scan's modality.
         let bundle = self.choice.bundle(modality.other())?;
+        let subject = Subject::new(scan, modality, bundle, SegmentSettings::default())?;
+        subject.warn();
         let request = TranslateRequest {
-            model: model_payload(&bundle),
-            scan: WireScan::pack(&scan),
+            model: model_payload(&subject.bundle),
+            scan: WireScan::pack(&subject.scan),
             modality,
             first_world_mm: None,
             device: self.choice.device,
@@ -54,24 +57,13 @@ impl Translate {
         else {
             anyhow::bail!("the engine answered a translation with something else");
         };
-        let receipt = io::write_values(&self.output, &result.synthetic.unpack()?, &scan)?;
-        let concerns = concerns(&scan, modality, &bundle.card);
-        let facts = RunFacts {
-            card: &bundle.card,
-            scan: &scan,
-            modality,
-            settings: SegmentSettings::default(),
-            gap_threshold: None,
-            device: &result.device,
-            warnings: &result.warnings,
-            concerns: &concerns,
-        };
-        Provenance::of("synthetic volume", &facts, &receipt, scan.geometry())?.write_beside(&receipt.path)?;
+        let receipt = io::write_values(&self.output, &result.synthetic.unpack()?, &subject.scan)?;
+        explain("synthetic volume", &receipt, &subject.facts(&result.device, &result.warnings, None))?;
         for warning in &result.warnings {
             eprintln!("warning: {warning}");
         }
         let summary = Summary {
-            model: bundle.card.id,
+            model: subject.bundle.card.id,
             device: result.device,
             seconds: result.seconds,
             slices: result.slices,

@@ -1,5 +1,5 @@
 //! How well a label map agrees with a reference: Dice, and surface distances in mm; for one case, for many, and for the
-//! arms of an ablation study; as tables and as charts.
+//! arms of an ablation study; as tables and as charts. And what the gap of the features says of a prediction, in [`gap`].
 //!
 //! Invariants: both maps lie on one grid, or nothing is computed; what is undefined is `None`, never 0 or NaN; every
 //! report carries the definition its numbers follow.

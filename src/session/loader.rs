@@ -7,7 +7,7 @@ use super::Coverage;
 use super::body::{IntensityStats, tissue};
 use super::engine::Wake;
 use super::guard::concerns;
-use super::provenance::{Provenance, RunFacts};
+use super::provenance::{Provenance, RunFacts, content_sha256};
 use super::report::{self, Findings, ReportError};
 use super::request::{OpenRequest, Opened};
 use super::run::model_payload;
@@ -467,6 +467,7 @@ pub struct Exported {
 pub fn export(path: &Path, content: ExportContent, of: &Exportable) -> Result<Exported, LoadError> {
     let missing = || LoadError::NothingToExport(content.name());
     let scan = &of.scan.scan;
+    let input_sha256 = content_sha256(scan);
     let written = |receipt: Receipt, facts: &RunFacts| -> Result<(), LoadError> {
         let provenance = Provenance::of(content.name(), facts, &receipt, scan.geometry())?;
         provenance.write_beside(&receipt.path)?;
@@ -475,13 +476,13 @@ pub fn export(path: &Path, content: ExportContent, of: &Exportable) -> Result<Ex
     if content == ExportContent::Synthetic {
         let synthesis = of.synthesis.as_ref().filter(|synthesis| synthesis.whole).ok_or_else(missing)?;
         let origin = synthesis.origin.as_ref().ok_or_else(missing)?;
-        let facts = facts_of(of, origin, &synthesis.device, &synthesis.warnings);
+        let facts = facts_of(of, &input_sha256, origin, (&synthesis.device, &synthesis.warnings));
         written(io::write_values(path, &synthesis.image, scan)?, &facts)?;
         return Ok(Exported { path: path.to_owned(), content });
     }
     let prediction = of.prediction.as_ref().filter(|prediction| prediction.whole).ok_or_else(missing)?;
     let origin = prediction.origin.as_ref().ok_or_else(missing)?;
-    let facts = facts_of(of, origin, &prediction.device, &prediction.warnings);
+    let facts = facts_of(of, &input_sha256, origin, (&prediction.device, &prediction.warnings));
     let Prediction { labels, gap, uncertainty, .. } = prediction.as_ref();
     match content {
         ExportContent::Labels => {
@@ -503,13 +504,14 @@ pub fn export(path: &Path, content: ExportContent, of: &Exportable) -> Result<Ex
 
 fn facts_of<'a>(
     of: &'a Exportable,
+    input_sha256: &'a str,
     origin: &'a RunOrigin,
-    device: &'a str,
-    warnings: &'a [String],
+    (device, warnings): (&'a str, &'a [String]),
 ) -> RunFacts<'a> {
     RunFacts {
         card: &origin.card,
         scan: &of.scan.scan,
+        input_sha256,
         modality: of.scan.modality,
         settings: origin.settings,
         gap_threshold: Some(of.threshold),

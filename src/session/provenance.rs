@@ -105,6 +105,8 @@ pub struct OutputRecord {
 pub struct RunFacts<'a> {
     pub card: &'a Card,
     pub scan: &'a Scan,
+    /// See [`content_sha256`]; the same for every file of a run.
+    pub input_sha256: &'a str,
     pub modality: Modality,
     pub settings: SegmentSettings,
     pub gap_threshold: Option<f32>,
@@ -129,7 +131,7 @@ impl Provenance {
             program: program(),
             content: content.to_owned(),
             exported_at: utc(SystemTime::now()),
-            input: InputRecord::of(scan, facts.modality),
+            input: InputRecord::of(facts),
             model: ModelRecord {
                 id: card.id.clone(),
                 version: card.version.clone(),
@@ -183,11 +185,12 @@ impl Provenance {
 }
 
 impl InputRecord {
-    pub fn of(scan: &Scan, modality: Modality) -> Self {
+    pub fn of(facts: &RunFacts) -> Self {
+        let RunFacts { scan, modality, .. } = *facts;
         let grid = scan.geometry();
         let rows = grid.world_from_voxel().transpose().to_cols_array_2d();
         Self {
-            sha256: content_sha256(scan),
+            sha256: facts.input_sha256.to_owned(),
             modality,
             format: scan.format.clone(),
             dims: grid.dims(),
@@ -338,9 +341,11 @@ mod tests {
         let scan = scan();
         let card = bundled_models().unwrap().remove(0);
         let concerns = [Concern { kind: super::super::guard::ConcernKind::Modality, reason: "r".to_owned() }];
+        let input_sha256 = content_sha256(&scan);
         let facts = RunFacts {
             card: &card,
             scan: &scan,
+            input_sha256: &input_sha256,
             modality: Modality::Ct,
             settings: SegmentSettings { mask: MaskUse::From(0.25), ..SegmentSettings::default() },
             gap_threshold: Some(0.25),

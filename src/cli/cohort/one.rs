@@ -2,14 +2,13 @@
 
 use super::record::{self, CaseRecord, StructureRecord};
 use super::{Outcome, Plan, job};
-use crate::config::{Bundle, sha256_hex};
+use crate::cli::subject::{Subject, explain};
+use crate::config::sha256_hex;
 use crate::protocol::{Event, Request, SegmentRequest, WireScan};
 use crate::session::report::{self, Findings, Segmented};
-use crate::session::{
-    Concern, Engine, Provenance, RunFacts, concerns, content_sha256, model_payload, program, run_job,
-};
+use crate::session::{Engine, RunFacts, model_payload, program, run_job};
+use crate::volume::Flag;
 use crate::volume::io::{self, Receipt};
-use crate::volume::{Flag, Modality, Scan};
 use anyhow::{Context, bail, ensure};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -22,20 +21,14 @@ pub(super) struct Maker<'a> {
     pub cancel: &'a AtomicBool,
 }
 
-/// What a case is made of.
-struct Case {
-    name: String,
-    scan: Scan,
-    modality: Modality,
-    bundle: Bundle,
-    input_sha256: String,
-    concerns: Vec<Concern>,
-}
-
 impl Maker<'_> {
     pub(super) fn make(&mut self, path: &Path) -> anyhow::Result<Outcome> {
         let case = self.open(path)?;
-        let folder = self.plan.out.join(&case.name);
+        let name = match self.plan.names {
+            true => name_of(path),
+            false => format!("case-{}", &case.input_sha256[..12]),
+        };
+        let folder = self.plan.out.join(&name);
         let made_by = self.made_by();
         if let Some(record) = CaseRecord::of_folder(&folder)
             && record.is_of(&case.input_sha256, &case.bundle.card.weights_sha256, &made_by)
@@ -47,9 +40,9 @@ impl Maker<'_> {
             "{}: is there and was not made by this command; choose another output folder",
             folder.display()
         );
-        let partial = self.plan.out.join(format!(".{}.partial", case.name));
+        let partial = self.plan.out.join(format!(".{name}.partial"));
         start_afresh(&partial)?;
-        let record = self.fill(&partial, &case, made_by)?;
+        let record = self.fill(&partial, &name, &case, made_by)?;
         let text = serde_json::to_vec_pretty(&record)?;
         io::write_file(&partial.join(record::FILE), &text)?;
         if folder.exists() {
@@ -61,7 +54,7 @@ impl Maker<'_> {
         Ok(Outcome::Made(record))
     }
 
-    fn open(&self, path: &Path) -> anyhow::Result<Case> {
+    fn open(&self, path: &Path) -> anyhow::Result<Subject> {
         let scan = io::open_with(path, &self.plan.reading.to_open_options())?;
         ensure!(
             !scan.flags.contains(&Flag::Colour),
@@ -69,13 +62,7 @@ impl Maker<'_> {
         );
         let modality = self.plan.choice.modality_quietly(&scan);
         let bundle = self.plan.choice.bundle(modality)?;
-        let input_sha256 = content_sha256(&scan);
-        let name = match self.plan.names {
-            true => name_of(path),
-            false => format!("case-{}", &input_sha256[..12]),
-        };
-        let concerns = concerns(&scan, modality, &bundle.card);
-        Ok(Case { name, scan, modality, bundle, input_sha256, concerns })
+        Subject::new(scan, modality, bundle, self.plan.settings)
     }
 
     /// Everything but scan and model that decides what is in a case's folder.
@@ -84,8 +71,14 @@ impl Maker<'_> {
         format!("{}; {settings:?}; threshold {threshold}; volumes {volumes}", program())
     }
 
-    fn fill(&mut self, folder: &Path, case: &Case, made_by: String) -> anyhow::Result<CaseRecord> {
-        let Case { scan, modality, bundle, concerns, .. } = case;
+    fn fill(
+        &mut self,
+        folder: &Path,
+        name: &str,
+        case: &Subject,
+        made_by: String,
+    ) -> anyhow::Result<CaseRecord> {
+        let Subject { scan, modality, bundle, concerns, .. } = case;
         let request = SegmentRequest {
             model: model_payload(bundle),
             scan: WireScan::pack(scan),
@@ -101,16 +94,7 @@ impl Maker<'_> {
         let answer = run_job(engine, Request::Segment(request), self.cancel, |_| ())?;
         let Event::Segmented { result, .. } = answer else { bail!("the engine answered {answer:?}") };
         let found = Segmented::unpack(&result)?;
-        let facts = RunFacts {
-            card: &bundle.card,
-            scan,
-            modality: *modality,
-            settings: self.plan.settings,
-            gap_threshold: Some(self.plan.threshold),
-            device: &result.device,
-            warnings: &result.warnings,
-            concerns,
-        };
+        let facts = case.facts(&result.device, &result.warnings, Some(self.plan.threshold));
         let findings = Findings {
             facts,
             labels: &found.labels,
@@ -118,13 +102,13 @@ impl Maker<'_> {
             uncertainty: Some(&found.uncertainty),
             threshold: self.plan.threshold,
         };
-        let report = report::report(&case.name, &findings)?;
+        let report = report::report(name, &findings)?;
         let mut files = report::write(folder, &report, &findings)?;
         if self.plan.volumes {
             files.extend(write_volumes(folder, &facts, &found)?);
         }
         Ok(CaseRecord {
-            case: case.name.clone(),
+            case: name.to_owned(),
             input_sha256: case.input_sha256.clone(),
             weights_sha256: bundle.card.weights_sha256.clone(),
             made_by,
@@ -147,7 +131,7 @@ fn write_volumes(folder: &Path, facts: &RunFacts, found: &Segmented) -> anyhow::
     ];
     let mut files = Vec::new();
     for (content, receipt) in written {
-        Provenance::of(content, facts, &receipt, scan.geometry())?.write_beside(&receipt.path)?;
+        explain(content, &receipt, facts)?;
         files.push(receipt.path);
     }
     Ok(files)

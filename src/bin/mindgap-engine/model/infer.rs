@@ -95,7 +95,7 @@ pub struct Watch<'a> {
     /// The slice to begin with; from there to both sides.
     pub first: Option<usize>,
     pub on_slice: OnSlice<'a>,
-    /// Told of the slices of each batch before the next one is computed.
+    /// Told of the slices of each batch before the next one is computed, where there is a first one.
     pub on_batch: &'a mut dyn FnMut(Range<usize>, Shown),
 }
 
@@ -339,12 +339,15 @@ fn all_probabilities(
     watch: Watch,
 ) -> Result<Probabilities, InferError> {
     let mut store = ProbabilityStore::new(slices.volume.geometry());
+    let watched = watch.first.is_some();
     let compute =
         |networks: &Networks, range, images| forward_values(networks, slices.volume, range, options, images);
     slices.each(worker, options.views.all().len(), watch, compute, |range, found: Values, show| {
         store.put(range.clone(), &found);
-        let labels = found.labels(range.len());
-        show(range, Shown::Segmented { labels: &labels, gap: &found.gap });
+        if watched {
+            let labels = found.labels(range.len());
+            show(range, Shown::Segmented { labels: &labels, gap: &found.gap });
+        }
     })?;
     store.finish()
 }
