@@ -181,7 +181,7 @@ fn mean_gaps(ui: &mut Ui, prediction: &Prediction) {
                 // One width for every number, so that the bars start and end together.
                 ui.add_sized([34.0, 18.0], egui::Label::new(RichText::new(format!("{gap:.2}")).size(14.0)));
                 let part = gap as f32 / GAP_RANGE[1];
-                widgets::bar(ui, part, 96.0, theme::of(ui).data, &format!("Mean gap of {}", summary.name));
+                widgets::bar(ui, part, 84.0, theme::of(ui).data, &format!("Mean gap of {}", summary.name));
             });
         });
     }
