@@ -12,12 +12,13 @@ mod window;
 
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
-use mindgap::session::{EngineError, Role};
+use mindgap::session::{EngineError, EngineSite, Role};
 use mindgap::ui::{App, StartUp};
 use mindgap::volume::io;
 use scripted_engine::Script;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use study_files::StudyFiles;
 use window::{RUN, click, drop_files, notices, pane, settle, type_path, wait_until, window, window_with};
 
@@ -69,6 +70,55 @@ fn an_engine_that_dies_costs_the_run_and_nothing_else_and_the_next_run_works() {
     assert!(pane(&window, "Prediction pane").contains("with labels"));
 }
 
+/// The same, with engines that are reached by a command.
+fn window_elsewhere(files: &StudyFiles, scripts: &'static [Script]) -> Harness<'static, App> {
+    let started = AtomicUsize::new(0);
+    let launcher = move |site: &EngineSite| {
+        assert_eq!(*site, EngineSite::Elsewhere("ssh gpu-box mindgap-engine".to_owned()));
+        let number = started.fetch_add(1, Ordering::Relaxed).min(scripts.len() - 1);
+        Ok(scripted_engine::launch(scripts[number]))
+    };
+    window_with(StartUp {
+        source: Some(files.ct()),
+        target: Some(files.mr()),
+        model: Some(files.model().display().to_string()),
+        engine: Some("ssh gpu-box mindgap-engine".to_owned()),
+        launcher: Arc::new(launcher),
+        ..StartUp::default()
+    })
+}
+
+#[test]
+fn a_lost_connection_to_an_engine_elsewhere_is_told_and_the_run_comes_again_by_itself() {
+    let files = StudyFiles::new();
+    let mut window = window_elsewhere(&files, &[Script::DieMidRun, Script::Answer]);
+    click(&mut window, RUN);
+    wait_until(&mut window, "the loss", |app| app.state().reconnect.is_some());
+    window.get_by_label_contains("connection lost");
+    window.get_by_label_contains("trying again in 1 s");
+    assert!(window.state().state().study.scan(Role::Source).is_some());
+    settle(&mut window);
+    assert!(pane(&window, "Prediction pane").contains("with labels"));
+    assert!(notices(&window).is_empty(), "{:?}", notices(&window));
+    window.get_by_label("CPU, scripted elsewhere");
+}
+
+#[test]
+fn escape_gives_up_a_lost_connection_and_an_engine_that_is_gone_for_good_is_told_in_the_end() {
+    let files = StudyFiles::new();
+    let mut window = window_elsewhere(&files, &[Script::DieMidRun]);
+    click(&mut window, RUN);
+    wait_until(&mut window, "the loss", |app| app.state().reconnect.is_some());
+    window.key_press(egui::Key::Escape);
+    window.step();
+    settle(&mut window);
+    assert!(window.state().state().last_run.contains("given up"));
+    // What is asked for next begins with a connection of its own.
+    click(&mut window, RUN);
+    wait_until(&mut window, "the second loss", |app| app.state().reconnect.is_some());
+    window.get_by_label_contains("trying again in 1 s, 1 of 3");
+}
+
 #[test]
 fn a_job_that_fails_says_why_and_what_to_do() {
     let files = StudyFiles::new();
@@ -83,7 +133,7 @@ fn a_job_that_fails_says_why_and_what_to_do() {
 #[test]
 fn a_missing_engine_is_told_with_the_command_that_builds_it() {
     let files = StudyFiles::new();
-    let missing = || Err(EngineError::Missing(PathBuf::from("bin/mindgap-engine")));
+    let missing = |_: &EngineSite| Err(EngineError::Missing(PathBuf::from("bin/mindgap-engine")));
     let window = window_with(StartUp {
         source: Some(files.ct()),
         target: Some(files.mr()),
@@ -103,7 +153,7 @@ fn an_engine_of_another_version_is_refused_with_both_versions() {
         source: Some(files.ct()),
         target: Some(files.mr()),
         model: Some(files.model().display().to_string()),
-        launcher: Arc::new(|| Ok(scripted_engine::launch_as(Script::Answer, "0.0.1"))),
+        launcher: Arc::new(|_| Ok(scripted_engine::launch_as(Script::Answer, "0.0.1"))),
         ..StartUp::default()
     });
     let mut window = window;
@@ -168,7 +218,7 @@ fn a_scan_opened_alone_is_joined_by_the_bundled_phantom_of_the_other_modality() 
     let window = window_with(StartUp {
         scan: Some(files.mr()),
         model: Some(files.model().display().to_string()),
-        launcher: Arc::new(|| Ok(scripted_engine::launch(Script::Answer))),
+        launcher: Arc::new(|_| Ok(scripted_engine::launch(Script::Answer))),
         ..StartUp::default()
     });
     assert!(pane(&window, "Target pane").contains("MR"));

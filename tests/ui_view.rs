@@ -183,7 +183,7 @@ fn preferences_and_recent_files_are_there_at_the_next_start() {
             target: Some(files.mr()),
             model: Some(files.model().display().to_string()),
             settings: Some(kept.clone()),
-            launcher: Arc::new(|| Ok(scripted_engine::launch(Script::Answer))),
+            launcher: Arc::new(|_| Ok(scripted_engine::launch(Script::Answer))),
             ..StartUp::default()
         })
     };

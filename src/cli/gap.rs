@@ -29,7 +29,7 @@ impl Gap {
         let settings = SegmentSettings { refine: Refine::Off, ..SegmentSettings::default() };
         let subject = Subject::new(scan, modality, bundle, settings)?;
         subject.warn();
-        let result = segment::segment(&subject, self.choice.device)?;
+        let result = segment::segment(&subject, &self.choice)?;
         let receipt = io::write_values(&self.output, &result.gap.unpack()?, &subject.scan)?;
         explain("gap volume", &receipt, &subject.facts(&result.device, &result.warnings, None))?;
         Ok(())

@@ -2,18 +2,41 @@
 
 use crate::config::{Bundle, load_bundle, model_for};
 use crate::protocol::{DeviceChoice, Event, Request};
-use crate::session::{self, Engine, EngineError, Launch};
+use crate::session::{self, Connection, Engine, EngineError, EngineSite, Launch};
 use crate::volume::{Modality, Scan, Task};
 use anyhow::Context;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-/// Runs one job on this program's engine, with a progress bar on stderr. Ctrl+C and SIGTERM cancel it; `if_cancelled`
+/// Where the engine is that does the work.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct EngineChoice {
+    /// The command that reaches an engine elsewhere, as in "ssh gpu-box mindgap-engine" [default: the one of this machine]
+    #[arg(long = "engine", value_name = "COMMAND", env = "MINDGAP_ENGINE")]
+    pub command: Option<String>,
+}
+
+impl EngineChoice {
+    pub(super) fn site(&self) -> EngineSite {
+        EngineSite::of_command(self.command.as_deref().unwrap_or_default())
+    }
+}
+
+/// Says that a connection was lost, and that it is tried again.
+pub(super) fn tell_lost(reason: &str, pause: Duration) {
+    eprintln!(
+        "warning: the connection to the engine was lost ({reason}); connecting again in {} s",
+        pause.as_secs()
+    );
+}
+
+/// Runs one job on the engine that was chosen, with a progress bar on stderr. Ctrl+C and SIGTERM cancel it; `if_cancelled`
 /// then says what is left. Once the job is over they end the program at once: what is written after it is written whole
 /// or not at all.
-pub(super) fn run(request: Request, if_cancelled: &'static str) -> anyhow::Result<Event> {
+pub(super) fn run(site: EngineSite, request: Request, if_cancelled: &'static str) -> anyhow::Result<Event> {
     let cancel = Arc::new(AtomicBool::new(false));
     let over = Arc::new(AtomicBool::new(false));
     let (raised, nothing_to_cancel) = (cancel.clone(), over.clone());
@@ -24,10 +47,9 @@ pub(super) fn run(request: Request, if_cancelled: &'static str) -> anyhow::Resul
         }
     };
     ctrlc::set_handler(ask_then_quit).context("Ctrl+C cannot be watched for")?;
-    let mut engine = Engine::start(session::locate_engine()?, Arc::new(|| ()))?;
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
     bar.set_style(ProgressStyle::with_template("{msg:28} {wide_bar} {pos}/{len}  {eta} left  {prefix}")?);
-    let outcome = session::run_job(&mut engine, request, &cancel, |event| {
+    let show = |event: &Event| {
         if let Event::Progress { phase, done, total, note, .. } = event {
             if bar.message() != *phase {
                 bar.reset();
@@ -38,7 +60,9 @@ pub(super) fn run(request: Request, if_cancelled: &'static str) -> anyhow::Resul
             bar.set_prefix(note.clone());
             tracing::info!("{phase} {done}/{total} {note}");
         }
-    });
+    };
+    let lost = |reason: &str, pause| bar.suspend(|| tell_lost(reason, pause));
+    let outcome = Connection::new(site, None).run(request, &cancel, show, lost);
     over.store(true, Ordering::Relaxed);
     bar.finish_and_clear();
     match outcome {
@@ -47,14 +71,17 @@ pub(super) fn run(request: Request, if_cancelled: &'static str) -> anyhow::Resul
     }
 }
 
+/// The share of this machine's cores that each of `jobs` engines gets; `None` where there is one, which takes what it likes.
+pub(super) fn threads_among(jobs: usize) -> Option<usize> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    (jobs > 1).then_some((cores / jobs).max(1))
+}
+
 /// One of `jobs` engines at work on this machine, with its share of the cores.
 pub(super) fn engine_among(jobs: usize) -> Result<Engine, EngineError> {
     let mut launch = session::locate_engine()?;
-    if let Launch::Process { args, .. } = &mut launch
-        && jobs > 1
-    {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        args.extend(["--threads".to_owned(), (cores / jobs).max(1).to_string()]);
+    if let (Launch::Process { args, .. }, Some(threads)) = (&mut launch, threads_among(jobs)) {
+        args.extend(["--threads".to_owned(), threads.to_string()]);
     }
     Engine::start(launch, Arc::new(|| ()))
 }
@@ -73,6 +100,8 @@ pub(super) struct ModelChoice {
     model: Option<String>,
     #[arg(long, default_value = "auto")]
     pub device: DeviceChoice,
+    #[command(flatten)]
+    pub engine: EngineChoice,
 }
 
 impl ModelChoice {

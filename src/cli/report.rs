@@ -42,7 +42,7 @@ impl Report {
         let bundle = self.running.choice.bundle(modality)?;
         let subject = Subject::new(scan, modality, bundle, self.running.settings())?;
         subject.warn();
-        let result = segment::segment(&subject, self.running.choice.device)?;
+        let result = segment::segment(&subject, &self.running.choice)?;
         let found = Segmented::unpack(&result)?;
         let threshold = self.running.threshold();
         let findings = Findings {

@@ -4,8 +4,8 @@ use super::subject::{Subject, explain};
 use super::{input, job, output};
 use crate::config::{MaskUse, Net};
 use crate::protocol::{
-    DeviceChoice, Event, Refine, Refinement, RefinementVerdict, Request, SegmentRequest, SegmentSettings,
-    Segmentation, WireScan,
+    Event, Refine, Refinement, RefinementVerdict, Request, SegmentRequest, SegmentSettings, Segmentation,
+    WireScan,
 };
 use crate::session::{self, model_payload};
 use crate::volume::{LabelMap, LabelTable, Volume, io};
@@ -67,7 +67,7 @@ impl Segment {
         };
         let subject = Subject::new(scan, modality, bundle, settings)?;
         subject.warn();
-        let result = segment(&subject, self.choice.device)?;
+        let result = segment(&subject, &self.choice)?;
         let Subject { scan, bundle, .. } = &subject;
         let facts = subject.facts(&result.device, &result.warnings, None);
         let table = bundle.card.task.table();
@@ -101,16 +101,16 @@ impl Segment {
 }
 
 /// Runs the engine over a scan.
-pub(super) fn segment(subject: &Subject, device: DeviceChoice) -> anyhow::Result<Segmentation> {
+pub(super) fn segment(subject: &Subject, choice: &job::ModelChoice) -> anyhow::Result<Segmentation> {
     let request = SegmentRequest {
         model: model_payload(&subject.bundle),
         scan: WireScan::pack(&subject.scan),
         modality: subject.modality,
         first_world_mm: None,
         settings: subject.settings,
-        device,
+        device: choice.device,
     };
-    match job::run(Request::Segment(request), "nothing was written")? {
+    match job::run(choice.engine.site(), Request::Segment(request), "nothing was written")? {
         Event::Segmented { result, .. } => Ok(*result),
         other => anyhow::bail!("the engine answered a segmentation with {other:?}"),
     }

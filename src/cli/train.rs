@@ -3,6 +3,7 @@
 use super::{job, output};
 use crate::config::train::{TrainConfig, preset_path, self_contained};
 use crate::protocol::{DeviceChoice, Event, Request, TrainRequest};
+use crate::session::EngineSite;
 use anyhow::Context;
 use clap::Args;
 use std::path::PathBuf;
@@ -50,8 +51,10 @@ impl Train {
             resume: self.resume,
             device: self.device,
         };
+        // It works on this machine's files, so the engine is this machine's, too.
+        let kept = "the checkpoint is kept, and --resume goes on from it";
         let Event::Trained { bundle_dir, card, .. } =
-            job::run(Request::Train(request), "the checkpoint is kept, and --resume goes on from it")?
+            job::run(EngineSite::Here, Request::Train(request), kept)?
         else {
             anyhow::bail!("the engine answered a training with something else");
         };

@@ -53,7 +53,9 @@ impl Translate {
             first_world_mm: None,
             device: self.choice.device,
         };
-        let Event::Translated { result, .. } = job::run(Request::Translate(request), "nothing was written")?
+        let site = self.choice.engine.site();
+        let Event::Translated { result, .. } =
+            job::run(site, Request::Translate(request), "nothing was written")?
         else {
             anyhow::bail!("the engine answered a translation with something else");
         };

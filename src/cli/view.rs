@@ -1,6 +1,7 @@
 //! `mindgap view`: the window, or a picture of it without a display.
 
 use super::input;
+use super::job::EngineChoice;
 use crate::session::settings_path;
 use crate::ui::{StartUp, run_window, screenshot};
 use crate::volume::{LabelTable, Modality, Task};
@@ -48,6 +49,8 @@ pub(super) struct View {
     #[arg(long, value_name = "WxH", default_value = "1600x1000", value_parser = parse_size)]
     size: Size,
     #[command(flatten)]
+    engine: EngineChoice,
+    #[command(flatten)]
     reading: input::InputOptions,
 }
 
@@ -91,6 +94,7 @@ impl View {
             demo: self.demo,
             run: self.run,
             settings: None,
+            engine: self.engine.command,
             launcher: defaults.launcher,
         }
     }

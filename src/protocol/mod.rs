@@ -1,14 +1,17 @@
 //! What the window and the command line say to the engine process, and what it answers. Plain data, no behaviour.
 //!
 //! One connection is one byte stream each way (the engine's stdin and stdout, or the same through ssh). A frame is a
-//! little-endian u32 length and that many bytes of postcard. The first frame each way is a hello with
-//! [`PROTOCOL_VERSION`]; the client refuses an engine of another version with both numbers. Facts ([`Event`]) are never dropped;
+//! little-endian u32 length and that many bytes of postcard, packed where both sides agree. The first frame each way is a
+//! hello with [`PROTOCOL_VERSION`], whose layout never changes; the client refuses an engine of another version with both
+//! numbers. Facts ([`Event`]) are never dropped;
 //! every one but the hello names its job.
 
 mod frame;
 mod wire;
 
-pub use frame::{FrameError, MAX_FRAME_BYTES, read_frame, write_frame};
+pub use frame::{
+    FrameError, MAX_FRAME_BYTES, MAX_HELLO_BYTES, Packing, read_frame, read_frame_within, write_frame,
+};
 pub use wire::{MeantFor, WireError, WireLabels, WireScan, WireVolume};
 
 use crate::config::{Card, MaskUse, Net};
@@ -16,7 +19,7 @@ use crate::volume::Modality;
 use serde::{Deserialize, Serialize};
 
 /// Raised whenever a message changes its meaning or layout.
-pub const PROTOCOL_VERSION: u32 = 5;
+pub const PROTOCOL_VERSION: u32 = 6;
 
 /// Names one job of one connection; never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -28,6 +31,8 @@ pub enum Command {
     Hello {
         protocol: u32,
         program: String,
+        /// Whether long answers are to be packed, as long requests of this connection are.
+        packed: bool,
     },
     Run {
         job: JobId,

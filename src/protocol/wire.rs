@@ -1,4 +1,7 @@
-//! Volumes as they cross the stream: little-endian bytes beside their grid.
+//! Volumes as they cross the stream: their bytes beside their grid.
+//!
+//! The bytes are in planes: the first, lowest, byte of every voxel, then the second of every voxel, and so on. Neighbours
+//! differ in their low bytes and agree in their high ones, so planes are what packing can make small.
 
 use crate::volume::{DType, Geometry, LabelMap, Resampler, Scaling, Scan, Volume, Voxels, with_voxels};
 use serde::{Deserialize, Serialize};
@@ -50,25 +53,34 @@ pub struct WireError {
     got: usize,
 }
 
-/// Little-endian bytes to numbers and back, for each type that travels.
-macro_rules! from_le {
-    ($bytes:expr, $t:ty) => {
-        $bytes
-            .chunks_exact(size_of::<$t>())
-            .map(|chunk| {
-                let mut raw = [0u8; size_of::<$t>()];
-                raw.copy_from_slice(chunk);
-                <$t>::from_le_bytes(raw)
-            })
+/// Numbers to byte planes.
+macro_rules! to_planes {
+    ($values:expr) => {{
+        let values = $values;
+        let mut planes = vec![0u8; size_of_val(values)];
+        for (n, value) in values.iter().enumerate() {
+            for (plane, byte) in value.to_le_bytes().into_iter().enumerate() {
+                planes[plane * values.len() + n] = byte;
+            }
+        }
+        planes
+    }};
+}
+
+/// Byte planes to numbers, as many as there are whole ones.
+macro_rules! from_planes {
+    ($bytes:expr, $t:ty) => {{
+        let count = $bytes.len() / size_of::<$t>();
+        (0..count)
+            .map(|n| <$t>::from_le_bytes(std::array::from_fn(|plane| $bytes[plane * count + n])))
             .collect::<Vec<$t>>()
-    };
+    }};
 }
 
 impl WireScan {
     /// Packs a scan.
     pub fn pack(scan: &Scan) -> Self {
-        let bytes =
-            with_voxels!(scan.voxels(), v => v.iter().flat_map(|value| value.to_le_bytes()).collect());
+        let bytes = with_voxels!(scan.voxels(), v => to_planes!(v.as_slice()));
         Self {
             geometry: scan.geometry().clone(),
             dtype: scan.voxels().dtype(),
@@ -82,16 +94,16 @@ impl WireScan {
         check(&self.geometry, self.dtype.size(), &self.bytes)?;
         let b = &self.bytes;
         let voxels = match self.dtype {
-            DType::U8 => Voxels::U8(from_le!(b, u8)),
-            DType::I8 => Voxels::I8(from_le!(b, i8)),
-            DType::U16 => Voxels::U16(from_le!(b, u16)),
-            DType::I16 => Voxels::I16(from_le!(b, i16)),
-            DType::U32 => Voxels::U32(from_le!(b, u32)),
-            DType::I32 => Voxels::I32(from_le!(b, i32)),
-            DType::U64 => Voxels::U64(from_le!(b, u64)),
-            DType::I64 => Voxels::I64(from_le!(b, i64)),
-            DType::F32 => Voxels::F32(from_le!(b, f32)),
-            DType::F64 => Voxels::F64(from_le!(b, f64)),
+            DType::U8 => Voxels::U8(from_planes!(b, u8)),
+            DType::I8 => Voxels::I8(from_planes!(b, i8)),
+            DType::U16 => Voxels::U16(from_planes!(b, u16)),
+            DType::I16 => Voxels::I16(from_planes!(b, i16)),
+            DType::U32 => Voxels::U32(from_planes!(b, u32)),
+            DType::I32 => Voxels::I32(from_planes!(b, i32)),
+            DType::U64 => Voxels::U64(from_planes!(b, u64)),
+            DType::I64 => Voxels::I64(from_planes!(b, i64)),
+            DType::F32 => Voxels::F32(from_planes!(b, f32)),
+            DType::F64 => Voxels::F64(from_planes!(b, f64)),
         };
         Scan::new(voxels, self.scaling, self.geometry.clone(), "stream").ok_or_else(|| WireError {
             dims: self.geometry.dims(),
@@ -104,7 +116,7 @@ impl WireScan {
 impl WireVolume {
     /// Packs a volume.
     pub fn pack(volume: &Volume<f32>) -> Self {
-        let bytes = volume.voxels().iter().flat_map(|value| value.to_le_bytes()).collect();
+        let bytes = to_planes!(volume.voxels());
         Self { geometry: volume.geometry().clone(), meant_for: None, bytes }
     }
 
@@ -116,7 +128,7 @@ impl WireVolume {
 
     /// Unpacks it on the other side, on the grid it is meant for.
     pub fn unpack(&self) -> Result<Volume<f32>, WireError> {
-        let sent = place(from_le!(self.bytes, f32), &self.geometry, size_of::<f32>(), &self.bytes)?;
+        let sent = place(from_planes!(self.bytes, f32), &self.geometry, size_of::<f32>(), &self.bytes)?;
         Ok(match &self.meant_for {
             None => sent,
             Some(wanted) => Resampler::new(&self.geometry, &wanted.geometry).linear(&sent, wanted.outside),
@@ -127,13 +139,13 @@ impl WireVolume {
 impl WireLabels {
     /// Packs a label map.
     pub fn pack(labels: &LabelMap) -> Self {
-        let bytes = labels.voxels().iter().flat_map(|value| value.to_le_bytes()).collect();
+        let bytes = to_planes!(labels.voxels());
         Self { geometry: labels.geometry().clone(), bytes }
     }
 
     /// Unpacks it on the other side.
     pub fn unpack(&self) -> Result<LabelMap, WireError> {
-        place(from_le!(self.bytes, u16), &self.geometry, size_of::<u16>(), &self.bytes)
+        place(from_planes!(self.bytes, u16), &self.geometry, size_of::<u16>(), &self.bytes)
     }
 }
 

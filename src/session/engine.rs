@@ -6,11 +6,13 @@
 
 use super::launch::{EngineError, Launch, Opened};
 use crate::protocol::{
-    Command, EngineInfo, Event, FrameError, JobId, PROTOCOL_VERSION, Request, read_frame, write_frame,
+    Command, EngineInfo, Event, FrameError, JobId, MAX_FRAME_BYTES, MAX_HELLO_BYTES, PROTOCOL_VERSION,
+    Packing, Request, read_frame_within, write_frame,
 };
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read};
 use std::process::Child;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -50,13 +52,15 @@ pub struct Engine {
     child: Option<Child>,
     writer: Option<JoinHandle<()>>,
     state: EngineState,
+    /// It has answered, and was of our version.
+    was_ready: bool,
     next_job: u64,
 }
 
 impl Engine {
     /// Starts the engine and says hello; returns at once, before it has answered.
     pub fn start(launch: Launch, wake: Wake) -> Result<Self, EngineError> {
-        let Opened { from_engine, to_engine, complaints, child } = launch.open()?;
+        let Opened { from_engine, to_engine, complaints, child, packing } = launch.open()?;
         let (commands, queue) = channel::<Command>();
         let (notify, notices) = channel::<Notice>();
         let last_words = Arc::new(LastWords::default());
@@ -66,14 +70,18 @@ impl Engine {
             spawn("engine-stderr", move || last_words.listen(complaints))?;
         }
         let (writer_notify, writer_words) = (notify.clone(), last_words.clone());
-        spawn("engine-events", move || receive(from_engine, &notify, &wake, &last_words))?;
+        let heard = Arc::new(AtomicBool::new(false));
+        let writer_heard = heard.clone();
+        spawn("engine-events", move || receive(from_engine, &notify, &wake, &last_words, &heard))?;
         let mut to_engine = to_engine;
         let writer = spawn("engine-commands", move || {
             while let Ok(command) = queue.recv() {
-                if let Err(error) = write_frame(&mut to_engine, &command) {
+                if let Err(error) = write_frame(&mut to_engine, &command, packing) {
                     // Told first: the engine's end, which follows, says less. Where the engine is what ended, it knows
                     // better why.
                     let reason = match error {
+                        // Of what never was an engine, the reader can say what it is instead.
+                        FrameError::Io(_) if !writer_heard.load(Ordering::Relaxed) => return,
                         FrameError::Io(_) => writer_words.or(error.to_string()),
                         error => error.to_string(),
                     };
@@ -88,11 +96,13 @@ impl Engine {
             child,
             writer: Some(writer),
             state: EngineState::Starting,
+            was_ready: false,
             next_job: 1,
         };
         engine.send(Command::Hello {
             protocol: PROTOCOL_VERSION,
             program: env!("CARGO_PKG_VERSION").to_owned(),
+            packed: packing == Packing::Packed,
         });
         Ok(engine)
     }
@@ -113,6 +123,11 @@ impl Engine {
     /// The engine's state as of the last drained notice.
     pub fn state(&self) -> &EngineState {
         &self.state
+    }
+
+    /// Whether it has ever answered: a connection that was lost, unlike one that never was, is worth trying again.
+    pub fn was_ready(&self) -> bool {
+        self.was_ready
     }
 
     /// The engine's process, where it is a child of this one.
@@ -151,6 +166,7 @@ impl Engine {
             Notice::Event(Event::Hello(info)) => {
                 if info.protocol == PROTOCOL_VERSION && info.program == env!("CARGO_PKG_VERSION") {
                     self.state = EngineState::Ready(info.clone());
+                    self.was_ready = true;
                     return Notice::Event(Event::Hello(info));
                 }
                 self.commands = None;
@@ -226,17 +242,30 @@ fn wait_until(child: &mut Child, deadline: Instant) -> Option<std::process::Exit
     }
 }
 
-fn receive(from_engine: Box<dyn Read + Send>, notify: &Sender<Notice>, wake: &Wake, last_words: &LastWords) {
+fn receive(
+    from_engine: Box<dyn Read + Send>,
+    notify: &Sender<Notice>,
+    wake: &Wake,
+    last_words: &LastWords,
+    heard: &AtomicBool,
+) {
     let mut stream = BufReader::with_capacity(1 << 16, from_engine);
     let reason = loop {
-        match read_frame::<Event>(&mut stream) {
+        let most = if heard.load(Ordering::Relaxed) { MAX_FRAME_BYTES } else { MAX_HELLO_BYTES };
+        match read_frame_within::<Event>(&mut stream, most) {
             Ok(Some(event)) => {
+                heard.store(true, Ordering::Relaxed);
                 if notify.send(Notice::Event(event)).is_err() {
                     return;
                 }
                 wake();
             }
             Ok(None) => break String::new(),
+            Err(error) if most == MAX_HELLO_BYTES => {
+                break format!(
+                    "no engine answers: {error}. Does something write to the output before it starts?"
+                );
+            }
             Err(error) => break error.to_string(),
         }
     };

@@ -21,13 +21,13 @@ pub use body::{BodyBox, HISTOGRAM_BINS, IntensityStats, label_focus};
 pub use coverage::Coverage;
 pub use engine::{Engine, EngineState, Notice, Wake};
 pub use guard::{Concern, ConcernKind, concerns};
-pub use launch::{EngineError, Launch, locate_engine};
+pub use launch::{EngineError, EngineSite, Launch, locate_engine};
 pub use provenance::{
     InputRecord, PROVENANCE_VERSION, Provenance, RESEARCH_USE, RunFacts, content_sha256, program,
     provenance_path,
 };
 pub use request::{OpenRequest, Opened, Origin};
-pub use run::{model_payload, run_job};
+pub use run::{Connection, PAUSES, model_payload, run_job};
 pub use settings::{Settings, TEXT_SCALES, settings_path};
 pub use study::{
     Against, Contrast, OpenScan, Prediction, Role, RunOrigin, ScanId, StructureSummary, Study, Synthesis,

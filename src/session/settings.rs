@@ -32,6 +32,8 @@ pub struct Settings {
     pub dividers: [[f32; 3]; 2],
     /// Which of the five panes is where, by its number in the usual order.
     pub order: [usize; 5],
+    /// The command that reaches an engine elsewhere; empty: the engine of this machine.
+    pub engine_command: String,
     pub window_size: Option<[f32; 2]>,
     pub window_maximised: bool,
     /// Newest first. Paths may name patients, so they are kept only where `keep_recent` says so.
@@ -53,6 +55,7 @@ impl Default for Settings {
             text_scale: 1.0,
             dividers: [[1.0 / 3.0, 2.0 / 3.0, 0.5], [0.5, 1.0, 0.5]],
             order: [0, 1, 2, 3, 4],
+            engine_command: String::new(),
             window_size: None,
             window_maximised: false,
             recent: Vec::new(),

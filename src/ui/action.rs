@@ -50,6 +50,8 @@ pub enum Action {
     RunInSpite,
     Cancel,
     RestartEngine,
+    /// The command that reaches an engine elsewhere, as it is typed; empty: the engine of this machine.
+    SetEngineCommand(String),
     Dismiss(u64),
     Quit,
     // View.

@@ -97,6 +97,10 @@ pub fn apply(state: &mut State, action: Action) -> Vec<Effect> {
         Action::DrawSurface(role, order) => return draw_surface(state, role, order),
         Action::Cancel => return cancel(state),
         Action::RestartEngine => return vec![Effect::RestartEngine],
+        Action::SetEngineCommand(command) => {
+            state.engine_command = None;
+            state.settings.engine_command = command;
+        }
         Action::Dismiss(id) => state.notices.retain(|notice| notice.id != id),
         Action::Quit => return vec![Effect::Quit],
         view_action => apply_to_view(state, view_action),
@@ -314,6 +318,8 @@ pub fn start(state: &mut State, wanted: Vec<Work>) -> Vec<Effect> {
         }
         return Vec::new();
     }
+    // What is asked for now takes the place of what waits for a connection.
+    state.give_up_connection();
     let Some(model) = state.model.and_then(|index| state.models.get(index)) else { return Vec::new() };
     let (model, title, weights) =
         (model.locator.clone(), model_title(&model.card), model.card.weights_sha256.clone());
@@ -385,6 +391,10 @@ fn cancel(state: &mut State) -> Vec<Effect> {
         return close_dialog(state);
     }
     state.queue.clear();
+    if state.give_up_connection() {
+        state.last_run = "given up: the connection to the engine was lost".to_owned();
+        return Vec::new();
+    }
     match &mut state.run {
         // Nothing has reached the engine: forgetting the run is cancelling it.
         Some(run) if run.jobs.is_empty() => {

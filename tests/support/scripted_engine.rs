@@ -2,12 +2,12 @@
 
 use mindgap::config::{MaskUse, Net};
 use mindgap::protocol::{
-    Command, EngineInfo, Event, JobId, PROTOCOL_VERSION, Request, Segmentation, Translation, WireLabels,
-    WireScan, WireVolume, read_frame, write_frame,
+    Command, EngineInfo, Event, JobId, PROTOCOL_VERSION, Packing, Request, Segmentation, Translation,
+    WireLabels, WireScan, WireVolume, read_frame, write_frame,
 };
 use mindgap::session::Launch;
 use mindgap::volume::Volume;
-use std::io::{PipeReader, PipeWriter};
+use std::io::{BufReader, PipeReader, PipeWriter};
 
 /// What the engine does with a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,8 +35,9 @@ pub fn launch_as(script: Script, program: &'static str) -> Launch {
     Launch::Streams { from_engine: Box::new(from_engine), to_engine: Box::new(to_engine) }
 }
 
-fn serve(script: Script, program: &str, mut commands: PipeReader, mut events: PipeWriter) {
-    let mut say = |event: Event| write_frame(&mut events, &event).is_ok();
+fn serve(script: Script, program: &str, commands: PipeReader, mut events: PipeWriter) {
+    let mut commands = BufReader::new(commands);
+    let mut say = |event: Event| write_frame(&mut events, &event, Packing::Plain).is_ok();
     while let Ok(Some(command)) = read_frame::<Command>(&mut commands) {
         let going_on = match command {
             Command::Hello { .. } => say(Event::Hello(info(program))),

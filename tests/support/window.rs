@@ -6,6 +6,7 @@ use crate::scripted_engine::{self, Script};
 use crate::study_files::StudyFiles;
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
+use mindgap::session::EngineSite;
 use mindgap::ui::{App, StartUp, theme};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A window on the two scans, its engines following the scripts one after the other (the last one for ever).
 pub fn window(files: &StudyFiles, scripts: &'static [Script]) -> Harness<'static, App> {
     let started = AtomicUsize::new(0);
-    let launcher = move || {
+    let launcher = move |_: &EngineSite| {
         let number = started.fetch_add(1, Ordering::Relaxed).min(scripts.len() - 1);
         Ok(scripted_engine::launch(scripts[number]))
     };

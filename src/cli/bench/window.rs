@@ -8,7 +8,9 @@ use super::machine::Machine;
 use super::output;
 use super::rounds::median;
 use crate::render::HeadlessWindow;
-use crate::session::{EngineError, OpenRequest, OpenScan, Prediction, Role, Study, Synthesis, summarise};
+use crate::session::{
+    EngineError, EngineSite, OpenRequest, OpenScan, Prediction, Role, Study, Synthesis, summarise,
+};
 use crate::ui::views::cut::{Voxels, cut_slice};
 use crate::ui::views::frame::{Convention, SliceFrame, SlicePlane};
 use crate::ui::{App, StartUp, theme};
@@ -171,7 +173,7 @@ impl Session {
     fn new(size: [f32; 2], study: Study) -> anyhow::Result<Self> {
         let mut window = HeadlessWindow::new(size, 1.0)?;
         theme::install(window.context());
-        let no_engine = || Err(EngineError::Missing(PathBuf::from("no engine is measured")));
+        let no_engine = |_: &EngineSite| Err(EngineError::Missing(PathBuf::from("no engine is measured")));
         let mut app =
             App::new(StartUp { launcher: Arc::new(no_engine), ..StartUp::default() }, Arc::new(|| ()));
         app.set_adapter(window.adapter(), window.draws_on_processor());

@@ -11,7 +11,7 @@ mod summary;
 
 use super::{input, job};
 use crate::protocol::SegmentSettings;
-use crate::session::{Engine, EngineError};
+use crate::session::{Connection, EngineError};
 use anyhow::Context;
 pub(super) use cases::{Shard, find};
 use one::Maker;
@@ -36,6 +36,13 @@ pub(super) struct Plan<'a> {
     pub names: bool,
     pub jobs: usize,
     pub shard: Shard,
+}
+
+impl Plan<'_> {
+    /// One of `jobs` engines, not yet started.
+    fn connection(&self) -> Connection {
+        Connection::new(self.choice.engine.site(), job::threads_among(self.jobs))
+    }
 }
 
 /// What became of one case.
@@ -63,7 +70,7 @@ pub(super) fn run(plan: &Plan, inputs: &[PathBuf]) -> anyhow::Result<()> {
     std::thread::scope(|scope| {
         for _ in 0..plan.jobs.min(mine.len()) {
             scope.spawn(|| {
-                let mut worker = Worker { plan, engine: None, cancel: &cancel };
+                let mut worker = Worker { plan, connection: plan.connection(), cancel: &cancel };
                 while !cancel.load(Ordering::Relaxed) {
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     let Some(path) = mine.get(number) else { break };
@@ -111,7 +118,7 @@ fn say(number: usize, of: usize, path: Option<&PathBuf>, outcome: &Outcome) {
 /// One thread with one engine.
 struct Worker<'a> {
     plan: &'a Plan<'a>,
-    engine: Option<Engine>,
+    connection: Connection,
     cancel: &'a AtomicBool,
 }
 
@@ -123,18 +130,14 @@ impl Worker<'_> {
         let lost =
             |error: &anyhow::Error| matches!(error.downcast_ref::<EngineError>(), Some(EngineError::Gone(_)));
         if outcome.as_ref().is_err_and(lost) && !self.cancel.load(Ordering::Relaxed) {
-            self.engine = None;
             outcome = self.attempt(path);
         }
         tracing::info!("a case took {:.1} s", started.elapsed().as_secs_f64());
-        outcome.unwrap_or_else(|error| {
-            self.engine = None;
-            Outcome::Failed(format!("{error:#}"))
-        })
+        outcome.unwrap_or_else(|error| Outcome::Failed(format!("{error:#}")))
     }
 
     fn attempt(&mut self, path: &Path) -> anyhow::Result<Outcome> {
-        let mut maker = Maker { plan: self.plan, engine: &mut self.engine, cancel: self.cancel };
+        let mut maker = Maker { plan: self.plan, connection: &mut self.connection, cancel: self.cancel };
         let made = catch_unwind(AssertUnwindSafe(|| maker.make(path)));
         made.unwrap_or_else(|_| {
             Err(anyhow::anyhow!("an internal error; please report it with the scan's header"))

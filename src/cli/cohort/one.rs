@@ -6,7 +6,7 @@ use crate::cli::subject::{Subject, explain};
 use crate::config::sha256_hex;
 use crate::protocol::{Event, Request, SegmentRequest, WireScan};
 use crate::session::report::{self, Findings, Segmented};
-use crate::session::{Engine, RunFacts, model_payload, program, run_job};
+use crate::session::{Connection, RunFacts, model_payload, program};
 use crate::volume::Flag;
 use crate::volume::io::{self, Receipt};
 use anyhow::{Context, bail, ensure};
@@ -16,8 +16,8 @@ use std::sync::atomic::AtomicBool;
 /// What a case is made with.
 pub(super) struct Maker<'a> {
     pub plan: &'a Plan<'a>,
-    /// Started for the first case that can be read.
-    pub engine: &'a mut Option<Engine>,
+    /// Opened for the first case that can be read.
+    pub connection: &'a mut Connection,
     pub cancel: &'a AtomicBool,
 }
 
@@ -87,11 +87,8 @@ impl Maker<'_> {
             settings: self.plan.settings,
             device: self.plan.choice.device,
         };
-        let engine = match self.engine {
-            Some(engine) => engine,
-            None => self.engine.insert(job::engine_among(self.plan.jobs)?),
-        };
-        let answer = run_job(engine, Request::Segment(request), self.cancel, |_| ())?;
+        let request = Request::Segment(request);
+        let answer = self.connection.run(request, self.cancel, |_| (), job::tell_lost)?;
         let Event::Segmented { result, .. } = answer else { bail!("the engine answered {answer:?}") };
         let found = Segmented::unpack(&result)?;
         let facts = case.facts(&result.device, &result.warnings, Some(self.plan.threshold));

@@ -20,7 +20,9 @@ impl App {
         self.engine_starting = true;
         self.state.engine = EngineStatus::Starting;
         let (launcher, wake) = (self.launcher.clone(), self.wake.clone());
-        self.spawn(move || Done::Engine(launcher().and_then(|launch| Engine::start(launch, wake))));
+        let site = self.state.engine_site();
+        self.state.engine_at = site.clone();
+        self.spawn(move || Done::Engine(launcher(&site).and_then(|launch| Engine::start(launch, wake))));
     }
 
     pub(super) fn engine_started(&mut self, started: Result<Engine, EngineError>) {
@@ -126,6 +128,7 @@ impl App {
             });
         }
         self.state.queue.clear();
+        self.state.give_up_connection();
         if self.state.run.take().is_some() {
             self.state.last_run = "stopped with the engine".to_owned();
             self.state.study.forget_slabs();
@@ -141,20 +144,6 @@ impl App {
                 Notice::Event(event) => self.on_event(event),
                 Notice::Gone(reason) => self.engine_gone(reason),
             }
-        }
-    }
-
-    fn engine_gone(&mut self, reason: String) {
-        let reason = if reason.is_empty() { "its connection was closed".to_owned() } else { reason };
-        self.engine = None;
-        self.state.queue.clear();
-        self.state.engine = EngineStatus::Gone(format!("The model engine ended: {reason}"));
-        if self.state.run.take().is_some() {
-            self.state.last_run = "the engine ended during the run".to_owned();
-            self.state.study.forget_slabs();
-            self.fail(format!(
-                "The model engine ended during the run: {reason}. Nothing else is lost; F5 starts it again and runs."
-            ));
         }
     }
 
@@ -313,6 +302,7 @@ impl App {
 
     fn finish_run_if_over(&mut self) {
         let Some(run) = self.state.run.take_if(|run| run.is_over()) else { return };
+        self.state.connections_lost = 0;
         self.state.study.forget_slabs();
         self.state.last_run = match run.cancelling {
             true => "cancelled".to_owned(),

@@ -4,6 +4,7 @@
 //! actions and applies them once, after drawing. Below this module nothing touches a file, a lock, a channel or a thread.
 
 mod engine;
+mod reconnect;
 mod remember;
 mod startup;
 mod tasks;
@@ -91,6 +92,7 @@ impl App {
         if let Some(path) = &startup.settings {
             app.recall(path);
         }
+        app.state.engine_command = startup.engine.clone();
         app.begin(startup);
         app
     }
@@ -121,6 +123,7 @@ impl App {
         self.startup.is_none()
             && self.tasks_running == 0
             && self.state.run.is_none()
+            && self.state.reconnect.is_none()
             && self.afterwards.is_empty()
             && !self.run_afterwards
     }
@@ -134,6 +137,7 @@ impl App {
     pub fn tick(&mut self, context: &egui::Context) {
         self.drain_tasks();
         self.drain_engine();
+        self.reconnect_if_due(context);
         self.continue_startup();
         if self.frames == FRAMES_BEFORE_ENGINE {
             self.start_engine();

@@ -3,7 +3,7 @@
 use super::tasks::Done;
 use super::{App, update};
 use crate::config::{BundleError, bundled_models, load_bundle};
-use crate::session::{EngineError, Launch, OpenRequest, Role, locate_engine};
+use crate::session::{EngineError, EngineSite, Launch, OpenRequest, Role};
 use crate::ui::action::Action;
 use crate::ui::state::{ModelEntry, NoticeKind};
 use crate::ui::update::Effect;
@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 /// How an engine is found whenever one is needed.
-pub type Launcher = Arc<dyn Fn() -> Result<Launch, EngineError> + Send + Sync>;
+pub type Launcher = Arc<dyn Fn(&EngineSite) -> Result<Launch, EngineError> + Send + Sync>;
 
 /// What was asked for on the command line.
 #[derive(Clone)]
@@ -36,6 +36,8 @@ pub struct StartUp {
     pub run: bool,
     /// Where preferences are kept; `None`: the usual ones, and nothing is remembered.
     pub settings: Option<PathBuf>,
+    /// The command that reaches the engine, in place of the one in the settings.
+    pub engine: Option<String>,
     pub launcher: Launcher,
 }
 
@@ -54,7 +56,8 @@ impl Default for StartUp {
             demo: false,
             run: false,
             settings: None,
-            launcher: Arc::new(locate_engine),
+            engine: None,
+            launcher: Arc::new(EngineSite::launch),
         }
     }
 }

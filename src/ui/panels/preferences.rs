@@ -1,8 +1,8 @@
 //! The settings: what is remembered from one start to the next.
 
-use crate::session::TEXT_SCALES;
+use crate::session::{EngineSite, TEXT_SCALES};
 use crate::ui::action::Action;
-use crate::ui::state::{State, Switch};
+use crate::ui::state::{EngineStatus, State, Switch};
 use crate::ui::widgets;
 use egui::Ui;
 
@@ -39,11 +39,44 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
         }
     });
     widgets::weak(ui, "Ctrl and + or - change it too, Ctrl and 0 puts it back.");
+    engine(ui, state, actions);
     widgets::section(ui, "Privacy");
     switched(ui, &[("Hide identity on the panes", Switch::HideIdentity, view.hide_identity)], actions);
     let recent = state.settings.keep_recent;
     switched(ui, &[("Remember recent files", Switch::KeepRecent, recent)], actions);
     widgets::weak(ui, "Their paths are kept in the settings file of this user, and nowhere else.");
+}
+
+/// Where the models run.
+fn engine(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
+    widgets::section(ui, "Engine");
+    let mut command = state.engine_command.as_ref().unwrap_or(&state.settings.engine_command).clone();
+    let label = ui.label("Command that reaches an engine elsewhere");
+    ui.horizontal(|ui| {
+        let field = egui::TextEdit::singleline(&mut command)
+            .hint_text("ssh gpu-box mindgap-engine")
+            .desired_width(300.0);
+        if ui.add(field).labelled_by(label.id).changed() {
+            actions.push(Action::SetEngineCommand(command));
+        }
+        if ui.button("Connect").clicked() {
+            actions.push(Action::RestartEngine);
+        }
+    });
+    let status = match &state.engine {
+        EngineStatus::NotStarted => "Not started.".to_owned(),
+        EngineStatus::Starting => "Connecting.".to_owned(),
+        EngineStatus::Ready(info) => {
+            let place = if state.engine_at == EngineSite::Here { "this machine" } else { "elsewhere" };
+            format!("MindGap {} on {place}: {}.", info.program, info.device)
+        }
+        EngineStatus::Gone(reason) => reason.clone(),
+    };
+    widgets::weak(ui, status);
+    widgets::weak(
+        ui,
+        "Empty: the engine of this machine. Elsewhere, the voxels and grid of a scan leave this machine, no name does.",
+    );
 }
 
 fn switched(ui: &mut Ui, switches: &[(&str, Switch, bool)], actions: &mut Vec<Action>) {

@@ -1,5 +1,6 @@
 //! One line at the bottom: device, model, memory, what is running.
 
+use crate::session::EngineSite;
 use crate::ui::state::{EngineStatus, State};
 use crate::ui::{theme, widgets};
 use egui::{Align, Layout, RichText, Ui};
@@ -33,7 +34,8 @@ fn engine(ui: &mut Ui, state: &State) {
     match &state.engine {
         EngineStatus::Ready(info) => {
             widgets::dot(ui, colours.good);
-            small(ui, &info.device, colours.good)
+            let place = if state.engine_at == EngineSite::Here { "" } else { " elsewhere" };
+            small(ui, &format!("{}{place}", info.device), colours.good)
                 .on_hover_text(format!("libtorch {}; {}", info.libtorch, info.cuda));
         }
         EngineStatus::Starting => {

@@ -6,7 +6,7 @@ mod run;
 mod view;
 
 pub use dialog::{Dialog, ExportDialog, OpenDialog, OpenTarget, SeriesDialog};
-pub use run::{EngineStatus, Job, Run, RunId};
+pub use run::{EngineStatus, Job, Reconnect, Run, RunId};
 pub use view::{
     Arrangement, CT_PRESETS, Comparison, Crosshair, GAP_RANGE, GapOptions, Inspector, LabelOptions,
     MR_PRESETS, Obliques, Pane, Preset, Split, SurfaceOrder, Switch, Tile, View, Window,
@@ -16,7 +16,7 @@ use super::views::surface::SurfacePicture;
 use crate::config::Card;
 use crate::render::LabelPalette;
 use crate::session::loader::Work;
-use crate::session::{OpenRequest, OpenScan, Role, ScanId, Settings, Study};
+use crate::session::{EngineSite, OpenRequest, OpenScan, Role, ScanId, Settings, Study};
 use crate::volume::{Flag, LabelTable, Modality, Task};
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
@@ -88,9 +88,17 @@ pub struct State {
     /// Colours of the visible labels.
     pub palette: Arc<LabelPalette>,
     pub engine: EngineStatus,
+    /// Where the engine is that was started last.
+    pub engine_at: EngineSite,
+    /// The command that reaches it, in place of the one in the settings, until that is changed.
+    pub engine_command: Option<String>,
     pub run: Option<Run>,
     /// What is done after it, one after the other.
     pub queue: VecDeque<Vec<Work>>,
+    /// How often in a row the connection to an engine elsewhere was lost during a run.
+    pub connections_lost: usize,
+    /// A run that waits for the connection to its engine.
+    pub reconnect: Option<Reconnect>,
     pub surface: SurfaceState,
     /// Scans that the user runs models on though something speaks against it.
     pub run_in_spite: HashSet<ScanId>,
@@ -122,8 +130,12 @@ impl State {
             label_opacities: BTreeMap::new(),
             palette: Arc::new(LabelPalette::new([])),
             engine: EngineStatus::NotStarted,
+            engine_at: EngineSite::Here,
+            engine_command: None,
             run: None,
             queue: VecDeque::new(),
+            connections_lost: 0,
+            reconnect: None,
             surface: SurfaceState::default(),
             run_in_spite: HashSet::new(),
             last_run: String::new(),
@@ -137,6 +149,20 @@ impl State {
         };
         state.refresh_palette();
         state
+    }
+
+    /// Where the next engine is to be.
+    pub fn engine_site(&self) -> EngineSite {
+        EngineSite::of_command(self.engine_command.as_ref().unwrap_or(&self.settings.engine_command))
+    }
+
+    /// Forgets the run that waits for a connection; says whether there was one.
+    pub fn give_up_connection(&mut self) -> bool {
+        let waiting = self.reconnect.take().is_some();
+        if waiting {
+            self.connections_lost = 0;
+        }
+        waiting
     }
 
     /// The chosen model's card.

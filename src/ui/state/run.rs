@@ -16,6 +16,14 @@ pub enum EngineStatus {
     Gone(String),
 }
 
+/// A run whose connection to the engine was lost.
+#[derive(Debug, Clone)]
+pub struct Reconnect {
+    /// When it is tried again.
+    pub at: Instant,
+    pub work: Vec<Work>,
+}
+
 /// Tells the runs of one window apart, so that what comes late from an old one is dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RunId(pub u64);

@@ -6,11 +6,13 @@ use super::jobs::{self, JobContext};
 use super::mailbox::{Mailbox, Turn};
 use super::{libtorch, training};
 use mindgap::protocol::{
-    Command, EngineInfo, Event, FrameError, JobError, JobId, PROTOCOL_VERSION, Request, read_frame,
+    Command, EngineInfo, Event, FrameError, JobError, JobId, PROTOCOL_VERSION, Packing, Request, read_frame,
     write_frame,
 };
 use std::io::{Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 /// Answers commands from `input` on `output` until `input` ends.
@@ -23,7 +25,10 @@ pub fn serve(
     threads: Option<String>,
 ) -> Result<(), FrameError> {
     let (events, outbox) = channel::<Event>();
-    let sender = std::thread::spawn(move || send(output, &outbox));
+    // Raised once the client has asked for packed answers; what goes out before that, the hello, is plain.
+    let packed = Arc::new(AtomicBool::new(false));
+    let pack_answers = packed.clone();
+    let sender = std::thread::spawn(move || send(output, &outbox, &pack_answers));
     let devices = Devices::find(cuda_library, threads);
     let automatic = devices.choose(Default::default()).unwrap_or(tch::Device::Cpu);
     post(
@@ -40,7 +45,7 @@ pub fn serve(
     let reader = {
         let mailbox = mailbox.clone();
         std::thread::spawn(move || {
-            let outcome = receive(input, &mailbox);
+            let outcome = receive(input, &mailbox, &packed);
             mailbox.close();
             outcome
         })
@@ -106,13 +111,14 @@ fn describe_panic(job: JobId, panic: &(dyn std::any::Any + Send)) -> JobError {
     }
 }
 
-fn receive(input: impl Read, mailbox: &Mailbox) -> Result<(), FrameError> {
+fn receive(input: impl Read, mailbox: &Mailbox, packed: &AtomicBool) -> Result<(), FrameError> {
     let mut input = std::io::BufReader::with_capacity(1 << 16, input);
     while let Some(command) = read_frame::<Command>(&mut input)? {
         match command {
             // The client checks versions in both directions: ours was in the hello it has from us.
-            Command::Hello { protocol, program } => {
+            Command::Hello { protocol, program, packed: wanted } => {
                 tracing::debug!("client {program}, protocol {protocol}");
+                packed.store(wanted, Ordering::Relaxed);
             }
             Command::Run { job, request } => mailbox.post(job, *request),
             Command::Cancel { job } => mailbox.cancel(job),
@@ -121,13 +127,16 @@ fn receive(input: impl Read, mailbox: &Mailbox) -> Result<(), FrameError> {
     Ok(())
 }
 
-fn send(output: impl Write, outbox: &Receiver<Event>) {
+fn send(output: impl Write, outbox: &Receiver<Event>, packed: &AtomicBool) {
     let mut output = std::io::BufWriter::with_capacity(1 << 16, output);
     for event in outbox {
-        let outcome = match write_frame(&mut output, &event) {
+        let packing = if packed.load(Ordering::Relaxed) { Packing::Packed } else { Packing::Plain };
+        let outcome = match write_frame(&mut output, &event, packing) {
             // Nothing of it was sent, so the stream is sound and the client must be told.
             Err(error @ (FrameError::TooLarge { .. } | FrameError::Codec(_))) => match event.job() {
-                Some(job) => write_frame(&mut output, &Event::Failed { job, error: too_large(&error) }),
+                Some(job) => {
+                    write_frame(&mut output, &Event::Failed { job, error: too_large(&error) }, packing)
+                }
                 None => Err(error),
             },
             outcome => outcome,

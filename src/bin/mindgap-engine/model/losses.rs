@@ -5,16 +5,24 @@ use tch::{Kind, Reduction, Tensor};
 /// L_seg: cross-entropy + soft Dice over the foreground classes that the batch holds, each summed over the batch. A class
 /// that is absent has no Dice: cross-entropy alone keeps it away.
 ///
+/// In the cross-entropy a class weighs as one over the square root of its share of the batch's pixels. Unweighted, a small
+/// structure that a net has stopped predicting is never found again: the softmax takes the gradient out of its Dice, and
+/// its pixels are too few to be heard in the mean.
+///
 /// `logits` (n, c, h, w); `labels` (n, h, w) int64.
 pub fn segmentation(logits: &Tensor, labels: &Tensor) -> Tensor {
     let classes = logits.size()[1];
-    let cross_entropy = logits.cross_entropy_loss(labels, None::<&Tensor>, Reduction::Mean, -100, 0.0);
-    let probabilities = logits.softmax(1, Kind::Float).narrow(1, 1, classes - 1);
-    let truth = labels.one_hot(classes).permute([0, 3, 1, 2]).narrow(1, 1, classes - 1).to_kind(Kind::Float);
     let over: &[i64] = &[0, 2, 3];
+    let truth = labels.one_hot(classes).permute([0, 3, 1, 2]).to_kind(Kind::Float);
+    let pixels = truth.sum_dim_intlist(over, false, Kind::Float);
+    let weight = (pixels.sum(Kind::Float) / pixels.clamp_min(1.0)).sqrt();
+    let cross_entropy = logits.cross_entropy_loss(labels, Some(&weight), Reduction::Mean, -100, 0.0);
+    let foreground = |t: &Tensor| t.narrow(1, 1, classes - 1);
+    let (truth, pixels) = (foreground(&truth), pixels.narrow(0, 1, classes - 1));
+    let probabilities = foreground(&logits.softmax(1, Kind::Float));
     let overlap = (&probabilities * &truth).sum_dim_intlist(over, false, Kind::Float);
-    let total = (&probabilities + &truth).sum_dim_intlist(over, false, Kind::Float);
-    let present = truth.sum_dim_intlist(over, false, Kind::Float).gt(0.0).to_kind(Kind::Float);
+    let total = probabilities.sum_dim_intlist(over, false, Kind::Float) + &pixels;
+    let present = pixels.gt(0.0).to_kind(Kind::Float);
     let missed: Tensor = (1.0 - (overlap * 2.0 + 1.0) / (total + 1.0)) * &present;
     cross_entropy + missed.sum(Kind::Float) / present.sum(Kind::Float).clamp_min(1.0)
 }

@@ -149,9 +149,8 @@ impl Parts {
             targets: batch.target.len() as i64,
         };
         if parts.targets > 0 {
-            let ready = |gap: &f32| gap * config.segmentation.gap_repaint;
-            let readiness: Vec<f32> = state.gap_of_class.iter().map(ready).collect();
-            tch::no_grad(|| parts.repaint(&batch.repaints, &readiness))?;
+            let chances = repaint_chances(&state.gap_of_class, config.segmentation.gap_repaint);
+            tch::no_grad(|| parts.repaint(&batch.repaints, &chances))?;
         }
         Ok(parts)
     }
@@ -159,11 +158,11 @@ impl Parts {
     /// Changes the contrast of structures in the slices that stand for the source, the more often the larger the gap that
     /// the critic still sees in them: what has to be learned from shape and place then cannot be learned from brightness.
     /// The background is no structure and keeps its contrast.
-    fn repaint(&self, repaints: &[Vec<Repaint>], readiness: &[f32]) -> Result<(), TrainError> {
+    fn repaint(&self, repaints: &[Vec<Repaint>], chances: &[f32]) -> Result<(), TrainError> {
         for (slice, classes) in repaints.iter().enumerate().take(self.aligned as usize) {
             let (mut image, labels) = (self.images.f_get(slice as i64)?, self.truth.f_get(slice as i64)?);
             for (class, repaint) in classes.iter().enumerate().skip(1) {
-                if readiness.get(class).is_some_and(|ready| repaint.reluctance < *ready) {
+                if chances.get(class).is_some_and(|chance| repaint.reluctance < *chance) {
                     let inside = labels.f_eq(class as i64)?.f_unsqueeze(0)?;
                     let changed =
                         (&image * f64::from(repaint.gain) + f64::from(repaint.shift)).f_clamp(0.0, 1.3)?;
@@ -185,6 +184,15 @@ impl Parts {
     fn target(&self, t: &Tensor) -> Tensor {
         t.narrow(0, t.size()[0] - self.targets, self.targets)
     }
+}
+
+/// How often each class is shown in another contrast: `factor` times its mean gap, times the square of that gap's share of
+/// the largest one among the structures. What is imbalanced comes first: a structure that has nearly closed its gap would
+/// only be blurred by contrasts that the target does not have, while structures that are equally far off count equally.
+fn repaint_chances(gap_of_class: &[f32], factor: f32) -> Vec<f32> {
+    let largest = gap_of_class.iter().skip(1).fold(0.0f32, |most, gap| most.max(*gap));
+    let chance = |gap: &f32| if largest > 0.0 { factor * gap * (gap / largest).powi(2) } else { 0.0 };
+    gap_of_class.iter().map(chance).collect()
 }
 
 /// L_Df and its gradients; E is held.
@@ -234,6 +242,17 @@ fn warm_step(batch: &Batch, config: &TrainConfig, state: &mut TrainState) -> Res
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn the_structure_with_the_largest_gap_is_repainted_most_and_equal_gaps_equally() {
+        let near = |a: f32, b: f32| (a - b).abs() < 1e-6;
+        // The background, first, is no structure and sets no measure.
+        let flipped = repaint_chances(&[0.9, 0.2, 0.1, 0.1], 4.0);
+        assert!(near(flipped[1], 0.8) && near(flipped[2], 0.1) && near(flipped[3], 0.1), "{flipped:?}");
+        let alike = repaint_chances(&[0.0, 0.2, 0.2], 4.0);
+        assert!(near(alike[1], 0.8) && near(alike[2], 0.8), "{alike:?}");
+        assert_eq!(repaint_chances(&[0.0; 3], 4.0), [0.0; 3]);
+    }
 
     #[test]
     fn only_structures_with_a_large_gap_are_repainted_and_only_in_slices_that_stand_for_the_source() {
