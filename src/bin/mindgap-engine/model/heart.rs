@@ -1,9 +1,11 @@
 //! Refinement of a heart's labels by shape: no intensity and no label of a reader is looked at.
 //!
 //! The blood of its chambers is alike, so an organ's own intensity, which helps in the abdomen, says nothing here. What is
-//! known instead: there is one heart, so of each structure one connected part stays; and papillary muscles count as
-//! cavity, so where the wall surrounds the left ventricle the cavity is convex.
+//! known instead: there is one heart, so of each structure one connected part stays; papillary muscles count as cavity, so
+//! where the wall surrounds the left ventricle the cavity is convex; and what lies apart from the rest, or is too little to
+//! be a heart, is none.
 
+use super::neighbourhood::{connected_components, dilate};
 use super::refine::keep_one_component;
 use mindgap::volume::{LabelMap, Volume};
 
@@ -24,6 +26,35 @@ pub fn refine(mut labels: LabelMap, probabilities: &[Volume<f32>]) -> LabelMap {
         close_cavity(slice, width);
     }
     labels
+}
+
+/// Structures of one heart lie this near to each other, in voxels of the network grid: thin walls and thick slices lie
+/// between them.
+const APART_VOXELS: usize = 6;
+
+/// A heart of which less than this is in the scan cannot be told from what is none.
+const LEAST_ML: f64 = 5.0;
+
+/// Takes away what lies apart from most of the heart, and everything where that is hardly anything.
+pub fn keep_one_heart(labels: &mut LabelMap) {
+    let found: Vec<bool> = labels.voxels().iter().map(|&label| label != 0).collect();
+    let grown = dilate(&found, labels.dims(), APART_VOXELS / 2);
+    let mut kept: Vec<usize> = Vec::new();
+    for component in connected_components(&grown, labels.dims()) {
+        let labelled: Vec<usize> = component.into_iter().filter(|&offset| found[offset]).collect();
+        if labelled.len() > kept.len() {
+            kept = labelled;
+        }
+    }
+    let ml = labels.geometry().voxel_ml().map(|ml| ml * kept.len() as f64);
+    if ml.is_some_and(|ml| ml < LEAST_ML) {
+        kept.clear();
+    }
+    let before = labels.clone();
+    labels.voxels_mut().fill(0);
+    for offset in kept {
+        labels.voxels_mut()[offset] = before.voxels()[offset];
+    }
 }
 
 /// Fills the convex hull of a cavity that the wall surrounds.
@@ -86,7 +117,7 @@ fn encloses(hull: &[[i64; 2]], point: [i64; 2]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mindgap::volume::Task;
+    use mindgap::volume::{Geometry, Task};
 
     #[test]
     fn wall_and_cavity_are_those_of_the_label_table() {
@@ -131,6 +162,33 @@ mod tests {
         let mut slice = ventricle(true);
         close_cavity(&mut slice, WIDTH);
         assert!(slice == ventricle(true), "the opening was closed");
+    }
+
+    /// Labels of a grid with 2 mm voxels, by place.
+    fn labelled(label: impl Fn(usize, usize, usize) -> u16) -> LabelMap {
+        let grid = Geometry::axis_aligned([40, 40, 12], [2.0; 3], [0.0; 3]).expect("a sound grid");
+        LabelMap::from_fn(grid, label)
+    }
+
+    #[test]
+    fn what_lies_apart_from_the_heart_is_no_part_of_it_and_a_thin_wall_parts_nothing() {
+        let at = |i: usize, from: usize, to: usize| (from..to).contains(&i);
+        let heart = |i, j, _| match (i, j) {
+            (i, j) if at(i, 4, 14) && at(j, 4, 14) => CAVITY,
+            // Behind a wall of two voxels that nobody labels.
+            (i, j) if at(i, 16, 24) && at(j, 4, 14) => 2,
+            _ => 0,
+        };
+        let mut labels = labelled(|i, j, k| if at(i, 34, 37) && at(j, 34, 37) { 4 } else { heart(i, j, k) });
+        keep_one_heart(&mut labels);
+        assert!(labels == labelled(heart), "the far part must go and the atrium stay");
+    }
+
+    #[test]
+    fn a_few_voxels_in_an_abdomen_are_no_heart() {
+        let mut labels = labelled(|i, j, k| u16::from((4..9).contains(&i) && (4..9).contains(&j) && k < 12));
+        keep_one_heart(&mut labels);
+        assert!(labels.voxels().iter().all(|&label| label == 0), "2.4 mL are no heart");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Slices that show nothing but air are counted and not computed. Where no refinement asks for them, the probabilities
 //! of all classes are never held: each slice is reduced to its labels and their uncertainty as it comes.
 
+use super::heart;
 use super::ladder::{Worker, caught};
 use super::preprocess::{KeepGoing, Prepared};
 use super::probabilities::{ProbabilityStore, Values};
@@ -179,6 +180,9 @@ fn choose_refined(
     let mut refined: Vec<Refined> = structures.map(verdict).collect();
     for structure in refined.iter().filter(|structure| structure.verdict == Verdict::Sure) {
         refine::restore(&mut labels, &own, structure.label);
+    }
+    if options.task == Task::Cardiac {
+        heart::keep_one_heart(&mut labels);
     }
     for structure in &mut refined {
         let [before, after] = [&own, &labels].map(|labels| inside(labels, structure.label) as f64);

@@ -7,9 +7,10 @@ use mindgap::config::train::{DataSource, FolderSource, PhantomSource, TrainConfi
 use mindgap::dataset::anatomy::{self, TissueTable};
 use mindgap::dataset::case::{Annotation, Case};
 use mindgap::dataset::folder::{self, Found};
-use mindgap::dataset::phantom::{self, PhantomSpec};
-use mindgap::volume::{LabelMap, LabelTable, Modality, Volume, geometry_equal, io};
+use mindgap::dataset::phantom::{self, PhantomSpec, Tissue};
+use mindgap::volume::{LabelMap, LabelTable, Modality, Task, Volume, geometry_equal, io};
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::Path;
 
 /// All volumes of a run.
@@ -220,14 +221,55 @@ fn phantom_case(
     let spec = PhantomSpec::of_source(source, config.task, modality, seed);
     let phantom = phantom::generate(&spec).map_err(in_data)?;
     let prepared = preprocess::prepare(&phantom.scan, modality, &config.preprocessing).map_err(in_data)?;
-    let annotation = labelled.then(|| {
-        let tissues = preprocess::prepare_labels(&phantom.tissues, &prepared);
-        let foreign = spec.task != config.task;
-        let labels = preprocess::prepare_labels(&phantom.labels, &prepared)
-            .map(|&label| if foreign { 0 } else { label as u8 });
-        Annotation::new(tissues, labels)
-    });
-    Ok(Case { name: format!("phantom {seed}"), modality, image: prepared.slices, annotation })
+    let name = format!("phantom {seed}");
+    if !labelled {
+        return Ok(Case { name, modality, image: prepared.slices, annotation: None });
+    }
+    let tissues: Volume<u8> = preprocess::prepare_labels(&phantom.tissues, &prepared);
+    if spec.task == config.task {
+        let labels = preprocess::prepare_labels(&phantom.labels, &prepared).map(|&label| label as u8);
+        let annotation = Some(Annotation::new(tissues, labels));
+        return Ok(Case { name, modality, image: prepared.slices, annotation });
+    }
+    // A body of the other task shows what is none of this one's structures; where it shows some, in passing and without
+    // detail, it would teach the opposite.
+    let slices = slices_without_structures(&tissues, config.task);
+    let (image, tissues) = (slab(&prepared.slices, &slices)?, slab(&tissues, &slices)?);
+    let labels = tissues.map(|_| 0u8);
+    Ok(Case { name, modality, image, annotation: Some(Annotation::new(tissues, labels)) })
+}
+
+/// The most slices in a row without a tissue that a task has a label for, or that surrounds such a one.
+fn slices_without_structures(tissues: &Volume<u8>, task: Task) -> Range<usize> {
+    let [ni, nj, nk] = tissues.dims();
+    let structure =
+        |tissue: Tissue| tissue.label(task) != 0 || (task == Task::Cardiac && tissue == Tissue::HeartWall);
+    let shows = |slice: &[u8]| slice.iter().any(|&tissue| structure(Tissue::from_value(tissue)));
+    let mut ends: Vec<usize> = tissues
+        .voxels()
+        .chunks_exact(ni * nj)
+        .enumerate()
+        .filter(|(_, s)| shows(s))
+        .map(|(k, _)| k)
+        .collect();
+    ends.push(nk);
+    let mut start = 0;
+    let mut longest = 0..0;
+    for end in ends {
+        if end - start > longest.len() {
+            longest = start..end;
+        }
+        start = end + 1;
+    }
+    longest
+}
+
+/// Some slices of a volume.
+fn slab<T: Copy>(volume: &Volume<T>, slices: &Range<usize>) -> Result<Volume<T>, TrainError> {
+    let [ni, nj, _] = volume.dims();
+    let grid =
+        volume.geometry().window([0, 0, slices.start as i64], [ni, nj, slices.len()]).map_err(in_data)?;
+    Ok(Volume::from_fn(grid, |i, j, k| volume.at(i, j, slices.start + k)))
 }
 
 fn annotate(
@@ -253,4 +295,30 @@ fn annotate(
 
 fn in_data(error: impl std::fmt::Display) -> TrainError {
     TrainError::Data(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use mindgap::config::train::preset_path;
+
+    #[test]
+    fn an_abdomen_that_shows_what_is_no_heart_shows_none_of_one() {
+        let text = std::fs::read_to_string(preset_path("cardiac-ct-to-mr").unwrap()).unwrap();
+        let config = TrainConfig::parse(&text).unwrap();
+        let abdomens = config.source_data.iter().find_map(|data| match data {
+            DataSource::Phantoms(phantoms) if phantoms.body == Some(Task::Abdomen) => Some(phantoms),
+            _ => None,
+        });
+        let source = abdomens.unwrap();
+        for seed in source.first_seed..source.first_seed + 4 {
+            let case = phantom_case(&config, Modality::Ct, seed, source, true).unwrap();
+            let annotation = case.annotation.unwrap();
+            let heart = [Tissue::LeftVentricle, Tissue::HeartWall].map(|tissue| tissue as u8);
+            assert!(annotation.tissues.voxels().iter().all(|tissue| !heart.contains(tissue)), "seed {seed}");
+            assert!(annotation.labels.voxels().iter().all(|&label| label == 0), "seed {seed}");
+            assert!(annotation.tissues.voxels().contains(&(Tissue::Liver as u8)), "seed {seed}");
+        }
+    }
 }
