@@ -1,12 +1,12 @@
 //! What the user asks for. Views and panels return these; [`super::update::apply`] carries them out after drawing.
 
 use super::state::{
-    Arrangement, Comparison, Dialog, GapOptions, Inspector, LabelOptions, Obliques, OpenDialog, Pane,
+    Arrangement, Comparison, Dialog, FigureDialog, GapOptions, Inspector, LabelOptions, Obliques, OpenDialog, Pane,
     SeriesDialog, Split, SurfaceOrder, Switch, Tile, Window,
 };
 use super::views::frame::SlicePlane;
 use crate::render::raster::Eye;
-use crate::session::loader::ExportContent;
+use crate::session::export::ExportContent;
 use crate::session::{Against, Role};
 use crate::volume::Modality;
 use crate::volume::io::OpenOptions;
@@ -38,6 +38,7 @@ pub enum Action {
         path: PathBuf,
         overwrite: bool,
     },
+    ExportFigure(FigureDialog),
     // Study and model.
     SetModality(Role, Modality),
     SwapRoles,

@@ -4,6 +4,7 @@
 //! actions and applies them once, after drawing. Below this module nothing touches a file, a lock, a channel or a thread.
 
 mod engine;
+mod figure;
 mod remember;
 mod startup;
 mod tasks;
@@ -15,8 +16,8 @@ use super::state::{NoticeKind, State};
 use super::update::{self, Effect};
 use super::views::{grid, pane::PaneMemory};
 use super::{action::Action, keys, memory};
-use crate::session::loader::{Background, PackedWork};
-use crate::session::{Engine, Role, Study, Wake};
+use crate::session::loader::PackedWork;
+use crate::session::{Background, Engine, Role, Study, Wake};
 use egui::{CentralPanel, Frame, Margin, Panel, Ui, ViewportCommand};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -171,6 +172,7 @@ impl App {
         let mut actions = keys::actions(ui.ctx(), &self.state);
         actions.extend(dropped_files(ui.ctx()));
         draw_frame(ui, &self.state, &mut self.panes, &mut actions);
+        self.state.image_area_points = self.panes.area_points;
         // egui may draw a frame twice to settle its layout, and hands both passes the same events.
         let again = ui.ctx().current_pass_index() > 0;
         if again {

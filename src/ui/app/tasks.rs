@@ -3,11 +3,13 @@
 use super::App;
 use crate::config::BundleError;
 use crate::protocol::JobId;
-use crate::session::loader::{self, ExportContent, Exportable, Exported, LoadError, OpenLabels, PackedWork};
+use crate::session::export::{self, ExportContent, Exportable, Exported};
+use crate::session::loader::{self, LoadError, OpenLabels, PackedWork};
 use crate::session::{
     Against, Contrast, Engine, EngineError, OpenRequest, OpenScan, Opened, Prediction, Role, Synthesis,
 };
 use crate::ui::action::Action;
+use crate::ui::figure::FigureFailure;
 use crate::ui::state::{Dialog, ExportDialog, ModelEntry, NoticeKind, Opening, Remedy, RunId, SeriesDialog};
 use crate::ui::update::{self, Effect};
 use crate::ui::views::surface::{SurfacePicture, Surfaces};
@@ -34,6 +36,8 @@ pub(super) enum Done {
     Labels(Result<OpenLabels, LoadError>),
     Picked(Option<PathBuf>),
     Exported(Result<Exported, LoadError>),
+    Figure(Result<PathBuf, FigureFailure>),
+    FigureExists,
     /// The file is there already, and nobody has said that it may go.
     ExportExists,
     Packed {
@@ -91,6 +95,10 @@ impl App {
             Effect::OpenLabels { path, table } => self.open_labels(path, table),
             Effect::BrowseOpen => self.spawn(|| Done::Picked(file_dialog().pick_file())),
             Effect::BrowseSave => self.spawn(|| Done::Picked(file_dialog().save_file())),
+            Effect::BrowsePicture => {
+                self.spawn(|| Done::Picked(rfd::FileDialog::new().add_filter("PNG", &["png"]).save_file()));
+            }
+            Effect::ExportFigure(figure) => self.export_figure(&figure),
             Effect::Export { role, content, path, overwrite } => self.export(role, content, path, overwrite),
             Effect::Pack { run, model, orders } => {
                 self.spawn(move || Done::Packed { run, result: loader::pack_work(&model, &orders) });
@@ -163,7 +171,7 @@ impl App {
             if !overwrite && Path::new(&path).exists() {
                 return Done::ExportExists;
             }
-            Done::Exported(loader::export(&path, content, &of))
+            Done::Exported(export::export(&path, content, &of))
         });
     }
 
@@ -190,6 +198,8 @@ impl App {
             Done::Labels(Err(error)) => self.fail(in_full(&error)),
             Done::Picked(path) => self.path_picked(path),
             Done::Exported(result) => self.exported(result),
+            Done::Figure(result) => self.figure_written(result),
+            Done::FigureExists => self.figure_exists(),
             Done::ExportExists => self.edit_export(|export| export.confirm_overwrite = true),
             Done::Packed { run, result } => self.packed(run, result),
             Done::Engine(started) => self.engine_started(started),
@@ -207,6 +217,7 @@ impl App {
             Done::Lost(words) => {
                 self.state.opening.clear();
                 self.state.surface.drawing = false;
+                self.edit_figure(|figure| figure.drawing = false);
                 self.fail(format!("A task of the program failed: {words}. What was open is unchanged."));
             }
         }
@@ -267,6 +278,10 @@ impl App {
             Some(Dialog::Export(_)) => self.edit_export(|export| {
                 export.path = path;
                 export.confirm_overwrite = false;
+            }),
+            Some(Dialog::Figure(_)) => self.edit_figure(|figure| {
+                figure.path = path;
+                figure.confirm_overwrite = false;
             }),
             _ => {}
         }

@@ -2,7 +2,7 @@
 
 use super::{about, preferences, series};
 use crate::session::Role;
-use crate::session::loader::ExportContent;
+use crate::session::export::ExportContent;
 use crate::ui::action::Action;
 use crate::ui::state::{Dialog, ExportDialog, OpenDialog, OpenTarget, State};
 use crate::ui::{theme, widgets};
@@ -20,6 +20,7 @@ pub fn show(context: &egui::Context, state: &State, actions: &mut Vec<Action>) {
         match dialog {
             Dialog::Open(open) => open_file(ui, open, actions),
             Dialog::Export(export) => export_result(ui, export, actions),
+            Dialog::Figure(figure) => super::figure::ask(ui, state, figure, actions),
             Dialog::Series(choice) => series::choose(ui, choice, actions),
             Dialog::Concerns(reasons) => concerns(ui, reasons, actions),
             Dialog::Keys => about::keys(ui),
@@ -180,7 +181,7 @@ fn export_result(ui: &mut Ui, export: &ExportDialog, actions: &mut Vec<Action>) 
 }
 
 /// A path to type, with a button for the system's own dialog; returns whether Enter was pressed in it.
-fn path_field(ui: &mut Ui, path: &mut String, actions: &mut Vec<Action>) -> bool {
+pub(super) fn path_field(ui: &mut Ui, path: &mut String, actions: &mut Vec<Action>) -> bool {
     ui.horizontal(|ui| {
         let width = ui.available_width() - 100.0;
         let field = ui.add(

@@ -24,7 +24,8 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &State, surface: &mut SurfaceTexture
         .map(|range| Rect::from_x_y_ranges(rect.x_range(), range));
     ui.scope_builder(UiBuilder::new().max_rect(tabs.shrink2(vec2(10.0, 4.0))), |ui| {
         ui.horizontal(|ui| {
-            for choice in Inspector::ALL {
+            let shown = |choice: &Inspector| !state.view.still || *choice == state.view.inspector;
+            for choice in Inspector::ALL.into_iter().filter(shown) {
                 let words = RichText::new(choice.name()).size(12.0);
                 if ui.selectable_label(state.view.inspector == choice, words).clicked() {
                     actions.push(Action::ShowInInspector(choice));
@@ -99,7 +100,11 @@ fn confidence(ui: &mut Ui, rect: Rect, state: &State) {
 
     let prediction = state.study.prediction(state.view.inspected);
     let Some(prediction) = prediction.filter(|prediction| prediction.whole) else {
-        let hint = if state.run.is_some() { "being measured" } else { "F5 measures the gap" };
+        let hint = match (state.run.is_some(), state.view.still) {
+            (true, _) => "being measured",
+            (false, false) => "F5 measures the gap",
+            (false, true) => "not measured",
+        };
         write(centre, Align2::CENTER_CENTER, hint, 12.5, colours.weak);
         return;
     };

@@ -3,6 +3,7 @@
 pub mod about;
 pub mod contrast;
 pub mod dialogs;
+mod figure;
 pub mod inspector;
 pub mod notices;
 pub mod places;

@@ -2,7 +2,7 @@
 
 use super::contrast;
 use crate::protocol::{Refinement, RefinementVerdict};
-use crate::session::loader::ExportContent;
+use crate::session::export::ExportContent;
 use crate::session::{Prediction, Role, StructureSummary};
 use crate::ui::action::Action;
 use crate::ui::state::{GAP_RANGE, GapOptions, LabelOptions, State};

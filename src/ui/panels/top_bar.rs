@@ -1,12 +1,12 @@
 //! Menus, the view's quick choices, and the main button.
 
 use crate::session::Role;
-use crate::session::loader::ExportContent;
+use crate::session::export::ExportContent;
 use crate::ui::action::Action;
 use crate::ui::state::{
     Arrangement, CT_PRESETS, Dialog, MR_PRESETS, Obliques, OpenDialog, OpenTarget, Pane, State, Switch, Tile,
 };
-use crate::ui::update::export_dialog;
+use crate::ui::update::{export_dialog, figure_dialog};
 use crate::ui::views::comparison;
 use crate::ui::views::content::content;
 use crate::ui::views::frame::SlicePlane;
@@ -77,6 +77,11 @@ fn file_menu(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
         if let Some(dialog) = export.filter(|_| item.clicked()) {
             actions.push(Action::Show(dialog));
         }
+    }
+    let figure = figure_dialog(state);
+    let item = ui.add_enabled(figure.is_some(), Button::new("Export figure…"));
+    if let Some(dialog) = figure.filter(|_| item.clicked()) {
+        actions.push(Action::Show(dialog));
     }
     ui.separator();
     if ui.button("Settings…").clicked() {

@@ -5,7 +5,7 @@ mod dialog;
 mod run;
 mod view;
 
-pub use dialog::{Dialog, ExportDialog, OpenDialog, OpenTarget, SeriesDialog};
+pub use dialog::{Dialog, ExportDialog, FigureDialog, OpenDialog, OpenTarget, SeriesDialog};
 pub use run::{EngineStatus, Job, Run, RunId};
 pub use view::{
     Arrangement, CT_PRESETS, Comparison, Crosshair, GAP_RANGE, GapOptions, Inspector, LabelOptions,
@@ -104,6 +104,8 @@ pub struct State {
     pub memory_bytes: Option<u64>,
     /// Who draws, for About.
     pub adapter: String,
+    /// Width and height of the space that the images take.
+    pub image_area_points: [f32; 2],
     /// Preferences and recent files; what the view has of them is the view's while the window is open.
     pub settings: Settings,
     next_number: u64,
@@ -132,11 +134,30 @@ impl State {
             dialog: None,
             memory_bytes: None,
             adapter: String::new(),
+            image_area_points: [0.0; 2],
             settings: Settings::default(),
             next_number: 1,
         };
         state.refresh_palette();
         state
+    }
+
+    /// What is needed to draw the images as they are now, on another thread and at another size.
+    pub fn still(&self) -> Self {
+        let Self { study, models, model, view, hidden_labels, label_opacities, palette, settings, .. } = self;
+        let picture = self.surface.picture.clone();
+        Self {
+            study: study.clone(),
+            models: models.clone(),
+            model: *model,
+            view: View { still: true, highlight: None, ..view.clone() },
+            hidden_labels: hidden_labels.clone(),
+            label_opacities: label_opacities.clone(),
+            palette: palette.clone(),
+            surface: SurfaceState { picture, drawing: false },
+            settings: settings.clone(),
+            ..Self::new(self.task)
+        }
     }
 
     /// The chosen model's card.

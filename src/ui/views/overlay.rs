@@ -44,7 +44,8 @@ pub fn paint(painter: &Painter, rect: Rect, state: &State, content: &Content<'_>
     if content.synthetic {
         banner(painter, pos2(rect.center().x, rect.bottom() - 52.0), "SYNTHETIC");
     }
-    if let Some(hint) = content.hint {
+    // What to press next is of no use on paper.
+    if let Some(hint) = content.hint.filter(|_| !state.view.still) {
         text(
             painter,
             pos2(rect.center().x, rect.bottom() - 58.0),
