@@ -2,10 +2,11 @@
 
 use super::input;
 use crate::session::settings_path;
-use crate::ui::{StartUp, run_window, screenshot};
+use crate::ui::state::Pane;
+use crate::ui::{FigureLayout, FigureRequest, StartUp, export_figure, run_window, screenshot};
 use crate::volume::{LabelTable, Modality, Task};
 use anyhow::Context;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
 /// Open the window (also without any command).
@@ -44,11 +45,47 @@ pub(super) struct View {
     /// Draw the window into a PNG file without a display, and exit; with --run once the engine has finished.
     #[arg(long, value_name = "PNG")]
     screenshot: Option<PathBuf>,
-    /// Size of that picture in pixels.
+    /// Draw the images alone, without the panels, into a PNG file with where it comes from beside it, and exit; with --run
+    /// once the engine has finished.
+    #[arg(long, value_name = "PNG", conflicts_with = "screenshot")]
+    figure: Option<PathBuf>,
+    /// Of a figure: pixels a point, 1 to 4. Text and slices are drawn anew for it, not enlarged.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=4))]
+    scale: u32,
+    /// Of a figure: all five panes, one pane in three planes, or one pane alone.
+    #[arg(long, value_enum, default_value_t)]
+    layout: Layout,
+    /// Of a figure: which pane is shown in three planes or alone.
+    #[arg(long, value_enum, default_value_t)]
+    pane: PaneName,
+    /// Of a figure: write the names of the scans' files into it; they may name patients.
+    #[arg(long)]
+    names: bool,
+    /// Size of a screenshot in pixels, or of a figure at scale 1.
     #[arg(long, value_name = "WxH", default_value = "1600x1000", value_parser = parse_size)]
     size: Size,
     #[command(flatten)]
     reading: input::InputOptions,
+}
+
+/// What a figure shows.
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum Layout {
+    #[default]
+    Five,
+    Planes,
+    Single,
+}
+
+/// A pane, as it is called on the command line.
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum PaneName {
+    Source,
+    TargetLike,
+    #[default]
+    Target,
+    Gap,
+    Prediction,
 }
 
 /// Pixels across and down.
@@ -61,8 +98,25 @@ impl Default for Size {
     }
 }
 
+impl PaneName {
+    fn pane(self) -> Pane {
+        match self {
+            PaneName::Source => Pane::Source,
+            PaneName::TargetLike => Pane::Synthetic,
+            PaneName::Target => Pane::Target,
+            PaneName::Gap => Pane::Gap,
+            PaneName::Prediction => Pane::Prediction,
+        }
+    }
+}
+
 impl View {
     pub(super) fn run(self) -> anyhow::Result<()> {
+        if let Some(request) = self.figure_request() {
+            let path = export_figure(self.startup(), &request)?;
+            eprintln!("{}", path.display());
+            return Ok(());
+        }
         let (picture, Size(size)) = (self.screenshot.clone(), self.size);
         let startup = self.startup();
         let Some(path) = picture else {
@@ -74,6 +128,17 @@ impl View {
             .with_context(|| {
                 format!("{}: the picture cannot be written; its name must end in .png", path.display())
             })
+    }
+
+    fn figure_request(&self) -> Option<FigureRequest> {
+        let (Size(size_points), pane) = (self.size, self.pane.pane());
+        let layout = match self.layout {
+            Layout::Five => FigureLayout::Five,
+            Layout::Planes => FigureLayout::Planes(pane),
+            Layout::Single => FigureLayout::Single(pane),
+        };
+        let path = self.figure.clone()?;
+        Some(FigureRequest { path, layout, size_points, scale: self.scale, names: self.names })
     }
 
     fn startup(self) -> StartUp {

@@ -318,8 +318,6 @@ fn device_error(error: impl std::fmt::Display) -> RenderError {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::render::{
         Interpolation, LabelPalette, PaneTransform, Plane, SliceCallback, SliceGrid, SliceLayers, SliceStyle,

@@ -6,6 +6,7 @@
 mod background;
 mod body;
 mod clock;
+pub mod cohort;
 mod coverage;
 mod engine;
 pub mod export;

@@ -24,8 +24,11 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &State, surface: &mut SurfaceTexture
         .map(|range| Rect::from_x_y_ranges(rect.x_range(), range));
     ui.scope_builder(UiBuilder::new().max_rect(tabs.shrink2(vec2(10.0, 4.0))), |ui| {
         ui.horizontal(|ui| {
-            let shown = |choice: &Inspector| !state.view.still || *choice == state.view.inspector;
-            for choice in Inspector::ALL.into_iter().filter(shown) {
+            if state.view.still {
+                ui.label(theme::title(state.view.inspector.name(), 13.0));
+                return;
+            }
+            for choice in Inspector::ALL {
                 let words = RichText::new(choice.name()).size(12.0);
                 if ui.selectable_label(state.view.inspector == choice, words).clicked() {
                     actions.push(Action::ShowInInspector(choice));

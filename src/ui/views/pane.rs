@@ -104,7 +104,11 @@ pub fn show(
     let mut callback = |content: &Content<'_>, slot: u64| {
         let layers = cut_layers(&mut memory.cuts, content, slot, (grid, &frame, slice))?;
         let palette = if content.contrast { memory.contrast_palette.clone() } else { state.palette.clone() };
-        let style = style(&state.view, content);
+        let mut style = style(&state.view, content);
+        if state.view.still {
+            // As wide on paper as on a screen with one pixel a point.
+            style.labels.outline_px *= ui.pixels_per_point();
+        }
         let callback = SliceCallback { pane: slot, rect, layers, palette, style, transform };
         memory.pictures.of(ui.ctx(), callback)
     };
