@@ -232,7 +232,8 @@ fn origins(study: &Study, view: &FigureView) -> (Vec<FigureInput>, Vec<FigureRes
         });
         let from = (scan.as_ref(), sha256.as_str());
         let mut push = |shows: Shown, origin: Option<&RunOrigin>, made: (&str, &[String])| {
-            results.extend(origin.map(|origin| result(shows, role, from, view.gap_threshold, (origin, made))));
+            results
+                .extend(origin.map(|origin| result(shows, role, from, view.gap_threshold, (origin, made))));
         };
         if let Some(synthesis) = study.synthesis().filter(|_| panes().any(|p| p.shows == Shown::Synthesis)) {
             push(Shown::Synthesis, synthesis.origin.as_deref(), (&synthesis.device, &synthesis.warnings));

@@ -29,8 +29,8 @@ pub use engine::{Engine, EngineState, Notice, Wake};
 pub use guard::{Concern, ConcernKind, concerns};
 pub use launch::{EngineError, Launch, locate_engine};
 pub use provenance::{
-    InputRecord, ModelRecord, PROVENANCE_VERSION, Provenance, RESEARCH_USE, RunFacts, RunRecord, content_sha256, program,
-    provenance_path,
+    InputRecord, ModelRecord, PROVENANCE_VERSION, Provenance, RESEARCH_USE, RunFacts, RunRecord,
+    content_sha256, program, provenance_path,
 };
 pub use request::{OpenRequest, Opened, Origin};
 pub use run::{model_payload, run_job};

@@ -6,17 +6,15 @@
 
 use super::action::Action;
 use super::state::{Arrangement, Comparison, Pane, State, Tile};
+use super::theme;
 use super::views::content::{content, model_title};
 use super::views::frame::SliceFrame;
 use super::views::grid;
 use super::views::link::crosshair_in;
 use super::views::pane::PaneMemory;
 use super::views::surface::{SurfacePicture, Surfaces, labels_of};
-use super::theme;
 use crate::render::{HeadlessWindow, Pixels, RenderError};
-use crate::session::figure::{
-    self, FigurePane, FigurePicture, FigureView, RESEARCH_LINE, Shown, role_name,
-};
+use crate::session::figure::{self, FigurePane, FigurePicture, FigureView, RESEARCH_LINE, Shown, role_name};
 use crate::session::{Role, program};
 use crate::volume::io::Receipt;
 use egui::{Align, CentralPanel, Frame, Label, Layout, Margin, Panel, RichText, Ui};
@@ -155,7 +153,9 @@ impl FigureOrder {
         let voxel = grid.voxel_from_world().transform_point3(world_mm);
         let shows = match tile.pane {
             _ if content.synthetic => Shown::Synthesis,
-            Pane::Gap | Pane::Prediction if state.study.prediction(content.role).is_some() => Shown::Prediction,
+            Pane::Gap | Pane::Prediction if state.study.prediction(content.role).is_some() => {
+                Shown::Prediction
+            }
             _ => Shown::Scan,
         };
         Some(FigurePane {

@@ -1,17 +1,23 @@
 //! Carries intents out on the state. Whatever needs a file, a thread or the engine comes back as an [`Effect`] for
 //! [`super::app`].
 
+mod cohort;
 mod exports;
 mod runs;
 mod view;
 
+pub use cohort::case_found;
 pub use exports::{export_dialog, figure_dialog, figure_size_points};
 pub use runs::{start, start_next, work_role};
 
 use super::action::Action;
-use super::state::{Crosshair, Dialog, FigureDialog, NoticeKind, OpenDialog, OpenTarget, RunId, SeriesDialog, State, SurfaceOrder};
+use super::state::{
+    Crosshair, Dialog, FigureDialog, NoticeKind, OpenDialog, OpenTarget, RunId, SeriesDialog, State,
+    SurfaceOrder,
+};
 use super::views::link::body_centre_mm;
 use super::views::surface::{Surfaces, labels_of};
+use crate::session::cohort::{Case, is_cohort};
 use crate::session::export::ExportContent;
 use crate::session::loader::WorkOrder;
 use crate::session::{OpenRequest, OpenScan, Origin, Role, label_focus};
@@ -45,6 +51,15 @@ pub enum Effect {
         content: ExportContent,
         path: PathBuf,
         overwrite: bool,
+    },
+    BrowseFolder,
+    BrowseScans,
+    MakeReport(Role),
+    ReadCohort(PathBuf),
+    /// Looks for the files of a case, in a folder where one was named.
+    FindCase {
+        case: Box<Case>,
+        scans_in: Option<PathBuf>,
     },
     /// Draws what is shown and writes it.
     ExportFigure(FigureDialog),
@@ -81,7 +96,10 @@ pub fn apply(state: &mut State, action: Action) -> Vec<Effect> {
         }
         Action::Browse => return browse(state),
         Action::Open(dialog) => return open(state, dialog),
-        Action::Drop(paths) => return open_dropped(paths),
+        Action::Drop(paths) => return open_dropped(state, paths),
+        Action::ShowDrawer(drawer) => state.drawer = drawer,
+        Action::MakeReport(role) => return vec![Effect::MakeReport(role)],
+        Action::Cohort(action) => return cohort::apply(state, action),
         Action::Reopen(role, options) => return reopen(state, role, options),
         Action::OpenSeries(dialog) => return open_series(state, dialog),
         Action::Remedy(id) => return remedy(state, id),
@@ -180,6 +198,7 @@ fn open(state: &mut State, dialog: OpenDialog) -> Vec<Effect> {
     state.dialog = None;
     match dialog.target {
         OpenTarget::Labels => vec![Effect::OpenLabels { path, table: dialog.table }],
+        OpenTarget::Cohort => cohort::open(state, path),
         target => {
             let role = if let OpenTarget::Role(role) = target { Some(role) } else { None };
             let request = OpenRequest { modality: dialog.modality, ..OpenRequest::file(path) };
@@ -189,8 +208,13 @@ fn open(state: &mut State, dialog: OpenDialog) -> Vec<Effect> {
 }
 
 /// Files that carry the name of a volume are scans of their own; others that come together are the slices of one series,
-/// whose bytes decide later whether they really are.
-fn open_dropped(paths: Vec<PathBuf>) -> Vec<Effect> {
+/// whose bytes decide later whether they really are. A folder of a batch is shown as a cohort.
+fn open_dropped(state: &mut State, paths: Vec<PathBuf>) -> Vec<Effect> {
+    if let [folder] = paths.as_slice()
+        && is_cohort(folder)
+    {
+        return cohort::open(state, folder.clone());
+    }
     let is_slice = |path: &PathBuf| !path.is_dir() && !has_volume_name(path);
     let (mut slices, mut scans): (Vec<_>, Vec<_>) = paths.into_iter().partition(is_slice);
     let first = (!slices.is_empty()).then(|| slices.remove(0));
@@ -237,6 +261,7 @@ fn open_demo(state: &State) -> Vec<Effect> {
 
 fn browse(state: &State) -> Vec<Effect> {
     match state.dialog {
+        Some(Dialog::Open(OpenDialog { target: OpenTarget::Cohort, .. })) => vec![Effect::BrowseFolder],
         Some(Dialog::Open(_)) => vec![Effect::BrowseOpen],
         Some(Dialog::Export(_)) => vec![Effect::BrowseSave],
         Some(Dialog::Figure(_)) => vec![Effect::BrowsePicture],

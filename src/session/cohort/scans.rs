@@ -40,30 +40,24 @@ pub fn scans_in(folder: &Path) -> Result<Vec<PathBuf>, IoError> {
 }
 
 impl ScanIndex {
-    /// The scan in `folder` that holds what `sha256` is the hash of; reads what it has not read before, until it is found.
-    /// Else how many scans were looked at.
+    /// Whether a file holds what `sha256` is the hash of; reads it unless it has been read before.
+    pub fn holds(&mut self, path: &Path, sha256: &str) -> bool {
+        let hash = || io::open(path).ok().map(|scan| content_sha256(&scan));
+        let held = self.sha256_of.entry(path.to_owned()).or_insert_with(hash);
+        held.as_deref() == Some(sha256)
+    }
+
+    /// The scan in `folder` that holds what `sha256` is the hash of; else how many scans were looked at.
     ///
     /// # Errors
     /// Where the folder cannot be read; a scan that cannot is passed over.
     pub fn find(&mut self, folder: &Path, sha256: &str) -> Result<Result<PathBuf, usize>, IoError> {
-        let scans = scans_in(folder)?;
-        // What has been read already first: it costs nothing.
-        let known = |path: &&PathBuf| self.sha256_of.get(*path).is_some_and(|of| of.as_deref() == Some(sha256));
-        if let Some(path) = scans.iter().find(known).filter(|path| path.exists()) {
-            return Ok(Ok(path.clone()));
-        }
-        for path in &scans {
-            if self.sha256_of.contains_key(path) {
-                continue;
-            }
-            let held = io::open(path).ok().map(|scan| content_sha256(&scan));
-            let found = held.as_deref() == Some(sha256);
-            self.sha256_of.insert(path.clone(), held);
-            if found {
-                return Ok(Ok(path.clone()));
-            }
-        }
-        Ok(Err(scans.len()))
+        let mut scans = scans_in(folder)?;
+        let looked_at = scans.len();
+        // What has been read already costs nothing; what is not known is read until it is found.
+        scans.sort_by_key(|path| !self.sha256_of.contains_key(path));
+        let found = scans.into_iter().find(|path| self.holds(path, sha256));
+        Ok(found.ok_or(looked_at))
     }
 }
 

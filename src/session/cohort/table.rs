@@ -1,13 +1,10 @@
 //! A cohort's folder as rows: finished cases, cases that are being made, and cases that failed or cannot be read.
 
 use super::record::{CASE_FILE, CaseRecord, StructureRecord};
-use crate::session::provenance::{Provenance, provenance_path};
-use crate::volume::{Modality, Task};
+use crate::volume::Task;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
-/// The labels in a finished case's folder.
-const LABELS: &str = "labels.nii.gz";
 /// How a folder that is being filled ends.
 const PARTIAL: &str = ".partial";
 
@@ -45,12 +42,18 @@ pub struct Case {
 /// What became of a case.
 #[derive(Debug, Clone, PartialEq)]
 pub enum CaseState {
-    Finished { folder: PathBuf, record: Box<CaseRecord> },
+    Finished {
+        folder: PathBuf,
+        record: Box<CaseRecord>,
+    },
     /// Its folder is being filled, or a run that filled it was stopped.
     InProgress,
     /// It has a folder, and this is why nothing can be read from it.
     Unreadable(String),
-    Failed { scan: PathBuf, reason: String },
+    Failed {
+        scan: PathBuf,
+        reason: String,
+    },
 }
 
 /// Whether a folder looks like a cohort, finished or running; for telling it from a folder of scans.
@@ -132,14 +135,6 @@ impl CaseRecord {
         };
         [Task::Abdomen, Task::Cardiac].into_iter().find(is_from)
     }
-}
-
-/// The labels of a finished case and what modality their scan was taken for, where they are there and say so.
-pub fn labels_of(folder: &Path) -> (Option<PathBuf>, Option<Modality>) {
-    let labels = folder.join(LABELS);
-    let text = std::fs::read(provenance_path(&labels)).ok();
-    let provenance = text.and_then(|text| serde_json::from_slice::<Provenance>(&text).ok());
-    (labels.is_file().then_some(labels), provenance.map(|provenance| provenance.input.modality))
 }
 
 /// `None` for a folder that is no case's.

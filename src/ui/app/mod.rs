@@ -6,16 +6,18 @@
 mod engine;
 mod figure;
 mod remember;
+mod reports;
 mod startup;
 mod tasks;
 
 pub use startup::{Launcher, StartUp};
 
-use super::panels::{dialogs, notices, status_bar, structures, study, top_bar};
+use super::panels::{dialogs, drawer, notices, status_bar, structures, study, top_bar};
 use super::state::{NoticeKind, State};
 use super::update::{self, Effect};
 use super::views::{grid, pane::PaneMemory};
 use super::{action::Action, keys, memory};
+use crate::session::cohort::ScanIndex;
 use crate::session::loader::PackedWork;
 use crate::session::{Background, Engine, Role, Study, Wake};
 use egui::{CentralPanel, Frame, Margin, Panel, Ui, ViewportCommand};
@@ -43,6 +45,8 @@ pub struct App {
     engine_starting: bool,
     /// Packed for a run, waiting for an engine.
     unsent: Vec<PackedWork>,
+    /// Scans that have been read to find that of a case.
+    scan_index: ScanIndex,
     /// Packed for a run that something speaks against, waiting for the user to go on.
     held: Vec<PackedWork>,
     wake: Wake,
@@ -75,6 +79,7 @@ impl App {
             engine: None,
             engine_starting: false,
             unsent: Vec::new(),
+            scan_index: ScanIndex::default(),
             held: Vec::new(),
             wake,
             startup: None,
@@ -232,6 +237,10 @@ fn draw_frame(ui: &mut Ui, state: &State, panes: &mut PaneMemory, actions: &mut 
     });
     if !state.notices.is_empty() {
         Panel::top("notices").frame(frame(Margin::same(4))).show(ui, |ui| notices::show(ui, state, actions));
+    }
+    if let Some(shown) = state.drawer {
+        let panel = Panel::bottom("drawer").resizable(true).default_size(260.0).size_range(140.0..=620.0);
+        panel.frame(frame(Margin::symmetric(12, 6))).show(ui, |ui| drawer::show(ui, state, shown, actions));
     }
     let side = Margin { left: 12, right: 12, top: 4, bottom: 4 };
     Panel::left("study").default_size(248.0).size_range(200.0..=420.0).frame(frame(side)).show(ui, |ui| {

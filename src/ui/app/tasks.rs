@@ -1,9 +1,12 @@
 //! Effects on their way out and results on their way in.
 
 use super::App;
+use super::reports::FoundCase;
 use crate::config::BundleError;
+use crate::eval::gap::GapReport;
 use crate::protocol::JobId;
-use crate::session::export::{self, ExportContent, Exportable, Exported};
+use crate::session::cohort::{Cohort, CohortError};
+use crate::session::export::{self, ExportContent, Exported};
 use crate::session::loader::{self, LoadError, OpenLabels, PackedWork};
 use crate::session::{
     Against, Contrast, Engine, EngineError, OpenRequest, OpenScan, Opened, Prediction, Role, Synthesis,
@@ -38,6 +41,13 @@ pub(super) enum Done {
     Exported(Result<Exported, LoadError>),
     Figure(Result<PathBuf, FigureFailure>),
     FigureExists,
+    Report {
+        prediction: Arc<Prediction>,
+        result: Result<Box<GapReport>, LoadError>,
+    },
+    Cohort(Result<Box<Cohort>, CohortError>),
+    Case(Box<FoundCase>),
+    ScansPicked(Option<PathBuf>),
     /// The file is there already, and nobody has said that it may go.
     ExportExists,
     Packed {
@@ -98,6 +108,11 @@ impl App {
             Effect::BrowsePicture => {
                 self.spawn(|| Done::Picked(rfd::FileDialog::new().add_filter("PNG", &["png"]).save_file()));
             }
+            Effect::BrowseFolder => self.spawn(|| Done::Picked(rfd::FileDialog::new().pick_folder())),
+            Effect::BrowseScans => self.spawn(|| Done::ScansPicked(rfd::FileDialog::new().pick_folder())),
+            Effect::MakeReport(role) => self.make_report(role),
+            Effect::ReadCohort(folder) => self.read_cohort(folder),
+            Effect::FindCase { case, scans_in } => self.find_case(*case, scans_in),
             Effect::ExportFigure(figure) => self.export_figure(&figure),
             Effect::Export { role, content, path, overwrite } => self.export(role, content, path, overwrite),
             Effect::Pack { run, model, orders } => {
@@ -160,13 +175,7 @@ impl App {
     }
 
     fn export(&mut self, role: Role, content: ExportContent, path: PathBuf, overwrite: bool) {
-        let Some(scan) = self.state.study.scan(role).cloned() else { return };
-        let of = Exportable {
-            scan,
-            prediction: self.state.study.prediction(role).cloned(),
-            synthesis: self.state.study.synthesis().cloned(),
-            threshold: self.state.view.gap.threshold,
-        };
+        let Some(of) = self.exportable(role) else { return };
         self.spawn(move || {
             if !overwrite && Path::new(&path).exists() {
                 return Done::ExportExists;
@@ -198,6 +207,10 @@ impl App {
             Done::Labels(Err(error)) => self.fail(in_full(&error)),
             Done::Picked(path) => self.path_picked(path),
             Done::Exported(result) => self.exported(result),
+            Done::Report { prediction, result } => self.report_made(prediction, result),
+            Done::Cohort(result) => self.cohort_read(result),
+            Done::Case(found) => self.case_found(*found),
+            Done::ScansPicked(folder) => self.scans_picked(folder),
             Done::Figure(result) => self.figure_written(result),
             Done::FigureExists => self.figure_exists(),
             Done::ExportExists => self.edit_export(|export| export.confirm_overwrite = true),
@@ -218,6 +231,7 @@ impl App {
                 self.state.opening.clear();
                 self.state.surface.drawing = false;
                 self.edit_figure(|figure| figure.drawing = false);
+                self.drawer_task_lost(&words);
                 self.fail(format!("A task of the program failed: {words}. What was open is unchanged."));
             }
         }

@@ -41,10 +41,19 @@ pub fn show(context: &egui::Context, state: &State, actions: &mut Vec<Action>) {
 }
 
 fn open_file(ui: &mut Ui, open: &OpenDialog, actions: &mut Vec<Action>) {
-    ui.heading(if open.target == OpenTarget::Labels { "Open labels" } else { "Open a scan" });
+    ui.heading(match open.target {
+        OpenTarget::Labels => "Open labels",
+        OpenTarget::Cohort => "Open a cohort",
+        OpenTarget::ByModality | OpenTarget::Role(_) => "Open a scan",
+    });
     let mut edited = open.clone();
     let entered = path_field(ui, &mut edited.path, actions);
-    if edited.target == OpenTarget::Labels {
+    if edited.target == OpenTarget::Cohort {
+        widgets::weak(
+            ui,
+            "The folder that mindgap batch or mindgap report wrote of several scans; a run may still be filling it.",
+        );
+    } else if edited.target == OpenTarget::Labels {
         table_choice(ui, &mut edited.table);
         widgets::weak(
             ui,

@@ -37,6 +37,8 @@ pub enum OpenTarget {
     ByModality,
     Role(Role),
     Labels,
+    /// A folder that a batch wrote.
+    Cohort,
 }
 
 #[derive(Debug, Clone, PartialEq)]

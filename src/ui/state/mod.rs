@@ -2,10 +2,12 @@
 //! results that [`super::app`] drains.
 
 mod dialog;
+mod drawer;
 mod run;
 mod view;
 
 pub use dialog::{Dialog, ExportDialog, FigureDialog, OpenDialog, OpenTarget, SeriesDialog};
+pub use drawer::{CohortColumn, CohortMeasure, CohortSort, CohortState, Drawer, MadeReport, ReportState};
 pub use run::{EngineStatus, Job, Run, RunId};
 pub use view::{
     Arrangement, CT_PRESETS, Comparison, Crosshair, GAP_RANGE, GapOptions, Inspector, LabelOptions,
@@ -92,6 +94,10 @@ pub struct State {
     /// What is done after it, one after the other.
     pub queue: VecDeque<Vec<Work>>,
     pub surface: SurfaceState,
+    /// What is open below the images.
+    pub drawer: Option<Drawer>,
+    pub report: ReportState,
+    pub cohort: CohortState,
     /// Scans that the user runs models on though something speaks against it.
     pub run_in_spite: HashSet<ScanId>,
     /// How the last run ended, for the status bar.
@@ -127,6 +133,9 @@ impl State {
             run: None,
             queue: VecDeque::new(),
             surface: SurfaceState::default(),
+            drawer: None,
+            report: ReportState::default(),
+            cohort: CohortState::default(),
             run_in_spite: HashSet::new(),
             last_run: String::new(),
             opening: Vec::new(),

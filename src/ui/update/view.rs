@@ -2,9 +2,7 @@
 
 use crate::render::transform::ZOOM_RANGE;
 use crate::ui::action::Action;
-use crate::ui::state::{
-    Arrangement, CT_PRESETS, Crosshair, MR_PRESETS, Pane, State, Switch, Tile, Window,
-};
+use crate::ui::state::{Arrangement, CT_PRESETS, Crosshair, MR_PRESETS, Pane, State, Switch, Tile, Window};
 use crate::ui::views::content::content;
 use crate::ui::views::frame::SliceFrame;
 use crate::ui::views::link::{clamp_to_grid, crosshair_in};
