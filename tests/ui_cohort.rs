@@ -56,7 +56,7 @@ fn a_dropped_cohort_folder_is_shown_as_a_table_and_a_broken_case_hides_no_other(
     let files = cohort();
     let window = window_on(&files);
     window.get_by_label("5 cases: 3 finished, 1 unreadable, 1 failed");
-    assert_eq!(order(&window), ["case-aaa", "case-bbb", "case-ccc", "case-ddd", "Jane_Doe.nii.gz"]);
+    assert_eq!(order(&window), ["Jane_Doe.nii.gz", "case-aaa", "case-bbb", "case-ccc", "case-ddd"]);
     for volume in ["100.0", "200.0", "300.0"] {
         window.get_by_label(volume);
     }

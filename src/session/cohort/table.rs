@@ -25,7 +25,7 @@ pub enum CohortError {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cohort {
     pub folder: PathBuf,
-    /// By name; what failed comes last.
+    /// By name.
     pub cases: Vec<Case>,
     /// Label and name of every structure of any case, in the order in which they first occur.
     pub structures: Vec<(u16, String)>,
@@ -85,9 +85,8 @@ impl Cohort {
         if cases.is_empty() && failed.is_empty() && !folder.join("cohort.json").is_file() {
             return Err(CohortError::None(folder.to_owned()));
         }
-        cases.sort_by(|a, b| a.name.cmp(&b.name));
-        failed.sort_by(|a: &Case, b: &Case| a.name.cmp(&b.name));
         cases.extend(failed);
+        cases.sort_by(|a: &Case, b: &Case| a.name.cmp(&b.name));
         let structures = structures(&cases);
         Ok(Self { folder: folder.to_owned(), cases, structures })
     }

@@ -176,8 +176,10 @@ impl App {
         }
         let mut actions = keys::actions(ui.ctx(), &self.state);
         actions.extend(dropped_files(ui.ctx()));
-        draw_frame(ui, &self.state, &mut self.panes, &mut actions);
-        self.state.image_area_points = self.panes.area_points;
+        let notices_height = draw_frame(ui, &self.state, &mut self.panes, &mut actions);
+        let [width, height] = self.panes.area_points;
+        // What has to be said at the moment must not change the size of a figure.
+        self.state.image_area_points = [width, height + notices_height];
         // egui may draw a frame twice to settle its layout, and hands both passes the same events.
         let again = ui.ctx().current_pass_index() > 0;
         if again {
@@ -226,7 +228,8 @@ impl eframe::App for App {
     }
 }
 
-fn draw_frame(ui: &mut Ui, state: &State, panes: &mut PaneMemory, actions: &mut Vec<Action>) {
+/// Draws everything; answers how many points the notices take.
+fn draw_frame(ui: &mut Ui, state: &State, panes: &mut PaneMemory, actions: &mut Vec<Action>) -> f32 {
     let fill = super::theme::of(ui).frame;
     let frame = |margin: Margin| Frame::NONE.fill(fill).inner_margin(margin);
     Panel::top("top bar").exact_size(40.0).frame(frame(Margin::symmetric(10, 0))).show(ui, |ui| {
@@ -235,9 +238,11 @@ fn draw_frame(ui: &mut Ui, state: &State, panes: &mut PaneMemory, actions: &mut 
     Panel::bottom("status bar").exact_size(28.0).frame(frame(Margin::symmetric(8, 0))).show(ui, |ui| {
         status_bar::show(ui, state);
     });
+    let full_height = ui.available_height();
     if !state.notices.is_empty() {
         Panel::top("notices").frame(frame(Margin::same(4))).show(ui, |ui| notices::show(ui, state, actions));
     }
+    let notices_height = full_height - ui.available_height();
     if let Some(shown) = state.drawer {
         let panel = Panel::bottom("drawer").resizable(true).default_size(260.0).size_range(140.0..=620.0);
         panel.frame(frame(Margin::symmetric(12, 6))).show(ui, |ui| drawer::show(ui, state, shown, actions));
@@ -254,6 +259,7 @@ fn draw_frame(ui: &mut Ui, state: &State, panes: &mut PaneMemory, actions: &mut 
     );
     CentralPanel::no_frame().show(ui, |ui| grid::show(ui, state, panes, actions));
     dialogs::show(ui.ctx(), state, actions);
+    notices_height
 }
 
 fn dropped_files(context: &egui::Context) -> Option<Action> {

@@ -15,9 +15,12 @@ const ROOM_FOR_PLOT: f32 = 900.0;
 /// Draws the cohort that was read, or how one is opened.
 pub fn show(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
     head(ui, state, actions);
-    if let Some(told) = &state.cohort.told {
-        ui.add(Label::new(RichText::new(told).size(12.5).color(theme::of(ui).warning)).wrap());
-    }
+    // In a place of its own, so that what follows stays the same to egui whether something is said or not.
+    ui.scope(|ui| {
+        if let Some(told) = &state.cohort.told {
+            ui.add(Label::new(RichText::new(told).size(12.5).color(theme::of(ui).warning)).wrap());
+        }
+    });
     let Some(cohort) = &state.cohort.cohort else {
         if !state.cohort.reading {
             widgets::weak(
@@ -51,9 +54,11 @@ fn head(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
         }
         ui.label(RichText::new(counted(cohort)).size(13.0))
             .on_hover_text(cohort.folder.display().to_string());
-        if let Some(case) = &state.cohort.looking_for {
-            widgets::weak(ui, format!("looking for the scan of {}", shown_name(state, case)));
-        }
+        ui.scope(|ui| {
+            if let Some(case) = &state.cohort.looking_for {
+                widgets::weak(ui, format!("looking for the scan of {}", shown_name(state, case)));
+            }
+        });
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             if ui.button("Browse…").accessible_name("Browse for the scans").clicked() {
                 actions.push(Action::Cohort(CohortAction::BrowseScans));
@@ -118,8 +123,8 @@ fn header(ui: &mut Ui, state: &State, columns: &[(CohortColumn, String, f32)], a
     for (column, title, width) in columns {
         let arrow = match (sort.by == *column, sort.descending) {
             (false, _) => "",
-            (true, false) => " ⏶",
-            (true, true) => " ⏷",
+            (true, false) => " ↑",
+            (true, true) => " ↓",
         };
         let words = RichText::new(format!("{title}{arrow}")).size(12.0).color(theme::of(ui).weak);
         let button = ui.add_sized([*width, ROW_HEIGHT], Button::new(words).frame(false));

@@ -7,6 +7,8 @@ use egui::{Align, Layout, Ui};
 
 /// Draws what is in it.
 pub fn show(ui: &mut Ui, state: &State, shown: Drawer, actions: &mut Vec<Action>) {
+    // Else the drawer would shrink to whatever is in it at the moment.
+    ui.take_available_space();
     ui.horizontal(|ui| {
         for drawer in Drawer::ALL {
             if ui.selectable_label(shown == drawer, drawer.name()).clicked() {

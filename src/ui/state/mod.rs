@@ -110,7 +110,7 @@ pub struct State {
     pub memory_bytes: Option<u64>,
     /// Who draws, for About.
     pub adapter: String,
-    /// Width and height of the space that the images take.
+    /// Width and height of the space that the images take where there are no notices.
     pub image_area_points: [f32; 2],
     /// Preferences and recent files; what the view has of them is the view's while the window is open.
     pub settings: Settings,
