@@ -27,6 +27,9 @@ pub(super) struct View {
     /// The table those labels were drawn with: totalsegmentator-v2, chaos, btcv, mm-whs, ... [default: MindGap's own]
     #[arg(long, value_name = "NAME", value_parser = |name: &str| LabelTable::named(name))]
     label_table: Option<&'static LabelTable>,
+    /// A folder that `mindgap batch` or `mindgap report` wrote, as a table below the images.
+    #[arg(long, value_name = "FOLDER")]
+    cohort: Option<PathBuf>,
     /// A bundled model's id, or a folder with card.json and weights.safetensors.
     #[arg(long)]
     model: Option<String>,
@@ -148,6 +151,7 @@ impl View {
             target: self.target,
             scan: self.scan,
             labels: self.labels,
+            cohort: self.cohort,
             label_table: self.label_table,
             modality: self.modality,
             options: self.reading.to_open_options(),

@@ -56,7 +56,11 @@ impl App {
         self.state.cohort.reading = false;
         match result {
             Ok(cohort) => self.state.cohort.cohort = Some(Arc::new(*cohort)),
-            Err(error) => self.state.cohort.told = Some(in_full(&error)),
+            Err(error) => {
+                let words = in_full(&error);
+                self.failure = Some(words.clone());
+                self.state.cohort.told = Some(words);
+            }
         }
     }
 

@@ -87,16 +87,16 @@ fn counted(cohort: &Cohort) -> String {
 /// A column: what it is, how it is called, how wide it is.
 fn columns(cohort: &Cohort) -> Vec<(CohortColumn, String, f32)> {
     let mut columns = vec![
-        (CohortColumn::Case, "Case".to_owned(), 168.0),
-        (CohortColumn::Status, "Status".to_owned(), 82.0),
-        (CohortColumn::Flags, "Flags".to_owned(), 56.0),
-        (CohortColumn::MeanGap, "Mean gap".to_owned(), 82.0),
+        (CohortColumn::Case, "Case".to_owned(), 150.0),
+        (CohortColumn::Status, "Status".to_owned(), 76.0),
+        (CohortColumn::Flags, "Flags".to_owned(), 46.0),
+        (CohortColumn::MeanGap, "Mean gap".to_owned(), 72.0),
     ];
     for measure in CohortMeasure::ALL {
         for (at, (_, name)) in cohort.structures.iter().enumerate() {
             let what = if measure == CohortMeasure::Volume { "mL" } else { "gap" };
             let title = format!("{name} {what}");
-            let width = 26.0 + 6.6 * title.chars().count() as f32;
+            let width = 12.0 + 6.2 * title.chars().count() as f32;
             columns.push((CohortColumn::Measure(measure, at), title, width));
         }
     }
@@ -107,6 +107,9 @@ fn table(ui: &mut Ui, state: &State, cohort: &Cohort, actions: &mut Vec<Action>)
     let columns = columns(cohort);
     let rows = state.cohort.sort.rows(cohort);
     ui.spacing_mut().item_spacing = vec2(4.0, 2.0);
+    // Of which the height of all rows together is reckoned.
+    ui.spacing_mut().interact_size.y = ROW_HEIGHT;
+    ui.spacing_mut().button_padding = vec2(2.0, 1.0);
     ScrollArea::horizontal().id_salt("cohort columns").auto_shrink(false).show(ui, |ui| {
         ui.horizontal(|ui| header(ui, state, &columns, actions));
         let body = ScrollArea::vertical().id_salt("cohort rows").auto_shrink(false);
@@ -146,7 +149,13 @@ fn row(
         let size = [*width, ROW_HEIGHT];
         if *column == CohortColumn::Case {
             let words = RichText::new(shown_name(state, &case.name)).size(12.5);
-            let button = ui.add_sized(size, Button::new(words).frame(false).truncate());
+            let name = Button::new(words).frame(false).truncate();
+            let flush_left = Layout::left_to_right(Align::Center);
+            let button = ui.allocate_ui_with_layout(size.into(), flush_left, |ui| {
+                ui.set_min_width(*width);
+                ui.add(name)
+            });
+            let button = button.inner;
             if button.on_hover_text("Opens its scan and labels").clicked() {
                 actions.push(Action::Cohort(CohortAction::OpenCase(at)));
             }

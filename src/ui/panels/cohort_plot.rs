@@ -37,13 +37,13 @@ pub fn show(ui: &mut Ui, state: &State, cohort: &Cohort, actions: &mut Vec<Actio
     let (area, response) = ui.allocate_exact_size(ui.available_size(), Sense::click());
     let name = format!("{} of each structure, a dot a case", measure.name());
     response.widget_info(|| WidgetInfo::labeled(egui::Role::Figure, true, &name));
-    let plot = Rect::from_min_max(area.min + vec2(48.0, 10.0), area.max - vec2(8.0, 24.0));
+    let plot = Rect::from_min_max(area.min + vec2(40.0, 22.0), area.max - vec2(8.0, 24.0));
     if plot.width() < 60.0 || plot.height() < 40.0 {
         return;
     }
-    let top = top_of(cohort, measure);
-    axes(ui, plot, cohort, measure, top);
-    let dots = dots(plot, cohort, measure, top);
+    let tops = tops(cohort, measure);
+    axes(ui, plot, cohort, measure, &tops);
+    let dots = dots(plot, cohort, measure, &tops);
     let painter = ui.painter_at(area);
     for dot in &dots {
         painter.circle_filled(dot.at, RADIUS, dot.colour.gamma_multiply(0.85));
@@ -65,13 +65,20 @@ pub fn show(ui: &mut Ui, state: &State, cohort: &Cohort, actions: &mut Vec<Actio
     response.on_hover_text(format!("{}: {value}; a click opens it", shown_name(state, case)));
 }
 
-/// The value at the upper end: round, and above all there are.
-fn top_of(cohort: &Cohort, measure: CohortMeasure) -> f64 {
-    let values = cohort.cases.iter().flat_map(|case| cohort.structures.iter().map(|of| measure.of(case, of)));
-    let most = values.flatten().fold(0.0, f64::max);
+/// The value at the upper end of each structure's column: of volumes round and its own, for livers dwarf kidneys; of gaps
+/// the same for all, so that they can be compared.
+fn tops(cohort: &Cohort, measure: CohortMeasure) -> Vec<f64> {
+    let most = |of: &(u16, String)| {
+        let values = cohort.cases.iter().filter_map(|case| measure.of(case, of));
+        values.fold(0.0, f64::max)
+    };
+    let each: Vec<f64> = cohort.structures.iter().map(most).collect();
     match measure {
-        CohortMeasure::Gap => f64::from(GAP_RANGE[1]).max(most),
-        CohortMeasure::Volume => round_up(most.max(1.0)),
+        CohortMeasure::Volume => each.into_iter().map(|most| round_up(most.max(1.0))).collect(),
+        CohortMeasure::Gap => {
+            let all = each.iter().copied().fold(f64::from(GAP_RANGE[1]), f64::max);
+            vec![all; each.len()]
+        }
     }
 }
 
@@ -81,24 +88,22 @@ fn round_up(value: f64) -> f64 {
     [1.0, 2.0, 5.0, 10.0].map(|step| step * power).into_iter().find(|step| *step >= value).unwrap_or(value)
 }
 
-fn axes(ui: &Ui, plot: Rect, cohort: &Cohort, measure: CohortMeasure, top: f64) {
+fn axes(ui: &Ui, plot: Rect, cohort: &Cohort, measure: CohortMeasure, tops: &[f64]) {
     let colours = theme::of(ui);
     let painter = ui.painter();
-    let font = FontId::proportional(10.5);
+    let write = |at: Pos2, align: Align2, words: &str, colour: Color32| {
+        painter.text(at, align, words, FontId::proportional(10.5), colour);
+    };
     for quarter in 0..=4 {
-        let part = quarter as f32 / 4.0;
-        let y = plot.bottom() - part * plot.height();
+        let y = plot.bottom() - quarter as f32 / 4.0 * plot.height();
         painter.hline(plot.x_range(), y, Stroke::new(1.0, colours.line));
-        let value = top * f64::from(part);
-        let words = if top >= 20.0 { format!("{value:.0}") } else { format!("{value:.1}") };
-        painter.text(pos2(plot.left() - 6.0, y), Align2::RIGHT_CENTER, words, font.clone(), colours.weak);
     }
-    let unit = measure.unit();
-    painter.text(plot.left_top() - vec2(44.0, -16.0), Align2::LEFT_TOP, unit, font.clone(), colours.weak);
-    for (column, (_, name)) in cohort.structures.iter().enumerate() {
+    write(plot.left_bottom() - vec2(6.0, 0.0), Align2::RIGHT_CENTER, "0", colours.weak);
+    for (column, ((_, name), top)) in cohort.structures.iter().zip(tops).enumerate() {
         let x = column_x(plot, column, cohort.structures.len());
-        let at = pos2(x, plot.bottom() + 6.0);
-        painter.text(at, Align2::CENTER_TOP, name, font.clone(), colours.text);
+        write(pos2(x, plot.bottom() + 6.0), Align2::CENTER_TOP, name, colours.text);
+        let top = format!("{:.1} {}", top, measure.unit()).replace(".0 ", " ");
+        write(pos2(x, plot.top() - 5.0), Align2::CENTER_BOTTOM, &top, colours.weak);
     }
 }
 
@@ -106,11 +111,11 @@ fn column_x(plot: Rect, column: usize, columns: usize) -> f32 {
     plot.left() + plot.width() * (column as f32 + 0.5) / columns.max(1) as f32
 }
 
-fn dots(plot: Rect, cohort: &Cohort, measure: CohortMeasure, top: f64) -> Vec<Dot> {
+fn dots(plot: Rect, cohort: &Cohort, measure: CohortMeasure, tops: &[f64]) -> Vec<Dot> {
     let columns = cohort.structures.len();
     let width = plot.width() / columns.max(1) as f32 * SPREAD;
     let mut dots = Vec::new();
-    for (column, structure) in cohort.structures.iter().enumerate() {
+    for (column, (structure, top)) in cohort.structures.iter().zip(tops).enumerate() {
         let colour = colour_of(structure);
         for (case, of) in cohort.cases.iter().enumerate() {
             let Some(value) = measure.of(of, structure) else { continue };

@@ -193,9 +193,8 @@ fn export_result(ui: &mut Ui, export: &ExportDialog, actions: &mut Vec<Action>) 
 pub(super) fn path_field(ui: &mut Ui, path: &mut String, actions: &mut Vec<Action>) -> bool {
     ui.horizontal(|ui| {
         let width = ui.available_width() - 100.0;
-        let field = ui.add(
-            TextEdit::singleline(path).desired_width(width).hint_text("path of a file or a DICOM folder"),
-        );
+        let field =
+            ui.add(TextEdit::singleline(path).desired_width(width).hint_text("path of a file or a folder"));
         let field = field.accessible_name("Path");
         let entered = field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
         // The dialog opens ready to be typed into.

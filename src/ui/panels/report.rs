@@ -49,11 +49,14 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
                 if let Some(dialog) = dialog.filter(|_| button.clicked()) {
                     actions.push(Action::Show(dialog));
                 }
-                widgets::weak(ui, &report.notice);
+                widgets::weak(ui, format!("Gaps: mean · 95th percentile of a(p), 0 to 1. {}", report.notice));
             });
             ScrollArea::both().auto_shrink(false).show(ui, |ui| {
-                table(ui, report, actions);
-                reasons(ui, report, actions);
+                ui.horizontal_top(|ui| {
+                    ui.vertical(|ui| table(ui, report, actions));
+                    ui.add_space(18.0);
+                    ui.vertical(|ui| reasons(ui, report, actions));
+                });
             });
         }
     }
@@ -115,7 +118,9 @@ fn row(ui: &mut Ui, report: &GapReport, structure: &StructureGap, actions: &mut 
 
 /// The flags in full sentences, for who does not hover.
 fn reasons(ui: &mut Ui, report: &GapReport, actions: &mut Vec<Action>) {
-    ui.add_space(8.0);
+    if !report.flags.is_empty() {
+        widgets::weak(ui, "What speaks against the prediction");
+    }
     for flag in &report.flags {
         ui.horizontal(|ui| {
             widgets::dot(ui, theme::of(ui).warning);
