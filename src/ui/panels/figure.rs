@@ -14,7 +14,7 @@ pub fn ask(ui: &mut Ui, state: &State, figure: &FigureDialog, actions: &mut Vec<
     let mut edited = figure.clone();
     let entered = path_field(ui, &mut edited.path, actions);
     ui.horizontal(|ui| {
-        ui.label("Pixels a point");
+        ui.label("Scale");
         for scale in SCALES {
             ui.radio_value(&mut edited.scale, scale, format!("{scale}×"));
         }
