@@ -23,7 +23,7 @@
 //! | [`eval`] | Dice, surface distances, edge agreement; cohorts, ablation studies, charts; what differs between two label maps; the gap of each structure | `volume` |
 //! | [`dataset`] | phantoms, data sets on disk, training samples, new contrasts; no tensor | `volume`, `config` |
 //! | [`protocol`] | what passes between the two programs | `volume`, `config` |
-//! | [`session`] | starting the engine, talking to it, surviving it; the open study; reports and where they come from | `protocol`, `eval`, `volume`, `config`, `colormap` |
+//! | [`session`] | starting the engine, talking to it, surviving it; the open study; reports, figures and cohorts, and where they come from | `protocol`, `eval`, `volume`, `config`, `colormap` |
 //! | `render` | the wgpu slice pass and its CPU twin (feature `gui`) | `colormap` |
 //! | `ui` | the window (feature `gui`) | `session`, `render`, `volume`, `eval`, `config`, `protocol` |
 //! | [`cli`] | one file or folder a subcommand; the ablation study; cohorts | all of the above |

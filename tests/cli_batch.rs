@@ -173,3 +173,22 @@ fn a_folder_that_is_there_is_never_taken_for_a_case_and_two_cases_never_take_one
     let (success, told) = mindgap(&["batch", first, second, "-o", out, "--names"]);
     assert!(!success && told.contains("have one name"), "{told}");
 }
+
+#[test]
+fn names_record_where_a_scan_was_so_that_it_can_be_opened_again_and_the_record_reads_back() {
+    use mindgap::session::cohort::{Cohort, ScanIndex, find_case};
+    let folder = tempfile::tempdir().unwrap();
+    let (scans, out) = (folder.path().join("scans"), folder.path().join("out"));
+    std::fs::create_dir(&scans).unwrap();
+    let scan = scans.join("seven.nii.gz");
+    std::fs::copy(demo("abdomen_mr.nii.gz"), &scan).unwrap();
+    let (from, to) = (scan.to_str().unwrap(), out.to_str().unwrap());
+    let (success, told) = mindgap(&["batch", from, "-o", to, "--names", "--modality", "mr"]);
+    assert!(success, "{told}");
+    let cohort = Cohort::read(&out).unwrap();
+    assert_eq!((cohort.cases.len(), cohort.cases[0].name.as_str()), (1, "seven"));
+    let files = find_case(&cohort.cases[0], None, &mut ScanIndex::default()).unwrap();
+    assert_eq!((files.scan, files.labels), (scan, Some(out.join("seven/labels.nii.gz"))));
+    assert_eq!(files.task, Some(mindgap::volume::Task::Abdomen));
+    assert_eq!(files.modality, Some(mindgap::volume::Modality::Mr));
+}

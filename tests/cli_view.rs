@@ -55,6 +55,46 @@ fn a_file_that_cannot_be_read_ends_the_command_with_its_name() {
     assert!(!folder.path().join("never.png").exists());
 }
 
+/// Draws a figure of the demo; answers the bytes of the picture and what is told beside it but for the time.
+fn figure(arguments: &[&str], picture: &Path) -> Result<(Vec<u8>, serde_json::Value), Output> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mindgap"));
+    command.args(["view", "--demo", "--size", "600x500", "--figure"]).arg(picture).args(arguments);
+    let output = command.env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY").output().unwrap();
+    if !output.status.success() {
+        return Err(output);
+    }
+    let beside = mindgap::session::provenance_path(picture);
+    let mut told: serde_json::Value = serde_json::from_slice(&std::fs::read(beside).unwrap()).unwrap();
+    assert!(told.as_object_mut().unwrap().remove("exported_at").is_some());
+    Ok((std::fs::read(picture).unwrap(), told))
+}
+
+#[test]
+fn a_figure_of_any_layout_is_the_same_every_time_and_as_large_as_was_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("figure.png");
+    for (layout, panes, scale) in [("five", 5, 1), ("planes", 3, 2), ("single", 1, 4)] {
+        let arguments = ["--layout", layout, "--pane", "source", "--scale", &scale.to_string()];
+        let first = match figure(&arguments, &path) {
+            Err(output) if nothing_draws(&output) => return,
+            first => first.unwrap(),
+        };
+        assert!(figure(&arguments, &path).unwrap() == first, "{layout}");
+        assert_eq!(image::open(&path).unwrap().to_rgb8().dimensions(), (600 * scale, 500 * scale));
+        assert_eq!(first.1["view"]["panes"].as_array().unwrap().len(), panes, "{layout}");
+    }
+}
+
+#[test]
+fn a_figure_with_another_ending_is_refused_before_anything_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("figure.tiff");
+    let refused = figure(&[], &path).unwrap_err();
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(said.contains("figure.tiff") && said.contains(".png"), "{said}");
+    assert!(!path.exists());
+}
+
 #[test]
 #[cfg(target_os = "linux")]
 fn a_window_without_a_display_says_what_to_do() {

@@ -3,10 +3,11 @@
 use super::input;
 use super::job::EngineChoice;
 use crate::session::settings_path;
-use crate::ui::{StartUp, run_window, screenshot};
+use crate::ui::state::Pane;
+use crate::ui::{FigureLayout, FigureRequest, StartUp, export_figure, run_window, screenshot};
 use crate::volume::{LabelTable, Modality, Task};
 use anyhow::Context;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
 /// Open the window (also without any command).
@@ -27,6 +28,9 @@ pub(super) struct View {
     /// The table those labels were drawn with: totalsegmentator-v2, chaos, btcv, mm-whs, ... [default: MindGap's own]
     #[arg(long, value_name = "NAME", value_parser = |name: &str| LabelTable::named(name))]
     label_table: Option<&'static LabelTable>,
+    /// A folder that `mindgap batch` or `mindgap report` wrote, as a table below the images.
+    #[arg(long, value_name = "FOLDER")]
+    cohort: Option<PathBuf>,
     /// A bundled model's id, or a folder with card.json and weights.safetensors.
     #[arg(long)]
     model: Option<String>,
@@ -45,13 +49,49 @@ pub(super) struct View {
     /// Draw the window into a PNG file without a display, and exit; with --run once the engine has finished.
     #[arg(long, value_name = "PNG")]
     screenshot: Option<PathBuf>,
-    /// Size of that picture in pixels.
+    /// Draw the images alone, without the panels, into a PNG file with where it comes from beside it, and exit; with --run
+    /// once the engine has finished.
+    #[arg(long, value_name = "PNG", conflicts_with = "screenshot")]
+    figure: Option<PathBuf>,
+    /// Of a figure: pixels a point, 1 to 4. Text and slices are drawn anew for it, not enlarged.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=4))]
+    scale: u32,
+    /// Of a figure: all five panes, one pane in three planes, or one pane alone.
+    #[arg(long, value_enum, default_value_t)]
+    layout: Layout,
+    /// Of a figure: which pane is shown in three planes or alone.
+    #[arg(long, value_enum, default_value_t)]
+    pane: PaneName,
+    /// Of a figure: write the names of the scans' files into it; they may name patients.
+    #[arg(long)]
+    names: bool,
+    /// Size of a screenshot in pixels, or of a figure at scale 1.
     #[arg(long, value_name = "WxH", default_value = "1600x1000", value_parser = parse_size)]
     size: Size,
     #[command(flatten)]
     engine: EngineChoice,
     #[command(flatten)]
     reading: input::InputOptions,
+}
+
+/// What a figure shows.
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum Layout {
+    #[default]
+    Five,
+    Planes,
+    Single,
+}
+
+/// A pane, as it is called on the command line.
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum PaneName {
+    Source,
+    TargetLike,
+    #[default]
+    Target,
+    Gap,
+    Prediction,
 }
 
 /// Pixels across and down.
@@ -64,8 +104,25 @@ impl Default for Size {
     }
 }
 
+impl PaneName {
+    fn pane(self) -> Pane {
+        match self {
+            PaneName::Source => Pane::Source,
+            PaneName::TargetLike => Pane::Synthetic,
+            PaneName::Target => Pane::Target,
+            PaneName::Gap => Pane::Gap,
+            PaneName::Prediction => Pane::Prediction,
+        }
+    }
+}
+
 impl View {
     pub(super) fn run(self) -> anyhow::Result<()> {
+        if let Some(request) = self.figure_request() {
+            let path = export_figure(self.startup(), &request)?;
+            eprintln!("{}", path.display());
+            return Ok(());
+        }
         let (picture, Size(size)) = (self.screenshot.clone(), self.size);
         let startup = self.startup();
         let Some(path) = picture else {
@@ -79,6 +136,17 @@ impl View {
             })
     }
 
+    fn figure_request(&self) -> Option<FigureRequest> {
+        let (Size(size_points), pane) = (self.size, self.pane.pane());
+        let layout = match self.layout {
+            Layout::Five => FigureLayout::Five,
+            Layout::Planes => FigureLayout::Planes(pane),
+            Layout::Single => FigureLayout::Single(pane),
+        };
+        let path = self.figure.clone()?;
+        Some(FigureRequest { path, layout, size_points, scale: self.scale, names: self.names })
+    }
+
     fn startup(self) -> StartUp {
         let defaults = StartUp::default();
         StartUp {
@@ -86,6 +154,7 @@ impl View {
             target: self.target,
             scan: self.scan,
             labels: self.labels,
+            cohort: self.cohort,
             label_table: self.label_table,
             modality: self.modality,
             options: self.reading.to_open_options(),

@@ -3,6 +3,7 @@
 //! Draws through the same renderer and the same slice pass as the real window, at one fixed size. Time advances by 1/60 s
 //! a frame whatever the clock says, so that a picture depends on the frames run and on nothing else.
 
+use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -46,10 +47,10 @@ impl HeadlessWindow {
     /// [`RenderError::NoAdapter`] and [`RenderError::NoDevice`] where nothing can draw, [`RenderError::Size`] where the
     /// device cannot draw that many pixels.
     pub fn new(size_points: [f32; 2], pixels_per_point: f32) -> Result<Self, RenderError> {
-        let state = render_state()?;
-        let health = watch_device(&state.device);
         let size_in_pixels = size_points.map(|points| (points * pixels_per_point).round() as u32);
         let [width, height] = size_in_pixels;
+        let state = render_state(size_in_pixels)?;
+        let health = watch_device(&state.device);
         let max = state.device.limits().max_texture_dimension_2d;
         if !(1..=max).contains(&width)
             || !(1..=max).contains(&height)
@@ -215,9 +216,22 @@ fn draw(
     target
 }
 
-/// Instance, adapter, device and renderer with no display; draws to Rgba8Unorm.
-fn render_state() -> Result<egui_wgpu::RenderState, RenderError> {
-    let wgpu_setup = egui_wgpu::WgpuSetup::without_display_handle();
+/// Instance, adapter, device and renderer with no display; draws to Rgba8Unorm. The device is asked for pictures as large
+/// as `size_px` where the usual ones are smaller, as far as its adapter goes.
+fn render_state(size_px: [u32; 2]) -> Result<egui_wgpu::RenderState, RenderError> {
+    let mut setup = egui_wgpu::WgpuSetupCreateNew::without_display_handle();
+    let usual = setup.device_descriptor.clone();
+    setup.device_descriptor = Arc::new(move |adapter| {
+        let (mut descriptor, most) = (usual(adapter), adapter.limits());
+        let limits = &mut descriptor.required_limits;
+        let side = size_px[0].max(size_px[1]).min(most.max_texture_dimension_2d);
+        limits.max_texture_dimension_2d = limits.max_texture_dimension_2d.max(side);
+        // It is read back through one buffer, whose rows are padded.
+        let bytes = (u64::from(size_px[0]) * 4 + 256) * u64::from(size_px[1]);
+        limits.max_buffer_size = limits.max_buffer_size.max(bytes.min(most.max_buffer_size));
+        descriptor
+    });
+    let wgpu_setup = egui_wgpu::WgpuSetup::CreateNew(setup);
     let instance = pollster::block_on(wgpu_setup.new_instance());
     let configuration = egui_wgpu::WgpuConfiguration { wgpu_setup, ..Default::default() };
     // Dithering is noise in a picture that is kept and compared.
@@ -304,8 +318,6 @@ fn device_error(error: impl std::fmt::Display) -> RenderError {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::render::{
         Interpolation, LabelPalette, PaneTransform, Plane, SliceCallback, SliceGrid, SliceLayers, SliceStyle,

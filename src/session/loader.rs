@@ -1,14 +1,11 @@
-//! Work that must not stop a window: opening, packing, unpacking and saving volumes, each on a thread of its own.
+//! Work that must not stop a window: opening, packing and unpacking volumes, each as a task of [`super::Background`].
 //!
-//! [`Background`] runs a task and hands its result to whoever drains it; the functions below are such tasks. They never
-//! touch the study: the caller decides what a result means when it arrives.
+//! Invariant: no task touches the study; the caller decides what a result means when it arrives.
 
 use super::Coverage;
 use super::body::{IntensityStats, tissue};
-use super::engine::Wake;
 use super::guard::concerns;
-use super::provenance::{Provenance, RunFacts, content_sha256};
-use super::report::{self, Findings, ReportError};
+use super::report::ReportError;
 use super::request::{OpenRequest, Opened};
 use super::run::model_payload;
 use super::study::{Against, Contrast, OpenScan, Prediction, Role, RunOrigin, ScanId, Synthesis, summarise};
@@ -19,12 +16,10 @@ use crate::protocol::{
     DeviceChoice, Request, SegmentRequest, SegmentSettings, Segmentation, TranslateRequest, Translation,
     WireError, WireLabels, WireScan, WireVolume,
 };
-use crate::volume::io::{self, IoError, Receipt, SeriesInfo, SeriesKind};
+use crate::volume::io::{self, IoError, SeriesInfo, SeriesKind};
 use crate::volume::{Geometry, LabelMap, LabelTable, Modality, Scan, Task, geometry_equal};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
 use thiserror::Error;
 
 /// Places to look at that are kept.
@@ -32,15 +27,6 @@ const PLACES: usize = 20;
 
 /// Grids closer than this are one grid: far below a voxel, far above what a float32 header rounds.
 const SAME_GRID_MM: f64 = 1e-2;
-
-/// Threads that each compute one `T`.
-pub struct Background<T> {
-    sender: Sender<T>,
-    results: Receiver<T>,
-    wake: Wake,
-    /// What a task that panicked amounts to; nothing may vanish silently.
-    lost: fn(String) -> T,
-}
 
 /// Why something could not be opened or prepared; the message says what to do.
 #[derive(Debug, Error)]
@@ -132,40 +118,6 @@ pub struct PackedWork {
     /// What made it, once it is answered.
     pub origin: Arc<RunOrigin>,
     pub request: Request,
-}
-
-impl<T: Send + 'static> Background<T> {
-    /// `wake` is called after each result; `lost` turns the message of a panic into one.
-    pub fn new(wake: Wake, lost: fn(String) -> T) -> Self {
-        let (sender, results) = channel();
-        Self { sender, results, wake, lost }
-    }
-
-    /// Runs `task` on a thread of its own. What it gives to the function it is handed arrives before its result does.
-    pub fn run(&self, task: impl FnOnce(&dyn Fn(T)) -> T + Send + 'static) {
-        let (sender, wake, lost) = (self.sender.clone(), self.wake.clone(), self.lost);
-        let body = move || {
-            let tell = |news| {
-                // See below.
-                let _ = sender.send(news);
-                wake();
-            };
-            let task = AssertUnwindSafe(|| task(&tell));
-            let result = catch_unwind(task).unwrap_or_else(|panic| lost(words_of(&*panic)));
-            // Without a receiver the window is gone, and with it all interest in the result.
-            let _ = sender.send(result);
-            wake();
-        };
-        if let Err(error) = std::thread::Builder::new().name("background".to_owned()).spawn(body) {
-            let _ = self.sender.send((self.lost)(format!("no thread could be started: {error}")));
-            (self.wake)();
-        }
-    }
-
-    /// Takes the next finished result if there is one.
-    pub fn try_next(&self) -> Option<T> {
-        self.results.try_recv().ok()
-    }
 }
 
 /// Reads and measures a scan, with its labels where they are known to lie beside it. Of a DICOM folder with several
@@ -399,143 +351,4 @@ pub fn unpack_segmented_slab(
         origin: None,
         warnings: Vec::new(),
     })
-}
-
-/// What is exported of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ExportContent {
-    Labels,
-    Gap,
-    Uncertainty,
-    Synthetic,
-    /// A folder with CSV, JSON, PNG and PDF.
-    Report,
-}
-
-impl ExportContent {
-    pub const ALL: [ExportContent; 5] = [
-        ExportContent::Labels,
-        ExportContent::Gap,
-        ExportContent::Uncertainty,
-        ExportContent::Synthetic,
-        ExportContent::Report,
-    ];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            ExportContent::Labels => "labelled volume",
-            ExportContent::Gap => "gap volume",
-            ExportContent::Uncertainty => "uncertainty volume",
-            ExportContent::Synthetic => "synthetic volume",
-            ExportContent::Report => "report",
-        }
-    }
-
-    /// The end of its usual name.
-    pub fn ending(self) -> &'static str {
-        match self {
-            ExportContent::Labels => "labels.nii.gz",
-            ExportContent::Gap => "gap.nii.gz",
-            ExportContent::Uncertainty => "uncertainty.nii.gz",
-            ExportContent::Synthetic => "SYNTHETIC.nii.gz",
-            ExportContent::Report => "report",
-        }
-    }
-}
-
-/// What a run of a scan left, to be exported.
-#[derive(Debug, Clone)]
-pub struct Exportable {
-    pub scan: Arc<OpenScan>,
-    pub prediction: Option<Arc<Prediction>>,
-    pub synthesis: Option<Arc<Synthesis>>,
-    /// Of the gap, as it is set in the window.
-    pub threshold: f32,
-}
-
-/// A file or folder that was written and verified.
-#[derive(Debug, Clone)]
-pub struct Exported {
-    pub path: PathBuf,
-    pub content: ExportContent,
-}
-
-/// Writes one result on the grid of the scan it belongs to, reads it back, and puts beside it where it comes from.
-///
-/// # Errors
-/// Where there is no such result, or it cannot be written and verified.
-pub fn export(path: &Path, content: ExportContent, of: &Exportable) -> Result<Exported, LoadError> {
-    let missing = || LoadError::NothingToExport(content.name());
-    let scan = &of.scan.scan;
-    let input_sha256 = content_sha256(scan);
-    let written = |receipt: Receipt, facts: &RunFacts| -> Result<(), LoadError> {
-        let provenance = Provenance::of(content.name(), facts, &receipt, scan.geometry())?;
-        provenance.write_beside(&receipt.path)?;
-        Ok(())
-    };
-    if content == ExportContent::Synthetic {
-        let synthesis = of.synthesis.as_ref().filter(|synthesis| synthesis.whole).ok_or_else(missing)?;
-        let origin = synthesis.origin.as_ref().ok_or_else(missing)?;
-        let facts = facts_of(of, &input_sha256, origin, (&synthesis.device, &synthesis.warnings));
-        written(io::write_values(path, &synthesis.image, scan)?, &facts)?;
-        return Ok(Exported { path: path.to_owned(), content });
-    }
-    let prediction = of.prediction.as_ref().filter(|prediction| prediction.whole).ok_or_else(missing)?;
-    let origin = prediction.origin.as_ref().ok_or_else(missing)?;
-    let facts = facts_of(of, &input_sha256, origin, (&prediction.device, &prediction.warnings));
-    let Prediction { labels, gap, uncertainty, .. } = prediction.as_ref();
-    match content {
-        ExportContent::Labels => {
-            written(io::write_named_labels(path, labels, origin.card.task.table(), scan)?, &facts)?;
-        }
-        ExportContent::Gap => written(io::write_values(path, gap, scan)?, &facts)?,
-        ExportContent::Uncertainty => {
-            let uncertainty = uncertainty.as_ref().ok_or_else(missing)?;
-            written(io::write_values(path, uncertainty, scan)?, &facts)?;
-        }
-        ExportContent::Report | ExportContent::Synthetic => {
-            let findings =
-                Findings { facts, labels, gap, uncertainty: uncertainty.as_deref(), threshold: of.threshold };
-            report::write(path, &report::report("case", &findings)?, &findings)?;
-        }
-    }
-    Ok(Exported { path: path.to_owned(), content })
-}
-
-fn facts_of<'a>(
-    of: &'a Exportable,
-    input_sha256: &'a str,
-    origin: &'a RunOrigin,
-    (device, warnings): (&'a str, &'a [String]),
-) -> RunFacts<'a> {
-    RunFacts {
-        card: &origin.card,
-        scan: &of.scan.scan,
-        input_sha256,
-        modality: of.scan.modality,
-        settings: origin.settings,
-        gap_threshold: Some(of.threshold),
-        device,
-        warnings,
-        concerns: &origin.concerns,
-    }
-}
-
-fn words_of(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("an internal error").to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::time::Duration;
-
-    #[test]
-    fn a_task_that_panics_is_told_and_not_waited_for_for_ever() {
-        let background = Background::<Result<u8, String>>::new(Arc::new(|| ()), Err);
-        background.run(|_| panic!("slipped"));
-        let answer = background.results.recv_timeout(Duration::from_secs(10));
-        assert_eq!(answer, Ok(Err("slipped".to_owned())));
-    }
 }

@@ -3,9 +3,14 @@
 //!
 //! Never links libtorch and never imports a window library: whoever wants to be woken passes a closure.
 
+mod background;
 mod body;
+mod clock;
+pub mod cohort;
 mod coverage;
 mod engine;
+pub mod export;
+pub mod figure;
 mod guard;
 mod launch;
 pub mod loader;
@@ -17,14 +22,15 @@ mod run;
 mod settings;
 mod study;
 
+pub use background::Background;
 pub use body::{BodyBox, HISTOGRAM_BINS, IntensityStats, label_focus};
 pub use coverage::Coverage;
 pub use engine::{Engine, EngineState, Notice, Wake};
 pub use guard::{Concern, ConcernKind, concerns};
 pub use launch::{EngineError, EngineSite, Launch, locate_engine};
 pub use provenance::{
-    InputRecord, PROVENANCE_VERSION, Provenance, RESEARCH_USE, RunFacts, content_sha256, program,
-    provenance_path,
+    InputRecord, ModelRecord, PROVENANCE_VERSION, Provenance, RESEARCH_USE, RunFacts, RunRecord,
+    content_sha256, program, provenance_path,
 };
 pub use request::{OpenRequest, Opened, Origin};
 pub use run::{Connection, PAUSES, model_payload, run_job};

@@ -4,8 +4,9 @@
 //! known is `null`, never left out); nothing names a patient or a path, for the input is named by the hash of its voxels
 //! and its grid alone.
 
+use super::clock::utc;
 use super::guard::Concern;
-use crate::config::{Card, Net};
+use crate::config::{Card, Net, sha256_hex};
 use crate::protocol::{Refine, SegmentSettings};
 use crate::volume::io::{self, IoError, Receipt};
 use crate::volume::{Geometry, Modality, Scan, with_voxels};
@@ -131,19 +132,14 @@ impl Provenance {
             program: program(),
             content: content.to_owned(),
             exported_at: utc(SystemTime::now()),
-            input: InputRecord::of(facts),
-            model: ModelRecord {
-                id: card.id.clone(),
-                version: card.version.clone(),
-                weights_sha256: card.weights_sha256.clone(),
-                training_seed: card.training.seed,
-            },
+            input: InputRecord::of(scan, facts.modality, facts.input_sha256),
+            model: ModelRecord::of(card),
             run: RunRecord::of(facts),
             concerns: facts.concerns.to_vec(),
             output: OutputRecord {
                 file: name.unwrap_or_default(),
                 bytes: bytes.len() as u64,
-                sha256: hex(&Sha256::digest(&bytes)),
+                sha256: sha256_hex(&bytes),
                 dims: grid.dims(),
                 on_the_inputs_grid: crate::volume::geometry_equal(grid, scan.geometry(), 1e-3),
             },
@@ -185,12 +181,12 @@ impl Provenance {
 }
 
 impl InputRecord {
-    pub fn of(facts: &RunFacts) -> Self {
-        let RunFacts { scan, modality, .. } = *facts;
+    /// `sha256` is that of [`content_sha256`].
+    pub fn of(scan: &Scan, modality: Modality, sha256: &str) -> Self {
         let grid = scan.geometry();
         let rows = grid.world_from_voxel().transpose().to_cols_array_2d();
         Self {
-            sha256: facts.input_sha256.to_owned(),
+            sha256: sha256.to_owned(),
             modality,
             format: scan.format.clone(),
             dims: grid.dims(),
@@ -201,8 +197,19 @@ impl InputRecord {
     }
 }
 
+impl ModelRecord {
+    pub(super) fn of(card: &Card) -> Self {
+        Self {
+            id: card.id.clone(),
+            version: card.version.clone(),
+            weights_sha256: card.weights_sha256.clone(),
+            training_seed: card.training.seed,
+        }
+    }
+}
+
 impl RunRecord {
-    fn of(facts: &RunFacts) -> Self {
+    pub(super) fn of(facts: &RunFacts) -> Self {
         let settings = &facts.settings;
         let preprocessing = &facts.card.preprocessing;
         let [low, high] = preprocessing.ct_window_hu;
@@ -279,7 +286,7 @@ pub fn content_sha256(scan: &Scan) -> String {
             hasher.update(&chunk);
         }
     });
-    hex(&hasher.finalize())
+    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// `NAME.provenance.json`.
@@ -302,34 +309,12 @@ fn word(value: &impl Serialize) -> String {
     serde_json::to_value(value).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// "2026-11-26T16:20:05Z": the civil date of a time, after H. Hinnant's algorithm "civil_from_days".
-fn utc(time: SystemTime) -> String {
-    let seconds = time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
-    let (days, rest) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let day_of_era = shifted.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    let (hour, minute, second) = (rest / 3600, rest / 60 % 60, rest % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::config::{MaskUse, bundled_models};
     use crate::volume::{Geometry, Scaling, Volume, Voxels};
-    use std::time::Duration;
 
     fn scan() -> Scan {
         let grid = Geometry::axis_aligned([4, 5, 6], [1.0, 2.0, 3.0], [-7.0, 0.0, 9.0]).unwrap();
@@ -411,13 +396,5 @@ mod tests {
         assert!(path.ends_with("labels.nii.gz.provenance.json"));
         let read: Provenance = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
         assert_eq!(read, made);
-    }
-
-    #[test]
-    fn dates_are_those_of_the_calendar() {
-        let at = |seconds| utc(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
-        assert_eq!(at(0), "1970-01-01T00:00:00Z");
-        assert_eq!(at(951_827_696), "2000-02-29T12:34:56Z");
-        assert_eq!(at(1_798_761_599), "2026-12-31T23:59:59Z");
     }
 }

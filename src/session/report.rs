@@ -61,7 +61,7 @@ pub fn report(case: &str, findings: &Findings) -> Result<GapReport, ReportError>
 
 /// What the numbers came from, line by line. No time: the same case gives the same report.
 fn origin(facts: &RunFacts) -> BTreeMap<String, String> {
-    let input = InputRecord::of(facts);
+    let input = InputRecord::of(facts.scan, facts.modality, facts.input_sha256);
     let settings = &facts.settings;
     let mut lines = BTreeMap::from([
         ("program".to_owned(), program()),

@@ -1,12 +1,13 @@
 //! What the user asks for. Views and panels return these; [`super::update::apply`] carries them out after drawing.
 
 use super::state::{
-    Arrangement, Comparison, Dialog, GapOptions, Inspector, LabelOptions, Obliques, OpenDialog, Pane,
-    SeriesDialog, Split, SurfaceOrder, Switch, Tile, Window,
+    Arrangement, CohortColumn, CohortMeasure, Comparison, Dialog, Drawer, FigureDialog, GapOptions,
+    Inspector, LabelOptions, Obliques, OpenDialog, Pane, SeriesDialog, Split, SurfaceOrder, Switch, Tile,
+    Window,
 };
 use super::views::frame::SlicePlane;
 use crate::render::raster::Eye;
-use crate::session::loader::ExportContent;
+use crate::session::export::ExportContent;
 use crate::session::{Against, Role};
 use crate::volume::Modality;
 use crate::volume::io::OpenOptions;
@@ -38,6 +39,10 @@ pub enum Action {
         path: PathBuf,
         overwrite: bool,
     },
+    ExportFigure(FigureDialog),
+    ShowDrawer(Option<Drawer>),
+    MakeReport(Role),
+    Cohort(CohortAction),
     // Study and model.
     SetModality(Role, Modality),
     SwapRoles,
@@ -118,4 +123,18 @@ pub enum Action {
     Inspect(Role),
     HoldSource(bool),
     Activate(Tile),
+}
+
+/// What is asked of a cohort.
+#[derive(Debug, Clone, PartialEq)]
+pub enum CohortAction {
+    /// Reads a folder, also the one that is shown already.
+    Open(PathBuf),
+    SortBy(CohortColumn),
+    Plot(CohortMeasure),
+    /// Where scans are looked for.
+    ScansIn(String),
+    BrowseScans,
+    /// By its place among the cases, however they are sorted.
+    OpenCase(usize),
 }

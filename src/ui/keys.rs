@@ -2,7 +2,7 @@
 
 use super::action::Action;
 use super::state::{
-    Comparison, Dialog, GapOptions, LabelOptions, OpenDialog, OpenTarget, State, Switch, Tile,
+    Comparison, Dialog, Drawer, GapOptions, LabelOptions, OpenDialog, OpenTarget, State, Switch, Tile,
 };
 use egui::{Context, InputState, Key, Modifiers};
 
@@ -109,6 +109,10 @@ fn overlays(input: &mut InputState, state: &State, actions: &mut Vec<Action>) {
         let all = Comparison::ALL;
         let now = all.iter().position(|comparison| *comparison == view.comparison).unwrap_or(0);
         actions.push(Action::Compare(all[(now + 1) % all.len()], view.comparison_share));
+    }
+    if input.consume_key(Modifiers::NONE, Key::R) {
+        let report = (state.drawer != Some(Drawer::Report)).then_some(Drawer::Report);
+        actions.push(Action::ShowDrawer(report));
     }
     if input.consume_key(Modifiers::NONE, Key::I) {
         actions.push(Action::ToggleInverse(view.active.pane));

@@ -5,6 +5,7 @@
 
 pub mod action;
 pub mod app;
+pub mod figure;
 mod icon;
 mod keys;
 mod memory;
@@ -16,11 +17,14 @@ pub mod views;
 pub mod widgets;
 
 pub use app::{App, Launcher, StartUp};
+pub use figure::{FigureLayout, FigureOrder};
 
 use crate::render::{
     HeadlessWindow, Pixels, RenderError, SliceResources, describe_adapter, draws_on_processor, watch_device,
 };
 use crate::session::Settings;
+use figure::FigureFailure;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -50,6 +54,8 @@ pub enum UiError {
     Window(String),
     #[error(transparent)]
     Render(#[from] RenderError),
+    #[error(transparent)]
+    Figure(#[from] FigureFailure),
     #[error("{0}")]
     Work(String),
 }
@@ -86,6 +92,36 @@ pub fn run_window(startup: StartUp) -> Result<(), UiError> {
 
 /// Draws the same interface without a display, once everything asked for has been read and computed.
 pub fn screenshot(startup: StartUp, size: [u32; 2]) -> Result<Pixels, UiError> {
+    let (_, mut window) = settled(startup, size)?;
+    Ok(window.pixels()?)
+}
+
+/// What a figure without a window is to be.
+#[derive(Debug, Clone)]
+pub struct FigureRequest {
+    /// Ends in .png; replaced where it is there.
+    pub path: PathBuf,
+    pub layout: FigureLayout,
+    /// Of the whole figure, caption included.
+    pub size_points: [u32; 2],
+    /// Pixels a point.
+    pub scale: u32,
+    /// Whether names of files are written into it.
+    pub names: bool,
+}
+
+/// Draws the images alone into a file, once everything asked for has been read and computed.
+pub fn export_figure(startup: StartUp, request: &FigureRequest) -> Result<PathBuf, UiError> {
+    crate::session::figure::check_name(&request.path).map_err(FigureFailure::from)?;
+    let (mut app, _) = settled(startup, request.size_points)?;
+    app.arrange(request.layout);
+    let size_points = request.size_points.map(|side| side as f32);
+    let order = app.figure(Some(size_points), request.scale, request.names);
+    Ok(order.write(&request.path)?.path)
+}
+
+/// The interface when everything asked for has been read and computed, and the window that it was drawn in.
+fn settled(startup: StartUp, size: [u32; 2]) -> Result<(App, HeadlessWindow), UiError> {
     let mut window = HeadlessWindow::new(size.map(|side| side as f32), 1.0)?;
     theme::install(window.context());
     let mut app = App::new(startup, Arc::new(|| ()));
@@ -98,7 +134,7 @@ pub fn screenshot(startup: StartUp, size: [u32; 2]) -> Result<Pixels, UiError> {
     if let Some(failure) = app.failure() {
         return Err(UiError::Work(failure.to_owned()));
     }
-    Ok(window.pixels()?)
+    Ok((app, window))
 }
 
 /// Ctrl+C and SIGTERM close the window as its button does; if that hangs, the process ends anyway, and the engine with it.

@@ -1,12 +1,9 @@
 //! Which scans are meant, in an order that does not depend on the machine, and which of them are this shard's.
 
-use crate::volume::io;
+use crate::session::cohort::{SCAN_ENDINGS, scans_in};
 use anyhow::{Context, ensure};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-
-/// The endings of scans; the voxels beside a detached header are no scan of their own.
-const ENDINGS: [&str; 7] = [".nii.gz", ".nii", ".hdr", ".nrrd", ".nhdr", ".mha", ".mhd"];
 
 /// "2/8": the second of eight shares of the cases, so that as many machines do them together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,7 +55,7 @@ pub(in crate::cli) fn find(named: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
         if path.extension().is_some_and(|ending| ending == "txt") {
             found.extend(listed(path)?);
         } else if path.is_dir() {
-            found.extend(inside(path)?);
+            found.extend(scans_in(path)?);
         } else {
             ensure!(path.exists(), "{}: does not exist", path.display());
             found.push(path.clone());
@@ -71,7 +68,7 @@ pub(in crate::cli) fn find(named: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
         !found.is_empty(),
         "{}: expected scans ({}) or DICOM folders, found none",
         names(),
-        ENDINGS.join(", ")
+        SCAN_ENDINGS.join(", ")
     );
     Ok(found)
 }
@@ -89,35 +86,6 @@ fn listed(list: &Path) -> anyhow::Result<Vec<PathBuf>> {
             Ok(path)
         })
         .collect()
-}
-
-/// Scans directly in a folder, and the folders in it that hold DICOM series; the folder itself where it is one.
-fn inside(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let unreadable = || format!("{}: the folder cannot be read", folder.display());
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).with_context(unreadable)? {
-        let path = entry.with_context(unreadable)?.path();
-        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-        let is_scan = !hidden && (if path.is_dir() { is_dicom(&path) } else { is_scan_file(&path) });
-        if is_scan {
-            found.push(path);
-        }
-    }
-    if found.is_empty() && is_dicom(folder) {
-        found.push(folder.to_owned());
-    }
-    Ok(found)
-}
-
-fn is_scan_file(path: &Path) -> bool {
-    let name = path.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
-    // What this program writes beside a scan is no scan.
-    let derived = [".seg.nrrd", "_labels.nii.gz"].iter().any(|ending| name.ends_with(ending));
-    !derived && ENDINGS.iter().any(|ending| name.ends_with(ending))
-}
-
-fn is_dicom(folder: &Path) -> bool {
-    io::list_series(folder).is_ok_and(|series| series.iter().any(|one| one.kind == io::SeriesKind::Volume))
 }
 
 #[cfg(test)]

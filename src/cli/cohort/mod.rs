@@ -6,16 +6,15 @@
 
 mod cases;
 mod one;
-mod record;
 mod summary;
 
 use super::{input, job};
 use crate::protocol::SegmentSettings;
+use crate::session::cohort::CaseRecord;
 use crate::session::{Connection, EngineError};
 use anyhow::Context;
 pub(super) use cases::{Shard, find};
 use one::Maker;
-use record::CaseRecord;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};

@@ -1,10 +1,10 @@
 //! One case, from its scan to its folder.
 
-use super::record::{self, CaseRecord, StructureRecord};
 use super::{Outcome, Plan, job};
 use crate::cli::subject::{Subject, explain};
 use crate::config::sha256_hex;
 use crate::protocol::{Event, Request, SegmentRequest, WireScan};
+use crate::session::cohort::{CASE_FILE, CaseRecord, StructureRecord};
 use crate::session::report::{self, Findings, Segmented};
 use crate::session::{Connection, RunFacts, model_payload, program};
 use crate::volume::Flag;
@@ -36,15 +36,15 @@ impl Maker<'_> {
             return Ok(Outcome::Kept(record));
         }
         ensure!(
-            !folder.exists() || folder.join(record::FILE).is_file(),
+            !folder.exists() || folder.join(CASE_FILE).is_file(),
             "{}: is there and was not made by this command; choose another output folder",
             folder.display()
         );
         let partial = self.plan.out.join(format!(".{name}.partial"));
         start_afresh(&partial)?;
-        let record = self.fill(&partial, &name, &case, made_by)?;
+        let record = self.fill(&partial, &name, (path, &case), made_by)?;
         let text = serde_json::to_vec_pretty(&record)?;
-        io::write_file(&partial.join(record::FILE), &text)?;
+        io::write_file(&partial.join(CASE_FILE), &text)?;
         if folder.exists() {
             std::fs::remove_dir_all(&folder)
                 .with_context(|| format!("{}: what was there cannot be replaced", folder.display()))?;
@@ -75,7 +75,7 @@ impl Maker<'_> {
         &mut self,
         folder: &Path,
         name: &str,
-        case: &Subject,
+        (path, case): (&Path, &Subject),
         made_by: String,
     ) -> anyhow::Result<CaseRecord> {
         let Subject { scan, modality, bundle, concerns, .. } = case;
@@ -106,6 +106,7 @@ impl Maker<'_> {
         }
         Ok(CaseRecord {
             case: name.to_owned(),
+            scan: self.plan.names.then(|| absolute(path)),
             input_sha256: case.input_sha256.clone(),
             weights_sha256: bundle.card.weights_sha256.clone(),
             made_by,
@@ -137,6 +138,11 @@ fn write_volumes(folder: &Path, facts: &RunFacts, found: &Segmented) -> anyhow::
 fn hashed(path: &Path) -> anyhow::Result<(String, String)> {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     Ok((name, sha256_hex(&std::fs::read(path)?)))
+}
+
+/// So that the scan is found from any other folder.
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// An empty folder, whatever a killed run left there.

@@ -3,9 +3,9 @@
 //! Made from the finished cases' folders and not from what this run did, so that the shards of a cohort, and runs that
 //! were stopped and started again, come to the same files.
 
-use super::record::CaseRecord;
 use super::{Outcome, Plan};
 use crate::eval::chart::{Bar, BarChart, Range, Series};
+use crate::session::cohort::CaseRecord;
 use crate::volume::io;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

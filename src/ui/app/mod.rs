@@ -4,20 +4,23 @@
 //! actions and applies them once, after drawing. Below this module nothing touches a file, a lock, a channel or a thread.
 
 mod engine;
+mod figure;
 mod reconnect;
 mod remember;
+mod reports;
 mod startup;
 mod tasks;
 
 pub use startup::{Launcher, StartUp};
 
-use super::panels::{dialogs, notices, status_bar, structures, study, top_bar};
+use super::panels::{dialogs, drawer, notices, status_bar, structures, study, top_bar};
 use super::state::{NoticeKind, State};
 use super::update::{self, Effect};
 use super::views::{grid, pane::PaneMemory};
 use super::{action::Action, keys, memory};
-use crate::session::loader::{Background, PackedWork};
-use crate::session::{Engine, Role, Study, Wake};
+use crate::session::cohort::ScanIndex;
+use crate::session::loader::PackedWork;
+use crate::session::{Background, Engine, Role, Study, Wake};
 use egui::{CentralPanel, Frame, Margin, Panel, Ui, ViewportCommand};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -43,6 +46,8 @@ pub struct App {
     engine_starting: bool,
     /// Packed for a run, waiting for an engine.
     unsent: Vec<PackedWork>,
+    /// Scans that have been read to find that of a case.
+    scan_index: ScanIndex,
     /// Packed for a run that something speaks against, waiting for the user to go on.
     held: Vec<PackedWork>,
     wake: Wake,
@@ -75,6 +80,7 @@ impl App {
             engine: None,
             engine_starting: false,
             unsent: Vec::new(),
+            scan_index: ScanIndex::default(),
             held: Vec::new(),
             wake,
             startup: None,
@@ -174,7 +180,10 @@ impl App {
         }
         let mut actions = keys::actions(ui.ctx(), &self.state);
         actions.extend(dropped_files(ui.ctx()));
-        draw_frame(ui, &self.state, &mut self.panes, &mut actions);
+        let notices_height = draw_frame(ui, &self.state, &mut self.panes, &mut actions);
+        let [width, height] = self.panes.area_points;
+        // What has to be said at the moment must not change the size of a figure.
+        self.state.image_area_points = [width, height + notices_height];
         // egui may draw a frame twice to settle its layout, and hands both passes the same events.
         let again = ui.ctx().current_pass_index() > 0;
         if again {
@@ -223,7 +232,8 @@ impl eframe::App for App {
     }
 }
 
-fn draw_frame(ui: &mut Ui, state: &State, panes: &mut PaneMemory, actions: &mut Vec<Action>) {
+/// Draws everything; answers how many points the notices take.
+fn draw_frame(ui: &mut Ui, state: &State, panes: &mut PaneMemory, actions: &mut Vec<Action>) -> f32 {
     let fill = super::theme::of(ui).frame;
     let frame = |margin: Margin| Frame::NONE.fill(fill).inner_margin(margin);
     Panel::top("top bar").exact_size(40.0).frame(frame(Margin::symmetric(10, 0))).show(ui, |ui| {
@@ -232,8 +242,14 @@ fn draw_frame(ui: &mut Ui, state: &State, panes: &mut PaneMemory, actions: &mut 
     Panel::bottom("status bar").exact_size(28.0).frame(frame(Margin::symmetric(8, 0))).show(ui, |ui| {
         status_bar::show(ui, state);
     });
+    let full_height = ui.available_height();
     if !state.notices.is_empty() {
         Panel::top("notices").frame(frame(Margin::same(4))).show(ui, |ui| notices::show(ui, state, actions));
+    }
+    let notices_height = full_height - ui.available_height();
+    if let Some(shown) = state.drawer {
+        let panel = Panel::bottom("drawer").resizable(true).default_size(260.0).size_range(140.0..=620.0);
+        panel.frame(frame(Margin::symmetric(12, 6))).show(ui, |ui| drawer::show(ui, state, shown, actions));
     }
     let side = Margin { left: 12, right: 12, top: 4, bottom: 4 };
     Panel::left("study").default_size(248.0).size_range(200.0..=420.0).frame(frame(side)).show(ui, |ui| {
@@ -247,6 +263,7 @@ fn draw_frame(ui: &mut Ui, state: &State, panes: &mut PaneMemory, actions: &mut 
     );
     CentralPanel::no_frame().show(ui, |ui| grid::show(ui, state, panes, actions));
     dialogs::show(ui.ctx(), state, actions);
+    notices_height
 }
 
 fn dropped_files(context: &egui::Context) -> Option<Action> {

@@ -4,7 +4,7 @@ use super::tasks::Done;
 use super::{App, update};
 use crate::config::{BundleError, bundled_models, load_bundle};
 use crate::session::{EngineError, EngineSite, Launch, OpenRequest, Role};
-use crate::ui::action::Action;
+use crate::ui::action::{Action, CohortAction};
 use crate::ui::state::{ModelEntry, NoticeKind};
 use crate::ui::update::Effect;
 use crate::volume::io::OpenOptions;
@@ -23,6 +23,8 @@ pub struct StartUp {
     /// A scan whose role is that of its modality.
     pub scan: Option<PathBuf>,
     pub labels: Option<PathBuf>,
+    /// A folder that a batch wrote, shown below the images.
+    pub cohort: Option<PathBuf>,
     /// What their values mean; `None`: the program's own.
     pub label_table: Option<&'static LabelTable>,
     /// Modality of the scans given; `None`: as their intensities suggest.
@@ -48,6 +50,7 @@ impl Default for StartUp {
             target: None,
             scan: None,
             labels: None,
+            cohort: None,
             label_table: None,
             modality: None,
             options: OpenOptions::default(),
@@ -90,6 +93,10 @@ impl App {
         self.open_what_was_asked(&startup);
         let table = startup.label_table.unwrap_or(self.state.task.table());
         self.afterwards.extend(startup.labels.map(|path| Effect::OpenLabels { path, table }));
+        if let Some(folder) = startup.cohort {
+            let effects = update::apply(&mut self.state, Action::Cohort(CohortAction::Open(folder)));
+            self.afterwards.extend(effects);
+        }
         self.run_afterwards = startup.run;
     }
 

@@ -1,13 +1,18 @@
 //! Effects on their way out and results on their way in.
 
 use super::App;
+use super::reports::FoundCase;
 use crate::config::BundleError;
+use crate::eval::gap::GapReport;
 use crate::protocol::JobId;
-use crate::session::loader::{self, ExportContent, Exportable, Exported, LoadError, OpenLabels, PackedWork};
+use crate::session::cohort::{Cohort, CohortError};
+use crate::session::export::{self, ExportContent, Exported};
+use crate::session::loader::{self, LoadError, OpenLabels, PackedWork};
 use crate::session::{
     Against, Contrast, Engine, EngineError, OpenRequest, OpenScan, Opened, Prediction, Role, Synthesis,
 };
 use crate::ui::action::Action;
+use crate::ui::figure::FigureFailure;
 use crate::ui::state::{Dialog, ExportDialog, ModelEntry, NoticeKind, Opening, Remedy, RunId, SeriesDialog};
 use crate::ui::update::{self, Effect};
 use crate::ui::views::surface::{SurfacePicture, Surfaces};
@@ -34,6 +39,15 @@ pub(super) enum Done {
     Labels(Result<OpenLabels, LoadError>),
     Picked(Option<PathBuf>),
     Exported(Result<Exported, LoadError>),
+    Figure(Result<PathBuf, FigureFailure>),
+    FigureExists,
+    Report {
+        prediction: Arc<Prediction>,
+        result: Result<Box<GapReport>, LoadError>,
+    },
+    Cohort(Result<Box<Cohort>, CohortError>),
+    Case(Box<FoundCase>),
+    ScansPicked(Option<PathBuf>),
     /// The file is there already, and nobody has said that it may go.
     ExportExists,
     Packed {
@@ -91,6 +105,15 @@ impl App {
             Effect::OpenLabels { path, table } => self.open_labels(path, table),
             Effect::BrowseOpen => self.spawn(|| Done::Picked(file_dialog().pick_file())),
             Effect::BrowseSave => self.spawn(|| Done::Picked(file_dialog().save_file())),
+            Effect::BrowsePicture => {
+                self.spawn(|| Done::Picked(rfd::FileDialog::new().add_filter("PNG", &["png"]).save_file()));
+            }
+            Effect::BrowseFolder => self.spawn(|| Done::Picked(rfd::FileDialog::new().pick_folder())),
+            Effect::BrowseScans => self.spawn(|| Done::ScansPicked(rfd::FileDialog::new().pick_folder())),
+            Effect::MakeReport(role) => self.make_report(role),
+            Effect::ReadCohort(folder) => self.read_cohort(folder),
+            Effect::FindCase { case, scans_in } => self.find_case(*case, scans_in),
+            Effect::ExportFigure(figure) => self.export_figure(&figure),
             Effect::Export { role, content, path, overwrite } => self.export(role, content, path, overwrite),
             Effect::Pack { run, model, orders } => {
                 self.spawn(move || Done::Packed { run, result: loader::pack_work(&model, &orders) });
@@ -152,18 +175,12 @@ impl App {
     }
 
     fn export(&mut self, role: Role, content: ExportContent, path: PathBuf, overwrite: bool) {
-        let Some(scan) = self.state.study.scan(role).cloned() else { return };
-        let of = Exportable {
-            scan,
-            prediction: self.state.study.prediction(role).cloned(),
-            synthesis: self.state.study.synthesis().cloned(),
-            threshold: self.state.view.gap.threshold,
-        };
+        let Some(of) = self.exportable(role) else { return };
         self.spawn(move || {
             if !overwrite && Path::new(&path).exists() {
                 return Done::ExportExists;
             }
-            Done::Exported(loader::export(&path, content, &of))
+            Done::Exported(export::export(&path, content, &of))
         });
     }
 
@@ -190,6 +207,12 @@ impl App {
             Done::Labels(Err(error)) => self.fail(in_full(&error)),
             Done::Picked(path) => self.path_picked(path),
             Done::Exported(result) => self.exported(result),
+            Done::Report { prediction, result } => self.report_made(prediction, result),
+            Done::Cohort(result) => self.cohort_read(result),
+            Done::Case(found) => self.case_found(*found),
+            Done::ScansPicked(folder) => self.scans_picked(folder),
+            Done::Figure(result) => self.figure_written(result),
+            Done::FigureExists => self.figure_exists(),
             Done::ExportExists => self.edit_export(|export| export.confirm_overwrite = true),
             Done::Packed { run, result } => self.packed(run, result),
             Done::Engine(started) => self.engine_started(started),
@@ -207,6 +230,8 @@ impl App {
             Done::Lost(words) => {
                 self.state.opening.clear();
                 self.state.surface.drawing = false;
+                self.edit_figure(|figure| figure.drawing = false);
+                self.drawer_task_lost(&words);
                 self.fail(format!("A task of the program failed: {words}. What was open is unchanged."));
             }
         }
@@ -267,6 +292,10 @@ impl App {
             Some(Dialog::Export(_)) => self.edit_export(|export| {
                 export.path = path;
                 export.confirm_overwrite = false;
+            }),
+            Some(Dialog::Figure(_)) => self.edit_figure(|figure| {
+                figure.path = path;
+                figure.confirm_overwrite = false;
             }),
             _ => {}
         }

@@ -4,7 +4,7 @@ use crate::ui::state::{EngineStatus, State};
 use crate::ui::{theme, widgets};
 use egui::{Grid, RichText, Ui};
 
-const KEYS: [(&str, &str); 27] = [
+const KEYS: [(&str, &str); 28] = [
     ("Left click or drag", "place the crosshair"),
     ("Shift+move", "the crosshair follows"),
     ("Middle drag", "pan"),
@@ -26,6 +26,7 @@ const KEYS: [(&str, &str); 27] = [
     ("A, D", "label opacity down, up"),
     ("G", "heat map"),
     ("T", "uncertainty in place of the gap"),
+    ("R", "report of the prediction below the images"),
     ("hold H", "the source in place of its translation"),
     ("X, Shift+X", "annotations, crosshair"),
     ("F5", "translate and segment"),

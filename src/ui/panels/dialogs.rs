@@ -2,7 +2,7 @@
 
 use super::{about, preferences, series};
 use crate::session::Role;
-use crate::session::loader::ExportContent;
+use crate::session::export::ExportContent;
 use crate::ui::action::Action;
 use crate::ui::state::{Dialog, ExportDialog, OpenDialog, OpenTarget, State};
 use crate::ui::{theme, widgets};
@@ -20,6 +20,7 @@ pub fn show(context: &egui::Context, state: &State, actions: &mut Vec<Action>) {
         match dialog {
             Dialog::Open(open) => open_file(ui, open, actions),
             Dialog::Export(export) => export_result(ui, export, actions),
+            Dialog::Figure(figure) => super::figure::ask(ui, state, figure, actions),
             Dialog::Series(choice) => series::choose(ui, choice, actions),
             Dialog::Concerns(reasons) => concerns(ui, reasons, actions),
             Dialog::Keys => about::keys(ui),
@@ -40,10 +41,19 @@ pub fn show(context: &egui::Context, state: &State, actions: &mut Vec<Action>) {
 }
 
 fn open_file(ui: &mut Ui, open: &OpenDialog, actions: &mut Vec<Action>) {
-    ui.heading(if open.target == OpenTarget::Labels { "Open labels" } else { "Open a scan" });
+    ui.heading(match open.target {
+        OpenTarget::Labels => "Open labels",
+        OpenTarget::Cohort => "Open a cohort",
+        OpenTarget::ByModality | OpenTarget::Role(_) => "Open a scan",
+    });
     let mut edited = open.clone();
     let entered = path_field(ui, &mut edited.path, actions);
-    if edited.target == OpenTarget::Labels {
+    if edited.target == OpenTarget::Cohort {
+        widgets::weak(
+            ui,
+            "The folder that mindgap batch or mindgap report wrote of several scans; a run may still be filling it.",
+        );
+    } else if edited.target == OpenTarget::Labels {
         table_choice(ui, &mut edited.table);
         widgets::weak(
             ui,
@@ -180,12 +190,11 @@ fn export_result(ui: &mut Ui, export: &ExportDialog, actions: &mut Vec<Action>) 
 }
 
 /// A path to type, with a button for the system's own dialog; returns whether Enter was pressed in it.
-fn path_field(ui: &mut Ui, path: &mut String, actions: &mut Vec<Action>) -> bool {
+pub(super) fn path_field(ui: &mut Ui, path: &mut String, actions: &mut Vec<Action>) -> bool {
     ui.horizontal(|ui| {
         let width = ui.available_width() - 100.0;
-        let field = ui.add(
-            TextEdit::singleline(path).desired_width(width).hint_text("path of a file or a DICOM folder"),
-        );
+        let field =
+            ui.add(TextEdit::singleline(path).desired_width(width).hint_text("path of a file or a folder"));
         let field = field.accessible_name("Path");
         let entered = field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
         // The dialog opens ready to be typed into.

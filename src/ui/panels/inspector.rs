@@ -24,6 +24,10 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &State, surface: &mut SurfaceTexture
         .map(|range| Rect::from_x_y_ranges(rect.x_range(), range));
     ui.scope_builder(UiBuilder::new().max_rect(tabs.shrink2(vec2(10.0, 4.0))), |ui| {
         ui.horizontal(|ui| {
+            if state.view.still {
+                ui.label(theme::title(state.view.inspector.name(), 13.0));
+                return;
+            }
             for choice in Inspector::ALL {
                 let words = RichText::new(choice.name()).size(12.0);
                 if ui.selectable_label(state.view.inspector == choice, words).clicked() {
@@ -99,7 +103,11 @@ fn confidence(ui: &mut Ui, rect: Rect, state: &State) {
 
     let prediction = state.study.prediction(state.view.inspected);
     let Some(prediction) = prediction.filter(|prediction| prediction.whole) else {
-        let hint = if state.run.is_some() { "being measured" } else { "F5 measures the gap" };
+        let hint = match (state.run.is_some(), state.view.still) {
+            (true, _) => "being measured",
+            (false, false) => "F5 measures the gap",
+            (false, true) => "not measured",
+        };
         write(centre, Align2::CENTER_CENTER, hint, 12.5, colours.weak);
         return;
     };

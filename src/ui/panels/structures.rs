@@ -2,10 +2,10 @@
 
 use super::contrast;
 use crate::protocol::{Refinement, RefinementVerdict};
-use crate::session::loader::ExportContent;
+use crate::session::export::ExportContent;
 use crate::session::{Prediction, Role, StructureSummary};
 use crate::ui::action::Action;
-use crate::ui::state::{GAP_RANGE, GapOptions, LabelOptions, State};
+use crate::ui::state::{Drawer, GAP_RANGE, GapOptions, LabelOptions, State};
 use crate::ui::update::export_dialog;
 use crate::ui::{theme, widgets};
 use crate::volume::LabelEntry;
@@ -32,7 +32,7 @@ fn measured(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
     gap(ui, state, actions);
     if let Some(prediction) = prediction {
         coverage(ui, state, prediction);
-        mean_gaps(ui, prediction);
+        mean_gaps(ui, prediction, actions);
     }
     contrast::show(ui, state, actions);
     inspected(ui, state, actions);
@@ -169,7 +169,7 @@ fn coverage(ui: &mut Ui, state: &State, prediction: &Prediction) {
 }
 
 /// The structures with the widest gap first.
-fn mean_gaps(ui: &mut Ui, prediction: &Prediction) {
+fn mean_gaps(ui: &mut Ui, prediction: &Prediction, actions: &mut Vec<Action>) {
     ui.add_space(6.0);
     let mut rows: Vec<(&StructureSummary, f64)> =
         prediction.structures.iter().filter_map(|s| Some((s, s.mean_gap?))).collect();
@@ -186,6 +186,9 @@ fn mean_gaps(ui: &mut Ui, prediction: &Prediction) {
         });
     }
     widgets::weak(ui, "Mean of the model's own mask inside each structure: not a diagnosis.");
+    if ui.small_button("Report by structure  R").clicked() {
+        actions.push(Action::ShowDrawer(Some(Drawer::Report)));
+    }
 }
 
 fn inspected(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {

@@ -1,12 +1,13 @@
 //! Menus, the view's quick choices, and the main button.
 
 use crate::session::Role;
-use crate::session::loader::ExportContent;
+use crate::session::export::ExportContent;
 use crate::ui::action::Action;
 use crate::ui::state::{
-    Arrangement, CT_PRESETS, Dialog, MR_PRESETS, Obliques, OpenDialog, OpenTarget, Pane, State, Switch, Tile,
+    Arrangement, CT_PRESETS, Dialog, Drawer, MR_PRESETS, Obliques, OpenDialog, OpenTarget, Pane, State,
+    Switch, Tile,
 };
-use crate::ui::update::export_dialog;
+use crate::ui::update::{export_dialog, figure_dialog};
 use crate::ui::views::comparison;
 use crate::ui::views::content::content;
 use crate::ui::views::frame::SlicePlane;
@@ -66,6 +67,7 @@ fn file_menu(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
     open_item(ui, state, "Open source…", OpenTarget::Role(Role::Source), actions);
     open_item(ui, state, "Open target…", OpenTarget::Role(Role::Target), actions);
     open_item(ui, state, "Open labels…", OpenTarget::Labels, actions);
+    open_item(ui, state, "Open cohort…", OpenTarget::Cohort, actions);
     recent_menu(ui, state, actions);
     if ui.button("Open the demo").clicked() {
         actions.push(Action::OpenDemo);
@@ -77,6 +79,11 @@ fn file_menu(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
         if let Some(dialog) = export.filter(|_| item.clicked()) {
             actions.push(Action::Show(dialog));
         }
+    }
+    let figure = figure_dialog(state);
+    let item = ui.add_enabled(figure.is_some(), Button::new("Export figure…"));
+    if let Some(dialog) = figure.filter(|_| item.clicked()) {
+        actions.push(Action::Show(dialog));
     }
     ui.separator();
     if ui.button("Settings…").clicked() {
@@ -135,6 +142,14 @@ fn view_menu(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
     for how in Obliques::ALL {
         if ui.radio(view.obliques == how, how.name()).clicked() {
             actions.push(Action::CutObliques(how));
+        }
+    }
+    ui.separator();
+    for drawer in Drawer::ALL {
+        let mut open = state.drawer == Some(drawer);
+        let key = if drawer == Drawer::Report { "  R" } else { "" };
+        if ui.checkbox(&mut open, format!("{} below the images{key}", drawer.name())).changed() {
+            actions.push(Action::ShowDrawer(open.then_some(drawer)));
         }
     }
     ui.separator();

@@ -1,6 +1,6 @@
 //! The one dialog that may be open, with what has been typed into it.
 
-use crate::session::loader::ExportContent;
+use crate::session::export::ExportContent;
 use crate::session::{OpenRequest, Role};
 use crate::volume::io::SeriesInfo;
 use crate::volume::{LabelTable, Modality, Task};
@@ -10,6 +10,7 @@ use crate::volume::{LabelTable, Modality, Task};
 pub enum Dialog {
     Open(OpenDialog),
     Export(ExportDialog),
+    Figure(FigureDialog),
     Series(SeriesDialog),
     /// What speaks against the run that is about to begin.
     Concerns(Vec<String>),
@@ -36,6 +37,8 @@ pub enum OpenTarget {
     ByModality,
     Role(Role),
     Labels,
+    /// A folder that a batch wrote.
+    Cohort,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -63,6 +66,22 @@ pub struct ExportDialog {
     pub path: String,
     /// The file is there already, and the user has to say that it may go.
     pub confirm_overwrite: bool,
+    /// Why the last attempt failed.
+    pub trouble: Option<String>,
+}
+
+/// A figure of what the image area shows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FigureDialog {
+    pub path: String,
+    /// Pixels a point, one of [`crate::ui::figure::SCALES`].
+    pub scale: u32,
+    /// Whether the names of the scans' files are written into it.
+    pub names: bool,
+    /// The file is there already, and the user has to say that it may go.
+    pub confirm_overwrite: bool,
+    /// It is being drawn.
+    pub drawing: bool,
     /// Why the last attempt failed.
     pub trouble: Option<String>,
 }

@@ -2,10 +2,12 @@
 //! results that [`super::app`] drains.
 
 mod dialog;
+mod drawer;
 mod run;
 mod view;
 
-pub use dialog::{Dialog, ExportDialog, OpenDialog, OpenTarget, SeriesDialog};
+pub use dialog::{Dialog, ExportDialog, FigureDialog, OpenDialog, OpenTarget, SeriesDialog};
+pub use drawer::{CohortColumn, CohortMeasure, CohortSort, CohortState, Drawer, MadeReport, ReportState};
 pub use run::{EngineStatus, Job, Reconnect, Run, RunId};
 pub use view::{
     Arrangement, CT_PRESETS, Comparison, Crosshair, GAP_RANGE, GapOptions, Inspector, LabelOptions,
@@ -100,6 +102,10 @@ pub struct State {
     /// A run that waits for the connection to its engine.
     pub reconnect: Option<Reconnect>,
     pub surface: SurfaceState,
+    /// What is open below the images.
+    pub drawer: Option<Drawer>,
+    pub report: ReportState,
+    pub cohort: CohortState,
     /// Scans that the user runs models on though something speaks against it.
     pub run_in_spite: HashSet<ScanId>,
     /// How the last run ended, for the status bar.
@@ -112,6 +118,8 @@ pub struct State {
     pub memory_bytes: Option<u64>,
     /// Who draws, for About.
     pub adapter: String,
+    /// Width and height of the space that the images take where there are no notices.
+    pub image_area_points: [f32; 2],
     /// Preferences and recent files; what the view has of them is the view's while the window is open.
     pub settings: Settings,
     next_number: u64,
@@ -137,6 +145,9 @@ impl State {
             connections_lost: 0,
             reconnect: None,
             surface: SurfaceState::default(),
+            drawer: None,
+            report: ReportState::default(),
+            cohort: CohortState::default(),
             run_in_spite: HashSet::new(),
             last_run: String::new(),
             opening: Vec::new(),
@@ -144,6 +155,7 @@ impl State {
             dialog: None,
             memory_bytes: None,
             adapter: String::new(),
+            image_area_points: [0.0; 2],
             settings: Settings::default(),
             next_number: 1,
         };
@@ -163,6 +175,24 @@ impl State {
             self.connections_lost = 0;
         }
         waiting
+    }
+
+    /// What is needed to draw the images as they are now, on another thread and at another size.
+    pub fn still(&self) -> Self {
+        let Self { study, models, model, view, hidden_labels, label_opacities, palette, settings, .. } = self;
+        let picture = self.surface.picture.clone();
+        Self {
+            study: study.clone(),
+            models: models.clone(),
+            model: *model,
+            view: View { still: true, highlight: None, ..view.clone() },
+            hidden_labels: hidden_labels.clone(),
+            label_opacities: label_opacities.clone(),
+            palette: palette.clone(),
+            surface: SurfaceState { picture, drawing: false },
+            settings: settings.clone(),
+            ..Self::new(self.task)
+        }
     }
 
     /// The chosen model's card.

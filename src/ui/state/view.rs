@@ -208,6 +208,8 @@ pub struct View {
     pub source_in_place: bool,
     /// The tile that keys act on: the one last under the pointer.
     pub active: Tile,
+    /// Drawn for a figure: without what only makes sense where there is a pointer and a next moment.
+    pub still: bool,
 }
 
 /// Largest value painted in the gap's last colour.
@@ -438,6 +440,7 @@ impl Default for View {
             inspected: Role::Target,
             source_in_place: false,
             active: Tile::of(Pane::Source),
+            still: false,
         }
     }
 }

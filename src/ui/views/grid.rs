@@ -4,7 +4,7 @@ use super::frame::SlicePlane;
 use super::pane::{self, PaneMemory};
 use crate::ui::action::Action;
 use crate::ui::panels::inspector;
-use crate::ui::state::{Arrangement, Split, State, Tile};
+use crate::ui::state::{Arrangement, Split, State, Tile, View};
 use egui::{CursorIcon, Rect, Role, Sense, Ui, WidgetInfo, pos2};
 
 /// Between two cells; all of it can be dragged.
@@ -13,20 +13,29 @@ const GAP: f32 = 4.0;
 /// Draws all tiles into the space that is left.
 pub fn show(ui: &mut Ui, state: &State, memory: &mut PaneMemory, actions: &mut Vec<Action>) {
     let area = ui.available_rect_before_wrap();
-    if let Some(tile) = state.view.maximised {
-        pane::show(ui, area, state, tile, memory, actions);
+    memory.area_points = area.size().into();
+    let tiles = tiles(&state.view);
+    if let (Some(_), [tile]) = (state.view.maximised, tiles.as_slice()) {
+        pane::show(ui, area, state, *tile, memory, actions);
         return;
     }
     let cells = Cells { area, split: state.view.split(), columns: columns(state.view.arrangement) };
-    let tiles: Vec<Tile> = match state.view.arrangement {
-        Arrangement::Roles => state.view.order.map(Tile::of).into(),
-        Arrangement::Planes(pane) => SlicePlane::ALL.map(|plane| Tile { pane, plane: Some(plane) }).into(),
-    };
     for (index, tile) in tiles.iter().enumerate() {
         pane::show(ui, cells.rect(index), state, *tile, memory, actions);
     }
     inspector::show(ui, cells.rect(tiles.len()), state, &mut memory.surface, actions);
     dividers(ui, &cells, actions);
+}
+
+/// What the layout shows, in its order; one tile alone has no inspector beside it.
+pub fn tiles(view: &View) -> Vec<Tile> {
+    match (view.maximised, view.arrangement) {
+        (Some(tile), _) => vec![tile],
+        (None, Arrangement::Roles) => view.order.map(Tile::of).into(),
+        (None, Arrangement::Planes(pane)) => {
+            SlicePlane::ALL.map(|plane| Tile { pane, plane: Some(plane) }).into()
+        }
+    }
 }
 
 fn columns(arrangement: Arrangement) -> usize {

@@ -32,7 +32,7 @@ pub struct Placement<'a> {
 /// Paints everything over the slice of one pane.
 pub fn paint(painter: &Painter, rect: Rect, state: &State, content: &Content<'_>, at: &Placement<'_>) {
     if state.view.show_crosshair {
-        crosshair(painter, rect, at);
+        crosshair(painter, rect, state, at);
     }
     if state.view.annotations {
         corners(painter, rect, state, content, at);
@@ -44,7 +44,8 @@ pub fn paint(painter: &Painter, rect: Rect, state: &State, content: &Content<'_>
     if content.synthetic {
         banner(painter, pos2(rect.center().x, rect.bottom() - 52.0), "SYNTHETIC");
     }
-    if let Some(hint) = content.hint {
+    // What to press next is of no use on paper.
+    if let Some(hint) = content.hint.filter(|_| !state.view.still) {
         text(
             painter,
             pos2(rect.center().x, rect.bottom() - 58.0),
@@ -160,7 +161,7 @@ fn letters(painter: &Painter, rect: Rect, frame: &SliceFrame) {
     put(inner.center_bottom(), Align2::CENTER_BOTTOM, &bottom);
 }
 
-fn crosshair(painter: &Painter, rect: Rect, at: &Placement<'_>) {
+fn crosshair(painter: &Painter, rect: Rect, state: &State, at: &Placement<'_>) {
     let [x, y] = at.transform.pane_from_image([at.image_px.x as f32, at.image_px.y as f32]);
     let here = rect.min + vec2(x, y);
     let snapped = pos2(painter.round_to_pixel_center(here.x), painter.round_to_pixel_center(here.y));
@@ -169,8 +170,9 @@ fn crosshair(painter: &Painter, rect: Rect, at: &Placement<'_>) {
         SlicePlane::Coronal => (theme::SAGITTAL, theme::AXIAL),
         SlicePlane::Sagittal => (theme::CORONAL, theme::AXIAL),
     };
-    let pixel = 1.0 / painter.pixels_per_point();
-    let (across, down) = (Stroke::new(pixel, level), Stroke::new(pixel, upright));
+    // On paper a pixel is too thin to be seen.
+    let width = if state.view.still { 1.0 } else { 1.0 / painter.pixels_per_point() };
+    let (across, down) = (Stroke::new(width, level), Stroke::new(width, upright));
     painter.vline(snapped.x, rect.top()..=snapped.y - CROSSHAIR_GAP, down);
     painter.vline(snapped.x, snapped.y + CROSSHAIR_GAP..=rect.bottom(), down);
     painter.hline(rect.left()..=snapped.x - CROSSHAIR_GAP, snapped.y, across);

@@ -33,6 +33,8 @@ pub struct PaneMemory {
     pub pointer: Pointer,
     pub pictures: SlicePictures,
     pub surface: SurfaceTexture,
+    /// Width and height of all tiles together, when they were last drawn.
+    pub area_points: [f32; 2],
     contrast_palette: Arc<LabelPalette>,
 }
 
@@ -44,6 +46,7 @@ impl Default for PaneMemory {
             pointer: Pointer::default(),
             pictures: SlicePictures::default(),
             surface: SurfaceTexture::default(),
+            area_points: [0.0; 2],
             contrast_palette: Arc::new(LabelPalette::new(colours)),
         }
     }
@@ -101,7 +104,11 @@ pub fn show(
     let mut callback = |content: &Content<'_>, slot: u64| {
         let layers = cut_layers(&mut memory.cuts, content, slot, (grid, &frame, slice))?;
         let palette = if content.contrast { memory.contrast_palette.clone() } else { state.palette.clone() };
-        let style = style(&state.view, content);
+        let mut style = style(&state.view, content);
+        if state.view.still {
+            // As wide on paper as on a screen with one pixel a point.
+            style.labels.outline_px *= ui.pixels_per_point();
+        }
         let callback = SliceCallback { pane: slot, rect, layers, palette, style, transform };
         memory.pictures.of(ui.ctx(), callback)
     };
@@ -138,7 +145,7 @@ pub fn show(
         overlay::readout(&painter, rect, state, &content, position);
     }
     response.context_menu(|ui| context_menu(ui, state, tile, actions));
-    if state.view.active == tile {
+    if state.view.active == tile && !state.view.still {
         painter.rect_stroke(rect, 0.0, egui::Stroke::new(1.0, theme::EDGE), egui::StrokeKind::Inside);
     }
 }

@@ -1,19 +1,38 @@
 //! What is kept of a finished case, and whether what is there is what was asked for.
+//!
+//! Invariant: a record names no file and no patient unless the user asked for names.
 
 use crate::config::sha256_hex;
 use crate::eval::gap::{Flag, GapReport, GapSpread};
-use crate::session::Concern;
+use crate::session::guard::Concern;
 use serde::{Deserialize, Serialize};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use thiserror::Error;
 
 /// In every case's folder; written last, so that a folder with it is whole.
-pub(super) const FILE: &str = "case.json";
+pub const CASE_FILE: &str = "case.json";
+
+/// Why a case's folder has no record that could be read.
+#[derive(Debug, Error)]
+pub enum RecordError {
+    #[error("{}: cannot be read: {source}", path.display())]
+    Read { path: PathBuf, source: std::io::Error },
+    #[error(
+        "{}: expected the record of a case, got something else ({source}); run the same command again, which makes the \
+         case anew",
+        path.display()
+    )]
+    Format { path: PathBuf, source: serde_json::Error },
+}
 
 /// One finished case. Holds no time, so that the same case gives the same record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct CaseRecord {
+pub struct CaseRecord {
     pub case: String,
+    /// Where the scan lay; `None` unless names were asked for, for a path may name a patient.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scan: Option<PathBuf>,
     /// Of what the scan holds.
     pub input_sha256: String,
     pub weights_sha256: String,
@@ -29,18 +48,23 @@ pub(super) struct CaseRecord {
 /// One structure of a case.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct StructureRecord {
+pub struct StructureRecord {
     pub label: u16,
     pub name: String,
     pub voxels: usize,
+    /// `None` where the voxel size is unknown.
     pub volume_ml: Option<f64>,
+    /// Inside it, 0 to 1; `None` where it is empty.
     pub gap: Option<GapSpread>,
+    /// 0 to 1; `None` where it is empty.
     pub mean_uncertainty: Option<f64>,
+    /// Share of its voxels with a gap from the threshold on, 0 to 1; `None` where it is empty.
     pub coverage: Option<f64>,
 }
 
 impl StructureRecord {
-    pub(super) fn all_of(report: &GapReport) -> Vec<Self> {
+    /// Every structure of a report, in its order.
+    pub fn all_of(report: &GapReport) -> Vec<Self> {
         let record = |of: &crate::eval::gap::StructureGap| Self {
             label: of.label,
             name: of.name.clone(),
@@ -55,9 +79,20 @@ impl StructureRecord {
 }
 
 impl CaseRecord {
+    /// The record in a case's folder, whatever became of the files beside it.
+    ///
+    /// # Errors
+    /// Where there is none, or none that can be read.
+    pub fn read(folder: &Path) -> Result<Self, RecordError> {
+        let path = folder.join(CASE_FILE);
+        let bytes =
+            std::fs::read(&path).map_err(|source| RecordError::Read { path: path.clone(), source })?;
+        serde_json::from_slice(&bytes).map_err(|source| RecordError::Format { path, source })
+    }
+
     /// The record of a folder whose files are all there and as they were written.
-    pub(super) fn of_folder(folder: &Path) -> Option<Self> {
-        let record: Self = serde_json::from_slice(&std::fs::read(folder.join(FILE)).ok()?).ok()?;
+    pub fn of_folder(folder: &Path) -> Option<Self> {
+        let record = Self::read(folder).ok()?;
         let whole = |(name, hash): &(String, String)| {
             std::fs::read(folder.join(name)).is_ok_and(|bytes| sha256_hex(&bytes) == *hash)
         };
@@ -65,7 +100,7 @@ impl CaseRecord {
     }
 
     /// Whether it is what this run would make.
-    pub(super) fn is_of(&self, input_sha256: &str, weights_sha256: &str, made_by: &str) -> bool {
+    pub fn is_of(&self, input_sha256: &str, weights_sha256: &str, made_by: &str) -> bool {
         self.input_sha256 == input_sha256 && self.weights_sha256 == weights_sha256 && self.made_by == made_by
     }
 }

@@ -1,0 +1,100 @@
+//! Which scans lie in a folder, and which of them is the one that a case was made of.
+//!
+//! Invariant: a scan is known by what it holds, never by its name: files may have been renamed or compressed anew.
+
+use crate::session::provenance::content_sha256;
+use crate::volume::io::{self, IoError};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// The endings of scans; the voxels beside a detached header are no scan of their own.
+pub const SCAN_ENDINGS: [&str; 7] = [".nii.gz", ".nii", ".hdr", ".nrrd", ".nhdr", ".mha", ".mhd"];
+
+/// Hashes of scans that have been read: which file holds what.
+#[derive(Debug, Clone, Default)]
+pub struct ScanIndex {
+    /// `None`: was no scan when it was read.
+    sha256_of: BTreeMap<PathBuf, Option<String>>,
+}
+
+/// Scans directly in a folder, and the folders in it that hold DICOM series, by name; the folder itself where it is one.
+///
+/// # Errors
+/// Where the folder cannot be read.
+pub fn scans_in(folder: &Path) -> Result<Vec<PathBuf>, IoError> {
+    let unreadable = |error| IoError::system(folder, "read", error);
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        let is_scan = !hidden && (if path.is_dir() { is_dicom(&path) } else { is_scan_file(&path) });
+        if is_scan {
+            found.push(path);
+        }
+    }
+    if found.is_empty() && is_dicom(folder) {
+        found.push(folder.to_owned());
+    }
+    found.sort();
+    Ok(found)
+}
+
+impl ScanIndex {
+    /// Whether a file holds what `sha256` is the hash of; reads it unless it has been read before.
+    pub fn holds(&mut self, path: &Path, sha256: &str) -> bool {
+        let hash = || io::open(path).ok().map(|scan| content_sha256(&scan));
+        let held = self.sha256_of.entry(path.to_owned()).or_insert_with(hash);
+        held.as_deref() == Some(sha256)
+    }
+
+    /// The scan in `folder` that holds what `sha256` is the hash of; else how many scans were looked at.
+    ///
+    /// # Errors
+    /// Where the folder cannot be read; a scan that cannot is passed over.
+    pub fn find(&mut self, folder: &Path, sha256: &str) -> Result<Result<PathBuf, usize>, IoError> {
+        let mut scans = scans_in(folder)?;
+        let looked_at = scans.len();
+        // What has been read already costs nothing; what is not known is read until it is found.
+        scans.sort_by_key(|path| !self.sha256_of.contains_key(path));
+        let found = scans.into_iter().find(|path| self.holds(path, sha256));
+        Ok(found.ok_or(looked_at))
+    }
+}
+
+fn is_scan_file(path: &Path) -> bool {
+    let name = path.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+    // What this program writes beside a scan is no scan.
+    let derived = [".seg.nrrd", "_labels.nii.gz"].iter().any(|ending| name.ends_with(ending));
+    !derived && SCAN_ENDINGS.iter().any(|ending| name.ends_with(ending))
+}
+
+fn is_dicom(folder: &Path) -> bool {
+    io::list_series(folder).is_ok_and(|series| series.iter().any(|one| one.kind == io::SeriesKind::Volume))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::volume::{Geometry, Scan, Volume};
+
+    #[test]
+    fn a_scan_is_found_again_after_it_was_renamed_and_among_files_that_are_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let scan = |offset: usize| {
+            let grid = Geometry::axis_aligned([4, 4, 4], [1.0; 3], [0.0; 3]).unwrap();
+            Scan::from_volume(Volume::from_fn(grid, |i, _, _| (i + offset) as f32), "test")
+        };
+        for (name, offset) in [("a.nii.gz", 0), ("renamed.nii.gz", 7)] {
+            io::write_scan(&folder.path().join(name), &scan(offset)).unwrap();
+        }
+        std::fs::write(folder.path().join("0.nii"), b"no scan").unwrap();
+        let wanted = content_sha256(&io::open(&folder.path().join("renamed.nii.gz")).unwrap());
+        let mut index = ScanIndex::default();
+        for _ in 0..2 {
+            assert_eq!(index.find(folder.path(), &wanted).unwrap(), Ok(folder.path().join("renamed.nii.gz")));
+        }
+        assert_eq!(index.find(folder.path(), "another").unwrap(), Err(3));
+        assert!(index.find(&folder.path().join("gone"), &wanted).is_err());
+    }
+}
