@@ -10,41 +10,61 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Runs one job on this program's engine, with a progress bar on stderr. Ctrl+C and SIGTERM cancel it; `if_cancelled`
-/// then says what is left. Once the job is over they end the program at once: what is written after it is written whole
-/// or not at all.
-pub(super) fn run(request: Request, if_cancelled: &'static str) -> anyhow::Result<Event> {
-    let cancel = Arc::new(AtomicBool::new(false));
-    let over = Arc::new(AtomicBool::new(false));
-    let (raised, nothing_to_cancel) = (cancel.clone(), over.clone());
-    let ask_then_quit = move || {
-        // Whoever asks twice does not want to wait; the engine sees its stream end.
-        if raised.swap(true, Ordering::Relaxed) || nothing_to_cancel.load(Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-    };
-    ctrlc::set_handler(ask_then_quit).context("Ctrl+C cannot be watched for")?;
-    let mut engine = Engine::start(session::locate_engine()?, Arc::new(|| ()))?;
-    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-    bar.set_style(ProgressStyle::with_template("{msg:28} {wide_bar} {pos}/{len}  {eta} left  {prefix}")?);
-    let outcome = session::run_job(&mut engine, request, &cancel, |event| {
-        if let Event::Progress { phase, done, total, note, .. } = event {
-            if bar.message() != *phase {
-                bar.reset();
-                bar.set_message(phase.clone());
+/// This program's engine for jobs that follow each other, with a progress bar on stderr.
+///
+/// Ctrl+C and SIGTERM cancel the job that is going on. Between jobs, and after the last, they end the program at once: what
+/// is written then is written whole or not at all.
+pub(super) struct Runner {
+    engine: Engine,
+    cancel: Arc<AtomicBool>,
+    working: Arc<AtomicBool>,
+}
+
+impl Runner {
+    pub(super) fn start() -> anyhow::Result<Self> {
+        let cancel = Arc::new(AtomicBool::new(false));
+        let working = Arc::new(AtomicBool::new(true));
+        let (raised, something_to_cancel) = (cancel.clone(), working.clone());
+        let ask_then_quit = move || {
+            // Whoever asks twice does not want to wait; the engine sees its stream end.
+            if raised.swap(true, Ordering::Relaxed) || !something_to_cancel.load(Ordering::Relaxed) {
+                std::process::exit(130);
             }
-            bar.set_length(*total);
-            bar.set_position(*done);
-            bar.set_prefix(note.clone());
-            tracing::info!("{phase} {done}/{total} {note}");
-        }
-    });
-    over.store(true, Ordering::Relaxed);
-    bar.finish_and_clear();
-    match outcome {
-        Err(EngineError::Cancelled) => anyhow::bail!("cancelled; {if_cancelled}"),
-        outcome => Ok(outcome?),
+        };
+        ctrlc::set_handler(ask_then_quit).context("Ctrl+C cannot be watched for")?;
+        let engine = Engine::start(session::locate_engine()?, Arc::new(|| ()))?;
+        Ok(Self { engine, cancel, working })
     }
+
+    /// Runs one job to the event that ends it; `if_cancelled` says what is left if it is cancelled.
+    pub(super) fn run(&mut self, request: Request, if_cancelled: &'static str) -> anyhow::Result<Event> {
+        self.working.store(true, Ordering::Relaxed);
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        bar.set_style(ProgressStyle::with_template("{msg:28} {wide_bar} {pos}/{len}  {eta} left  {prefix}")?);
+        let outcome = session::run_job(&mut self.engine, request, &self.cancel, |event| {
+            if let Event::Progress { phase, done, total, note, .. } = event {
+                if bar.message() != *phase {
+                    bar.reset();
+                    bar.set_message(phase.clone());
+                }
+                bar.set_length(*total);
+                bar.set_position(*done);
+                bar.set_prefix(note.clone());
+                tracing::info!("{phase} {done}/{total} {note}");
+            }
+        });
+        self.working.store(false, Ordering::Relaxed);
+        bar.finish_and_clear();
+        match outcome {
+            Err(EngineError::Cancelled) => anyhow::bail!("cancelled; {if_cancelled}"),
+            outcome => Ok(outcome?),
+        }
+    }
+}
+
+/// Runs the only job of a command.
+pub(super) fn run(request: Request, if_cancelled: &'static str) -> anyhow::Result<Event> {
+    Runner::start()?.run(request, if_cancelled)
 }
 
 /// One of `jobs` engines at work on this machine, with its share of the cores.

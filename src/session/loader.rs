@@ -16,7 +16,7 @@ use crate::config::{AssetError, BundleError, MaskUse, Net, demo_dir, load_bundle
 use crate::eval::GridsDiffer;
 use crate::eval::gap::{Cutoffs, GapError, places};
 use crate::protocol::{
-    DeviceChoice, Request, SegmentRequest, SegmentSettings, Segmentation, TranslateRequest, Translation,
+    AnatomyRequest, DeviceChoice, Request, SegmentRequest, SegmentSettings, Segmentation, TranslateRequest, Translation,
     WireError, WireLabels, WireScan, WireVolume,
 };
 use crate::volume::io::{self, IoError, Receipt, SeriesInfo, SeriesKind};
@@ -88,6 +88,8 @@ pub enum Work {
     /// The source in the target's style.
     Translate,
     Segment(Role),
+    /// Whether the translation keeps the anatomy.
+    CheckAnatomy,
     /// Segmented once more in another way, to be compared with the prediction that is there.
     Vary(Role, Variant),
 }
@@ -272,8 +274,10 @@ pub fn pack_work(model: &str, orders: &[WorkOrder]) -> Result<Vec<PackedWork>, L
         let device = DeviceChoice::Auto;
         let request = match order.work {
             Work::Translate => {
-                Request::Translate(TranslateRequest { model, scan, modality, first_world_mm, device })
+                let style = 1.0;
+                Request::Translate(TranslateRequest { model, scan, modality, first_world_mm, style, device })
             }
+            Work::CheckAnatomy => Request::CheckAnatomy(AnatomyRequest { model, scan, modality, device }),
             Work::Segment(_) | Work::Vary(..) => {
                 let settings = match order.work {
                     Work::Vary(_, variant) => variant.settings(),
@@ -284,7 +288,7 @@ pub fn pack_work(model: &str, orders: &[WorkOrder]) -> Result<Vec<PackedWork>, L
         };
         let settings = match &request {
             Request::Segment(request) => request.settings,
-            Request::Translate(_) | Request::Train(_) => SegmentSettings::default(),
+            _ => SegmentSettings::default(),
         };
         let concerns = concerns(&order.scan.scan, order.scan.modality, &bundle.card);
         let origin = Arc::new(RunOrigin { card: bundle.card.clone(), settings, concerns });
@@ -477,6 +481,7 @@ pub fn export(path: &Path, content: ExportContent, of: &Exportable) -> Result<Ex
         let synthesis = of.synthesis.as_ref().filter(|synthesis| synthesis.whole).ok_or_else(missing)?;
         let origin = synthesis.origin.as_ref().ok_or_else(missing)?;
         let facts = facts_of(of, &input_sha256, origin, (&synthesis.device, &synthesis.warnings));
+        let facts = RunFacts { style: Some(1.0), ..facts };
         written(io::write_values(path, &synthesis.image, scan)?, &facts)?;
         return Ok(Exported { path: path.to_owned(), content });
     }
@@ -514,6 +519,7 @@ fn facts_of<'a>(
         input_sha256,
         modality: of.scan.modality,
         settings: origin.settings,
+        style: None,
         gap_threshold: Some(of.threshold),
         device,
         warnings,

@@ -3,6 +3,7 @@
 //!
 //! Never links libtorch and never imports a window library: whoever wants to be woken passes a closure.
 
+mod anatomy;
 mod body;
 mod coverage;
 mod engine;
@@ -16,7 +17,9 @@ mod request;
 mod run;
 mod settings;
 mod study;
+mod style;
 
+pub use anatomy::Anatomy;
 pub use body::{BodyBox, HISTOGRAM_BINS, IntensityStats, label_focus};
 pub use coverage::Coverage;
 pub use engine::{Engine, EngineState, Notice, Wake};
@@ -33,3 +36,4 @@ pub use study::{
     Against, Contrast, OpenScan, Prediction, Role, RunOrigin, ScanId, StructureSummary, Study, Synthesis,
     summarise,
 };
+pub use style::{StyledSlice, pack_style_subject};

@@ -1,7 +1,7 @@
 //! What the user asks for. Views and panels return these; [`super::update::apply`] carries them out after drawing.
 
 use super::state::{
-    Arrangement, Comparison, Dialog, GapOptions, Inspector, LabelOptions, Obliques, OpenDialog, Pane,
+    Arrangement, Comparison, Dialog, EdgeOptions, GapOptions, Inspector, LabelOptions, Obliques, OpenDialog, Pane,
     SeriesDialog, Split, SurfaceOrder, Switch, Tile, Window,
 };
 use super::views::frame::SlicePlane;
@@ -46,6 +46,10 @@ pub enum Action {
     RunOnSource,
     /// Compares the prediction that is shown.
     Contrast(Against),
+    /// Whether the synthetic image keeps the anatomy of the source.
+    CheckAnatomy,
+    /// The slice in view in a style between the source's own (0) and the target's (1).
+    SetStyle(f32),
     /// Goes on in spite of what was said against it.
     RunInSpite,
     Cancel,
@@ -103,6 +107,7 @@ pub enum Action {
     Preset(usize),
     ResetView,
     SetGap(GapOptions),
+    SetEdges(EdgeOptions),
     SetLabels(LabelOptions),
     ToggleStructure(u16),
     /// Hides every structure but this one; `None` shows all.

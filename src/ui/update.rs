@@ -3,7 +3,7 @@
 
 use super::action::Action;
 use super::state::{
-    Arrangement, CT_PRESETS, Crosshair, Dialog, ExportDialog, MR_PRESETS, NoticeKind, OpenDialog, OpenTarget,
+    Arrangement, CT_PRESETS, Crosshair, Dialog, ExportDialog, Inspector, MR_PRESETS, NoticeKind, OpenDialog, OpenTarget,
     Pane, Run, RunId, SeriesDialog, State, SurfaceOrder, Switch, Tile, Window,
 };
 use super::views::content::{content, model_title};
@@ -55,6 +55,8 @@ pub enum Effect {
         surfaces: Option<Arc<Surfaces>>,
         order: SurfaceOrder,
     },
+    /// Asks the engine for the slice in the style that is wanted.
+    AskForStyle,
     /// Sends what waits for the user to go on.
     SubmitHeld,
     DropHeld,
@@ -94,6 +96,8 @@ pub fn apply(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Run => return run(state),
         Action::RunOnSource => return run_on_source(state),
         Action::Contrast(against) => return contrast(state, against),
+        Action::CheckAnatomy => return check_anatomy(state),
+        Action::SetStyle(style) => return set_style(state, style),
         Action::DrawSurface(role, order) => return draw_surface(state, role, order),
         Action::Cancel => return cancel(state),
         Action::RestartEngine => return vec![Effect::RestartEngine],
@@ -302,6 +306,25 @@ fn contrast(state: &mut State, against: Against) -> Vec<Effect> {
     start(state, vec![Work::Vary(role, variant)])
 }
 
+/// Shows what it finds where it is told.
+fn check_anatomy(state: &mut State) -> Vec<Effect> {
+    state.view.inspector = Inspector::Anatomy;
+    start(state, vec![Work::CheckAnatomy])
+}
+
+fn set_style(state: &mut State, style: f32) -> Vec<Effect> {
+    match state.style_order(style) {
+        Some(order) => {
+            state.style.want(order);
+            vec![Effect::AskForStyle]
+        }
+        None => {
+            state.style.forget();
+            Vec::new()
+        }
+    }
+}
+
 /// Starts work, or puts it behind the work that is going on.
 pub fn start(state: &mut State, wanted: Vec<Work>) -> Vec<Effect> {
     if let Some(obstacle) = state.run_obstacle() {
@@ -328,6 +351,8 @@ pub fn start(state: &mut State, wanted: Vec<Work>) -> Vec<Effect> {
                 prediction.origin.as_ref().filter(|origin| origin.card.weights_sha256 == weights)?;
                 None
             }
+            // Of another model's image it would say nothing.
+            Work::CheckAnatomy => state.synthesis_obstacle().is_none().then_some(None)?,
             _ => {
                 let crosshair = crosshair_in(&state.study, state.view.crosshair, role);
                 Some(crosshair.unwrap_or_else(|| body_centre_mm(&scan)).to_array())
@@ -361,7 +386,7 @@ pub fn start_next(state: &mut State) -> Vec<Effect> {
 /// The scan a piece of work is about.
 pub fn work_role(work: Work) -> Role {
     match work {
-        Work::Translate => Role::Source,
+        Work::Translate | Work::CheckAnatomy => Role::Source,
         Work::Segment(role) | Work::Vary(role, _) => role,
     }
 }
@@ -458,6 +483,7 @@ fn apply_to_view(state: &mut State, action: Action) {
             state.view.windows = [None; 5];
         }
         Action::SetGap(gap) => state.view.gap = gap,
+        Action::SetEdges(edges) => state.view.edges = edges,
         Action::SetLabels(labels) => state.view.labels = labels,
         Action::ToggleStructure(label) => {
             if !state.hidden_labels.remove(&label) {

@@ -6,6 +6,7 @@
 mod engine;
 mod remember;
 mod startup;
+mod style;
 mod tasks;
 
 pub use startup::{Launcher, StartUp};
@@ -22,6 +23,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+use style::StyleLink;
 use tasks::Done;
 
 /// Frames drawn before the engine is started, so that starting it delays no first picture.
@@ -44,6 +46,7 @@ pub struct App {
     unsent: Vec<PackedWork>,
     /// Packed for a run that something speaks against, waiting for the user to go on.
     held: Vec<PackedWork>,
+    style: StyleLink,
     wake: Wake,
     startup: Option<StartUp>,
     /// Waits until every scan of the start-up has been read.
@@ -75,6 +78,7 @@ impl App {
             engine_starting: false,
             unsent: Vec::new(),
             held: Vec::new(),
+            style: StyleLink::default(),
             wake,
             startup: None,
             afterwards: Vec::new(),
@@ -121,6 +125,7 @@ impl App {
         self.startup.is_none()
             && self.tasks_running == 0
             && self.state.run.is_none()
+            && !self.state.style.is_busy()
             && self.afterwards.is_empty()
             && !self.run_afterwards
     }

@@ -2,13 +2,13 @@
 
 use super::App;
 use crate::config::BundleError;
-use crate::protocol::JobId;
+use crate::protocol::{JobId, StyleSubject};
 use crate::session::loader::{self, ExportContent, Exportable, Exported, LoadError, OpenLabels, PackedWork};
 use crate::session::{
-    Against, Contrast, Engine, EngineError, OpenRequest, OpenScan, Opened, Prediction, Role, Synthesis,
+    Against, Anatomy, Contrast, Engine, EngineError, OpenRequest, OpenScan, Opened, Prediction, Role, Synthesis,
 };
 use crate::ui::action::Action;
-use crate::ui::state::{Dialog, ExportDialog, ModelEntry, NoticeKind, Opening, Remedy, RunId, SeriesDialog};
+use crate::ui::state::{Dialog, ExportDialog, ModelEntry, NoticeKind, Opening, Remedy, RunId, SeriesDialog, StyleOrder};
 use crate::ui::update::{self, Effect};
 use crate::ui::views::surface::{SurfacePicture, Surfaces};
 use crate::volume::{LabelTable, Modality};
@@ -57,6 +57,17 @@ pub(super) enum Done {
         prediction: Arc<Prediction>,
         result: Result<Contrast, LoadError>,
     },
+    Anatomy {
+        run: RunId,
+        job: JobId,
+        of: Arc<Synthesis>,
+        result: Box<Result<Anatomy, LoadError>>,
+    },
+    /// Scan and model for slices in another style.
+    StyleSubject {
+        order: StyleOrder,
+        result: Result<Box<StyleSubject>, LoadError>,
+    },
     Surface(SurfacePicture),
     /// A prediction compared with what was given with its scan.
     GivenContrast {
@@ -104,6 +115,7 @@ impl App {
                     Done::Surface(SurfacePicture { order, surfaces, image })
                 });
             }
+            Effect::AskForStyle => self.ask_for_style(),
             Effect::SubmitHeld => self.submit_held(),
             Effect::DropHeld => self.held.clear(),
             Effect::CancelJobs => self.cancel_jobs(),
@@ -199,6 +211,8 @@ impl App {
                 self.contrast_ready(run, job, prediction, result)
             }
             Done::GivenContrast { role, prediction, result } => self.show_contrast(role, &prediction, result),
+            Done::Anatomy { run, job, of, result } => self.anatomy_ready(run, job, &of, *result),
+            Done::StyleSubject { order, result } => self.style_subject_packed(&order, result),
             Done::Surface(picture) => {
                 self.state.surface.picture = Some(picture);
                 self.state.surface.drawing = false;
@@ -207,6 +221,7 @@ impl App {
             Done::Lost(words) => {
                 self.state.opening.clear();
                 self.state.surface.drawing = false;
+                self.forget_style();
                 self.fail(format!("A task of the program failed: {words}. What was open is unchanged."));
             }
         }

@@ -1,8 +1,8 @@
-//! The sixth cell: gap and confidence, places to look at, or surfaces. Here: how wide the gap is in each structure, and how sure the model is of it.
+//! The sixth cell: gap and confidence, places to look at, surfaces, or the anatomy check. Here: how wide the gap is in each structure, and how sure the model is of it.
 //!
 //! A structure with a high gap that the model is sure of is the one to distrust: unsure ones announce themselves.
 
-use super::places;
+use super::{anatomy, places};
 use crate::session::StructureSummary;
 use crate::ui::action::Action;
 use crate::ui::state::{GAP_RANGE, Inspector, State};
@@ -35,6 +35,7 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &State, surface: &mut SurfaceTexture
     match state.view.inspector {
         Inspector::Confidence => confidence(ui, below, state),
         Inspector::Places => places::show(ui, below, state, actions),
+        Inspector::Anatomy => anatomy::show(ui, below, state, actions),
         Inspector::Surface => surface::show(ui, below, state, surface, actions),
     }
 }

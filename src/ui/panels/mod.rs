@@ -1,6 +1,7 @@
 //! The frame around the panes: bars at the top and bottom, study and structures at the sides, dialogs above.
 
 pub mod about;
+pub mod anatomy;
 pub mod contrast;
 pub mod dialogs;
 pub mod inspector;
@@ -11,4 +12,5 @@ mod series;
 pub mod status_bar;
 pub mod structures;
 pub mod study;
+pub mod style;
 pub mod top_bar;

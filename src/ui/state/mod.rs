@@ -2,11 +2,15 @@
 //! results that [`super::app`] drains.
 
 mod dialog;
+mod edges;
 mod run;
+mod style;
 mod view;
 
 pub use dialog::{Dialog, ExportDialog, OpenDialog, OpenTarget, SeriesDialog};
+pub use edges::EdgeOptions;
 pub use run::{EngineStatus, Job, Run, RunId};
+pub use style::{StyleOrder, StyleSlider};
 pub use view::{
     Arrangement, CT_PRESETS, Comparison, Crosshair, GAP_RANGE, GapOptions, Inspector, LabelOptions,
     MR_PRESETS, Obliques, Pane, Preset, Split, SurfaceOrder, Switch, Tile, View, Window,
@@ -92,6 +96,7 @@ pub struct State {
     /// What is done after it, one after the other.
     pub queue: VecDeque<Vec<Work>>,
     pub surface: SurfaceState,
+    pub style: StyleSlider,
     /// Scans that the user runs models on though something speaks against it.
     pub run_in_spite: HashSet<ScanId>,
     /// How the last run ended, for the status bar.
@@ -125,6 +130,7 @@ impl State {
             run: None,
             queue: VecDeque::new(),
             surface: SurfaceState::default(),
+            style: StyleSlider::default(),
             run_in_spite: HashSet::new(),
             last_run: String::new(),
             opening: Vec::new(),

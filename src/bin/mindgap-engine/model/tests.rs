@@ -71,6 +71,22 @@ fn a_translation_has_the_shape_of_its_image_and_stays_in_range() {
 }
 
 #[test]
+fn style_1_is_the_ordinary_translation_bit_for_bit_and_style_0_the_reconstruction() {
+    let networks = networks();
+    let generator = &networks.generator;
+    let signed = noise([2, 1, 48, 64]) * 2.0 - 1.0;
+    for from in [Domain::Source, Domain::Target] {
+        let to = from.other();
+        let at = |share| generator.translate_towards(&signed, from, to, share);
+        assert_eq!(at(1.0), generator.translate(&signed, from, to), "{from:?}");
+        assert_eq!(at(0.0), generator.translate(&signed, from, from), "{from:?}");
+        let far = |a: &Tensor, b: &Tensor| (a - b).abs().max().double_value(&[]);
+        let between = at(0.4);
+        assert!(far(&between, &at(0.0)) > 1e-5 && far(&between, &at(1.0)) > 1e-5, "{from:?}");
+    }
+}
+
+#[test]
 fn half_precision_weights_load_into_fresh_networks_and_give_nearly_the_same_answer() {
     let original = networks();
     let variables = original.store.variables();
@@ -295,7 +311,7 @@ fn networks_of_half_precision_give_nearly_the_same_answer_as_float32() {
     let run = |networks: &Networks| {
         let found =
             infer::probabilities(networks, &slices, options(Views::Shifted), &mut |_, _| true).unwrap();
-        let image = infer::translate_slice(networks, &slices, 2, Domain::Source).unwrap();
+        let image = infer::translate_slice(networks, &slices, 2, infer::Way::across(Domain::Source)).unwrap();
         (found.probabilities, image)
     };
     let ((a, image_a), (b, image_b)) = (run(&whole), run(&half));
