@@ -25,7 +25,13 @@ impl App {
             // It asks again once it is there.
             return self.start_engine();
         }
-        let Some(order) = self.state.style.next() else { return };
+        if let Some(order) = self.state.style.next() {
+            self.forward_style(order);
+        }
+    }
+
+    /// Sends an order, or packs what has to go with it first.
+    fn forward_style(&mut self, order: StyleOrder) {
         if let Some(subject) = self.subject_kept(&order) {
             return self.send_style(&order, subject, None);
         }
@@ -60,8 +66,7 @@ impl App {
         let Some(order) = self.state.style.renew() else { return };
         if (order.scan, &order.model) != (packed_for.scan, &packed_for.model) {
             // The scan or the model was replaced meanwhile.
-            self.state.style.fail();
-            return;
+            return self.forward_style(order);
         }
         let subject = self.state.next_number();
         self.style.kept = Some((order.scan, order.model.1.clone(), subject));

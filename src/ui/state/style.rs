@@ -40,10 +40,10 @@ impl StyleSlider {
         (self.wanted, self.answered, self.shown) = (None, None, None);
     }
 
-    /// The request that was on its way will not be answered, and it is not tried again by itself.
+    /// The request that was on its way will not be answered, and it is not tried again by itself: what is shown stays.
     pub fn fail(&mut self) {
         self.on_its_way = None;
-        self.forget();
+        self.wanted.clone_from(&self.answered);
     }
 
     /// What is to be sent now, if anything; it is on its way from here on.
