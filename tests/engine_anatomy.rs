@@ -111,7 +111,8 @@ fn the_slider_ends_at_the_scan_itself_and_at_the_ordinary_translation_bit_for_bi
     // What the networks were given of the slice: the scan on the slice's grid, in the model's window.
     let [low, high] = bundle().card.preprocessing.ct_window_hu;
     let resampler = mindgap::volume::Resampler::new(scan.geometry(), source.geometry());
-    let given = resampler.linear(&scan.to_f32(), -1024.0).map(|hu| ((hu - low) / (high - low)).clamp(0.0, 1.0));
+    let given =
+        resampler.linear(&scan.to_f32(), -1024.0).map(|hu| ((hu - low) / (high - low)).clamp(0.0, 1.0));
     let [at_source, halfway, at_target] =
         [&source, &between, &target].map(|slice| correlation(slice.voxels(), given.voxels()));
     println!("correlation with the scan: style 0 {at_source:.4}, 0.5 {halfway:.4}, 1 {at_target:.4}");

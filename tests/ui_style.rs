@@ -92,15 +92,16 @@ fn the_slice_in_another_style_says_which_and_that_it_is_synthetic_and_at_1_the_o
     let mut window = after_a_run(&files, &Arc::default());
     drag(&mut window, -60);
     settle(&mut window);
-    assert!(pane(&window, PANE).contains("style 0.40"), "{}", pane(&window, PANE));
-    window.get_by_label("style 0.40 in the slice in view (0 source … 1 target)");
+    assert!(pane(&window, PANE).contains("Style 0.40"), "{}", pane(&window, PANE));
+    window.get_by_label("style 0.40 in the slice in view");
     let state = window.state().state();
     let ordinary = content(state, Pane::Synthetic).unwrap();
     let styled = in_chosen_style(state, Tile::of(Pane::Synthetic), ordinary);
     assert!(styled.synthetic && styled.unit == "relative", "no banner, or a unit that it is not in");
+    assert_eq!(styled.edge_agreement, None, "measured on the ordinary image");
     drag(&mut window, 60);
     settle(&mut window);
-    assert!(!pane(&window, PANE).contains("style 0."), "{}", pane(&window, PANE));
+    assert!(!pane(&window, PANE).contains("Style 0."), "{}", pane(&window, PANE));
     assert_eq!(style(&window), 1.0);
 }
 
@@ -120,11 +121,11 @@ fn a_style_is_kept_for_its_slice_and_no_other_slice_is_said_to_have_it() {
     window.key_press(egui::Key::PageUp);
     window.run();
     assert_eq!(style(&window), 1.0);
-    assert!(!pane(&window, PANE).contains("style 0."));
+    assert!(!pane(&window, PANE).contains("Style 0."));
     window.key_press(egui::Key::PageDown);
     window.run();
     assert!((style(&window) - 0.25).abs() < 1e-3);
-    assert!(pane(&window, PANE).contains("style 0.25"));
+    assert!(pane(&window, PANE).contains("Style 0.25"));
 }
 
 #[test]
@@ -135,7 +136,7 @@ fn a_new_synthetic_image_is_shown_in_its_own_style() {
     settle(&mut window);
     click(&mut window, RUN);
     settle(&mut window);
-    assert!(!pane(&window, PANE).contains("style 0."));
+    assert!(!pane(&window, PANE).contains("Style 0."));
     assert_eq!(style(&window), 1.0);
 }
 

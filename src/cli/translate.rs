@@ -73,7 +73,9 @@ struct Structure {
 fn style(text: &str) -> Result<f32, String> {
     match text.parse() {
         Ok(style) if (0.0..=1.0).contains(&style) => Ok(style),
-        _ => Err(format!("expected a number from 0 (the scan's own style) to 1 (the other's), got \"{text}\"")),
+        _ => {
+            Err(format!("expected a number from 0 (the scan's own style) to 1 (the other's), got \"{text}\""))
+        }
     }
 }
 
@@ -84,8 +86,11 @@ impl Translate {
             "--style {}: --check judges the whole way to the other modality; leave one of the two out",
             self.style
         );
-        let outputs: Vec<&Path> =
-            [Some(&self.output), self.edge_map.as_ref()].into_iter().flatten().map(PathBuf::as_path).collect();
+        let outputs: Vec<&Path> = [Some(&self.output), self.edge_map.as_ref()]
+            .into_iter()
+            .flatten()
+            .map(PathBuf::as_path)
+            .collect();
         let scan = input::open_for_model(&self.input, &self.reading, &outputs)?;
         let modality = self.choice.modality(&scan);
         // The model whose source is the scan's modality.

@@ -69,7 +69,8 @@ mod tests {
         let coarse = Geometry::axis_aligned([4, 4, 4], [2.0, 2.0, 1.0], [0.5, 0.5, 0.0]).unwrap();
         let map = Volume::from_fn(coarse, |i, _, _| if i == 1 { 0.5 } else { f32::NAN });
         let labels = |moved: usize| {
-            let map = Volume::from_fn(grid.clone(), move |i, _, _| u16::from((2 + moved..6 + moved).contains(&i)));
+            let map =
+                Volume::from_fn(grid.clone(), move |i, _, _| u16::from((2 + moved..6 + moved).contains(&i)));
             WireLabels::pack(&map)
         };
         let result = AnatomyCheck {

@@ -16,8 +16,8 @@ use crate::config::{AssetError, BundleError, MaskUse, Net, demo_dir, load_bundle
 use crate::eval::GridsDiffer;
 use crate::eval::gap::{Cutoffs, GapError, places};
 use crate::protocol::{
-    AnatomyRequest, DeviceChoice, Request, SegmentRequest, SegmentSettings, Segmentation, TranslateRequest, Translation,
-    WireError, WireLabels, WireScan, WireVolume,
+    AnatomyRequest, DeviceChoice, Request, SegmentRequest, SegmentSettings, Segmentation, TranslateRequest,
+    Translation, WireError, WireLabels, WireScan, WireVolume,
 };
 use crate::volume::io::{self, IoError, Receipt, SeriesInfo, SeriesKind};
 use crate::volume::{Geometry, LabelMap, LabelTable, Modality, Scan, Task, geometry_equal};

@@ -3,10 +3,10 @@
 //! Plain data behind `Arc`s, made on background threads and only handed around on the window's. Invariant: a synthesis
 //! or a prediction always belongs to the scan that is in its role now; replacing a scan drops what was made of it.
 
-use super::{Anatomy, Coverage};
 use super::body::{BodyBox, IntensityStats, structure_focuses};
 use super::guard::Concern;
 use super::request::{OpenRequest, Origin};
+use super::{Anatomy, Coverage};
 use crate::config::{Card, MaskUse};
 use crate::eval::gap::Place;
 use crate::eval::{GridsDiffer, StructureDifference, label_difference};

@@ -1,8 +1,8 @@
 //! What the user asks for. Views and panels return these; [`super::update::apply`] carries them out after drawing.
 
 use super::state::{
-    Arrangement, Comparison, Dialog, EdgeOptions, GapOptions, Inspector, LabelOptions, Obliques, OpenDialog, Pane,
-    SeriesDialog, Split, SurfaceOrder, Switch, Tile, Window,
+    Arrangement, Comparison, Dialog, EdgeOptions, GapOptions, Inspector, LabelOptions, Obliques, OpenDialog,
+    Pane, SeriesDialog, Split, SurfaceOrder, Switch, Tile, Window,
 };
 use super::views::frame::SlicePlane;
 use crate::render::raster::Eye;

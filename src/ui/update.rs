@@ -3,8 +3,8 @@
 
 use super::action::Action;
 use super::state::{
-    Arrangement, CT_PRESETS, Crosshair, Dialog, ExportDialog, Inspector, MR_PRESETS, NoticeKind, OpenDialog, OpenTarget,
-    Pane, Run, RunId, SeriesDialog, State, SurfaceOrder, Switch, Tile, Window,
+    Arrangement, CT_PRESETS, Crosshair, Dialog, ExportDialog, Inspector, MR_PRESETS, NoticeKind, OpenDialog,
+    OpenTarget, Pane, Run, RunId, SeriesDialog, State, SurfaceOrder, Switch, Tile, Window,
 };
 use super::views::content::{content, model_title};
 use super::views::frame::SliceFrame;

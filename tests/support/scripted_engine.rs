@@ -1,9 +1,11 @@
-//! An engine in this process that speaks the real protocol and does what the test says.
+//! An engine in this process that speaks the real protocol and does what the test says. Not every test uses all of it.
+
+#![allow(dead_code)]
 
 use mindgap::config::{MaskUse, Net};
 use mindgap::protocol::{
-    AnatomyCheck, Command, EngineInfo, Event, JobId, PROTOCOL_VERSION, Request, Segmentation, Translation, WireLabels,
-    WireScan, WireVolume, read_frame, write_frame,
+    AnatomyCheck, Command, EngineInfo, Event, JobId, PROTOCOL_VERSION, Request, Segmentation, Translation,
+    WireLabels, WireScan, WireVolume, read_frame, write_frame,
 };
 use mindgap::session::Launch;
 use mindgap::volume::Volume;
@@ -55,13 +57,7 @@ fn start(script: Script, program: &'static str, styles: Arc<Styles>) -> Launch {
     Launch::Streams { from_engine: Box::new(from_engine), to_engine: Box::new(to_engine) }
 }
 
-fn serve(
-    script: Script,
-    program: &str,
-    styles: &Styles,
-    mut commands: PipeReader,
-    mut events: PipeWriter,
-) {
+fn serve(script: Script, program: &str, styles: &Styles, mut commands: PipeReader, mut events: PipeWriter) {
     let mut kept: Option<(u64, WireScan)> = None;
     let mut say = |event: Event| write_frame(&mut events, &event).is_ok();
     while let Ok(Some(command)) = read_frame::<Command>(&mut commands) {

@@ -6,7 +6,9 @@ use super::App;
 use super::tasks::{Done, in_full};
 use crate::protocol::{Event, JobId};
 use crate::session::loader::{self, LoadError, PackedWork, Work};
-use crate::session::{Anatomy, Contrast, Engine, EngineError, Notice, Prediction, Role, RunOrigin, Synthesis};
+use crate::session::{
+    Anatomy, Contrast, Engine, EngineError, Notice, Prediction, Role, RunOrigin, Synthesis,
+};
 use crate::ui::state::{Dialog, EngineStatus, Job, NoticeKind, RunId};
 use crate::ui::update::{self, work_role};
 use std::sync::Arc;

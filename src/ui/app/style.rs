@@ -25,7 +25,7 @@ impl App {
             // It asks again once it is there.
             return self.start_engine();
         }
-        if let Some(order) = self.state.style.next() {
+        if let Some(order) = self.state.style.send_next() {
             self.forward_style(order);
         }
     }

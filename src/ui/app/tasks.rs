@@ -5,10 +5,13 @@ use crate::config::BundleError;
 use crate::protocol::{JobId, StyleSubject};
 use crate::session::loader::{self, ExportContent, Exportable, Exported, LoadError, OpenLabels, PackedWork};
 use crate::session::{
-    Against, Anatomy, Contrast, Engine, EngineError, OpenRequest, OpenScan, Opened, Prediction, Role, Synthesis,
+    Against, Anatomy, Contrast, Engine, EngineError, OpenRequest, OpenScan, Opened, Prediction, Role,
+    Synthesis,
 };
 use crate::ui::action::Action;
-use crate::ui::state::{Dialog, ExportDialog, ModelEntry, NoticeKind, Opening, Remedy, RunId, SeriesDialog, StyleOrder};
+use crate::ui::state::{
+    Dialog, ExportDialog, ModelEntry, NoticeKind, Opening, Remedy, RunId, SeriesDialog, StyleOrder,
+};
 use crate::ui::update::{self, Effect};
 use crate::ui::views::surface::{SurfacePicture, Surfaces};
 use crate::volume::{LabelTable, Modality};

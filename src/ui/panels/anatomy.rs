@@ -7,7 +7,7 @@ use crate::ui::action::Action;
 use crate::ui::state::{EdgeOptions, State};
 use crate::ui::views::frame::{SliceFrame, SlicePlane};
 use crate::ui::{theme, widgets};
-use egui::{Align, Button, Color32, Label, Layout, Rect, RichText, ScrollArea, Slider, Ui, UiBuilder, vec2};
+use egui::{Button, Color32, Label, Rect, RichText, ScrollArea, Slider, Ui, UiBuilder, vec2};
 use glam::DVec3;
 
 /// Draws the list into `rect`.
@@ -46,7 +46,6 @@ fn found(ui: &mut Ui, state: &State, (anatomy, scan): (&Anatomy, &OpenScan), act
 
 /// "Liver: edge moved 6 mm at slice 41", which is a button where there is a slice to go to.
 fn row(ui: &mut Ui, state: &State, (shift, scan): (&StructureShift, &OpenScan), actions: &mut Vec<Action>) {
-    let colours = theme::of(ui);
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 5.0;
         let [r, g, b] = state.table().entry(shift.label).map_or([128; 3], |entry| entry.rgb);
@@ -65,11 +64,11 @@ fn row(ui: &mut Ui, state: &State, (shift, scan): (&StructureShift, &OpenScan), 
                 ui.label(RichText::new(shift.sentence()).size(13.0));
             }
         }
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            let words = RichText::new(in_numbers(shift)).size(11.0).color(colours.weak);
-            ui.add(Label::new(words).truncate());
-        });
     });
+    let numbers = in_numbers(shift);
+    if !numbers.is_empty() {
+        ui.indent(shift.label, |ui| widgets::weak(ui, numbers));
+    }
 }
 
 /// As the panes count slices, from 1: an oblique scan may be cut along other slices than its own.

@@ -18,11 +18,13 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
         actions.push(Action::SetStyle(style));
     }
     let words = match obstacle {
-        Some(_) => "0 source … 1 target".to_owned(),
-        None if style >= 1.0 => "style 1.00: the target's, the ordinary result".to_owned(),
-        None => format!("style {style:.2} in the slice in view (0 source … 1 target)"),
+        Some(_) => "from the source's to the target's".to_owned(),
+        None if style >= 1.0 => "style 1.00: the ordinary result".to_owned(),
+        None => format!("style {style:.2} in the slice in view"),
     };
-    widgets::weak(ui, words);
+    widgets::weak(ui, words).on_hover_text(
+        "0: the source's own style, 1: the target's, in between in the generator's own style space; one slice at a time",
+    );
     pixel_blend(ui, state, actions);
 }
 

@@ -47,7 +47,7 @@ impl StyleSlider {
     }
 
     /// What is to be sent now, if anything; it is on its way from here on.
-    pub fn next(&mut self) -> Option<StyleOrder> {
+    pub fn send_next(&mut self) -> Option<StyleOrder> {
         if self.on_its_way.is_some() || self.wanted == self.answered {
             return None;
         }
@@ -58,7 +58,7 @@ impl StyleSlider {
     /// The newest wish in place of the one on its way, which has not been sent after all; `None` where there is none left.
     pub fn renew(&mut self) -> Option<StyleOrder> {
         self.on_its_way = None;
-        self.next()
+        self.send_next()
     }
 
     /// What is on its way.
@@ -160,17 +160,17 @@ mod tests {
         let scan = ScanId::next();
         let mut slider = StyleSlider::default();
         slider.want(order(scan, 3.0, 0.9));
-        let first = slider.next().unwrap();
+        let first = slider.send_next().unwrap();
         for style in [0.8, 0.7, 0.6, 0.5] {
             slider.want(order(scan, 3.0, style));
-            assert_eq!(slider.next(), None, "two requests at once");
+            assert_eq!(slider.send_next(), None, "two requests at once");
         }
         slider.answer(slice(&first));
         assert_eq!(slider.slice_at(scan, first.world_mm).unwrap().style, 0.9, "shown while the next is made");
-        let second = slider.next().unwrap();
+        let second = slider.send_next().unwrap();
         assert_eq!(second.style, 0.5);
         slider.answer(slice(&second));
-        assert_eq!(slider.next(), None, "asked twice for the same");
+        assert_eq!(slider.send_next(), None, "asked twice for the same");
         assert!(!slider.is_busy());
     }
 
@@ -179,7 +179,7 @@ mod tests {
         let (scan, other) = (ScanId::next(), ScanId::next());
         let mut slider = StyleSlider::default();
         slider.want(order(scan, 3.0, 0.25));
-        let sent = slider.next().unwrap();
+        let sent = slider.send_next().unwrap();
         assert_eq!(slider.style_at(scan, sent.world_mm), 0.25, "the slider jumps back while it is dragged");
         slider.answer(slice(&sent));
         let [here, next] = [DVec3::new(3.0, 0.0, 3.2), DVec3::new(1.0, 1.0, 4.0)];
@@ -193,10 +193,10 @@ mod tests {
         let scan = ScanId::next();
         let mut slider = StyleSlider::default();
         slider.want(order(scan, 3.0, 0.25));
-        let sent = slider.next().unwrap();
+        let sent = slider.send_next().unwrap();
         slider.forget();
         slider.answer(slice(&sent));
         assert!(slider.slice_at(scan, sent.world_mm).is_none());
-        assert_eq!((slider.style_at(scan, sent.world_mm), slider.next()), (1.0, None));
+        assert_eq!((slider.style_at(scan, sent.world_mm), slider.send_next()), (1.0, None));
     }
 }

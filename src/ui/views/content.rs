@@ -29,6 +29,8 @@ pub struct Content<'a> {
     pub unit: &'static str,
     /// Says on the picture itself that it is no scan.
     pub synthetic: bool,
+    /// How well its edges agree with those of the scan it was made from, 0..1.
+    pub edge_agreement: Option<f64>,
     /// Shown where the overlay or image will be.
     pub hint: Option<&'static str>,
 }
@@ -83,6 +85,7 @@ fn plain<'a>(state: &'a State, pane: Pane, role: Role, scan: &'a Arc<OpenScan>) 
         subtitle: String::new(),
         unit: scan.modality.unit(),
         synthetic: false,
+        edge_agreement: None,
         hint: None,
     }
 }
@@ -113,6 +116,7 @@ fn synthetic<'a>(state: &'a State, base: Content<'a>) -> Content<'a> {
             Modality::Mr => "syn-a.u.",
         },
         synthetic: true,
+        edge_agreement: synthesis.edge_agreement,
         ..base
     }
 }

@@ -75,7 +75,14 @@ fn text_in(painter: &Painter, at: Pos2, align: Align2, text: &str, font: FontId,
 
 fn corners(painter: &Painter, rect: Rect, state: &State, content: &Content<'_>, at: &Placement<'_>) {
     let inner = rect.shrink(MARGIN);
-    text_in(painter, inner.left_top(), Align2::LEFT_TOP, &content.title, theme::semibold(13.0), theme::STRONG);
+    text_in(
+        painter,
+        inner.left_top(),
+        Align2::LEFT_TOP,
+        &content.title,
+        theme::semibold(13.0),
+        theme::STRONG,
+    );
     let below = inner.left_top() + vec2(0.0, 19.0);
     // A narrow pane keeps what tells slices apart and lets go of the rest.
     let roomy = rect.width() > 250.0;
@@ -95,7 +102,7 @@ fn corners(painter: &Painter, rect: Rect, state: &State, content: &Content<'_>, 
         text(painter, inner.right_bottom(), Align2::RIGHT_BOTTOM, &shown, 12.0, theme::TEXT);
     }
     if roomy {
-        edge_agreement(painter, inner, state, content);
+        edge_agreement(painter, inner, content);
     }
 }
 
@@ -122,9 +129,8 @@ fn notes(painter: &Painter, inner: Rect, state: &State, content: &Content<'_>, a
     }
 }
 
-fn edge_agreement(painter: &Painter, inner: Rect, state: &State, content: &Content<'_>) {
-    let agreement = state.study.synthesis().and_then(|synthesis| synthesis.edge_agreement);
-    if let Some(agreement) = agreement.filter(|_| content.synthetic) {
+fn edge_agreement(painter: &Painter, inner: Rect, content: &Content<'_>) {
+    if let Some(agreement) = content.edge_agreement {
         let words = format!("edges agree {agreement:.2}");
         // Above the line that the readout takes.
         let at = inner.right_bottom() - vec2(0.0, 36.0);

@@ -23,7 +23,8 @@ pub fn in_chosen_style<'a>(state: &'a State, tile: Tile, content: Content<'a>) -
         image: Some(Voxels::Values(slice.image.clone())),
         // Edges were compared with the ordinary image.
         heat: None,
-        title: format!("{}, style {:.2}", content.title, slice.style).into(),
+        edge_agreement: None,
+        title: format!("Style {:.2}", slice.style).into(),
         subtitle: "source content, this slice only".to_owned(),
         // On the scale of the modality that is imitated, and not in its unit.
         unit: "relative",

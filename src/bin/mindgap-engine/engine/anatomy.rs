@@ -30,11 +30,8 @@ pub fn check(
     let edge_agreement = edge_agreement(&prepared.slices, &there);
     drop(there);
     let net = judge(request, &mut means);
-    let returned = Prepared {
-        slices: back,
-        scan_geometry: prepared.scan_geometry.clone(),
-        warnings: Vec::new(),
-    };
+    let returned =
+        Prepared { slices: back, scan_geometry: prepared.scan_geometry.clone(), warnings: Vec::new() };
     let scan_labels = labels_of(context, (request, net), &prepared, ("segmenting", caches), &mut means)?;
     let phase = "segmenting the way back";
     let cycle_labels = labels_of(context, (request, net), &returned, (phase, caches), &mut means)?;
@@ -130,11 +127,10 @@ fn labels_of(
         context.let_style_in(&mut caches.style);
         !context.cancelled()
     };
-    let (found, means) =
-        jobs::with_worker(context, asked, &prepared.slices, &mut caches.models, |worker| {
-            let watch = Watch { first: None, on_slice: &mut on_slice, on_batch: &mut |_, _| {} };
-            infer::segment(worker, prepared, options, watch, &keep_going)
-        })?;
+    let (found, means) = jobs::with_worker(context, asked, &prepared.slices, &mut caches.models, |worker| {
+        let watch = Watch { first: None, on_slice: &mut on_slice, on_batch: &mut |_, _| {} };
+        infer::segment(worker, prepared, options, watch, &keep_going)
+    })?;
     for warning in means.warnings {
         if !all.warnings.contains(&warning) {
             all.warnings.push(warning);

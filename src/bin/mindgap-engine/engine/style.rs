@@ -68,11 +68,7 @@ fn styled(context: &JobContext, request: &StyleRequest, kept: &mut StyleCache) -
     let way = Way { from: subject.from, style: request.style };
     let values = infer::translate_slice(&networks, &prepared.slices, slice, way)?;
     let synthetic = slab(prepared, slice..slice + 1, values)?.map(|&value| subject.unit.measured(value));
-    Ok(Event::StyledSlice {
-        job: context.job,
-        style: request.style,
-        synthetic: WireVolume::pack(&synthetic),
-    })
+    Ok(Event::StyledSlice { job: context.job, style: request.style, synthetic: WireVolume::pack(&synthetic) })
 }
 
 fn subject(context: &JobContext, id: u64, sent: &StyleSubject) -> Result<Subject, JobFailure> {
