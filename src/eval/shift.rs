@@ -73,7 +73,9 @@ impl StructureShift {
             Boundary::Absent => format!("{name}: in neither"),
             Boundary::Lost => format!("{name}: lost"),
             Boundary::Appeared => format!("{name}: appeared, though it was not there"),
-            Boundary::Unmeasured => format!("{name}: not measured, for the voxel size is unknown"),
+            Boundary::Unmeasured => {
+                format!("{name}: not measured, for the voxel size is unknown or the grid sheared")
+            }
             Boundary::Kept { .. } => format!("{name}: kept within {KEPT_MM:.0} mm everywhere"),
             Boundary::Moved { largest_mm, .. } => {
                 format!("{name}: edge moved {largest_mm:.0} mm at slice {slice}")

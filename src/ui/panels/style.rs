@@ -9,7 +9,7 @@ use egui::{Slider, Ui};
 /// Draws the section.
 pub fn show(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
     widgets::section(ui, "Style");
-    let obstacle = state.style_obstacle();
+    let obstacle = state.synthesis_obstacle();
     let mut style = state.style_in_view();
     ui.spacing_mut().slider_width = ui.available_width();
     let slider = Slider::new(&mut style, 0.0..=1.0).show_value(false).step_by(0.01);

@@ -96,11 +96,6 @@ impl StyleSlider {
 }
 
 impl State {
-    /// Why slices in another style cannot be made of the synthetic image; `None` when they can.
-    pub fn style_obstacle(&self) -> Option<&'static str> {
-        self.synthesis_obstacle()
-    }
-
     /// Why nothing more can be made of the synthetic image, or found out about it; `None` when it can.
     pub fn synthesis_obstacle(&self) -> Option<&'static str> {
         let synthesis = self.study.synthesis().filter(|synthesis| synthesis.whole);
@@ -124,7 +119,7 @@ impl State {
 
     /// The slice in view in some style; `None` where it cannot be made, or where the ordinary image is what is asked for.
     pub fn style_order(&self, style: f32) -> Option<StyleOrder> {
-        if style >= 1.0 || self.style_obstacle().is_some() {
+        if style >= 1.0 || self.synthesis_obstacle().is_some() {
             return None;
         }
         let model = self.models.get(self.model?)?;

@@ -18,6 +18,7 @@ use mindgap::protocol::{
     SegmentRequest, Segmentation, TranslateRequest, Translation, WireLabels, WireScan, WireVolume,
 };
 use mindgap::volume::{Modality, Volume, keep_largest_islands};
+use std::cell::RefCell;
 use std::ops::Range;
 use std::rc::Rc;
 use std::sync::mpsc::Sender;
@@ -275,10 +276,14 @@ pub fn segment(
     networks_for(context, (&request.model, settings.net), device, &mut caches.models)?;
     let prepared = prepare(context, (&request.scan, request.modality, card), &mut caches.scans)?;
     let options = segment_options(request);
-    let keep_going = || !context.cancelled();
+    // Between slices, and while labels are refined.
+    let style = RefCell::new(&mut caches.style);
+    let keep_going = || {
+        context.let_style_in(&mut style.borrow_mut());
+        !context.cancelled()
+    };
     let mut on_slice = |done: usize, total: usize| {
         context.progress("segmenting", done as u64, total as u64, "");
-        context.let_style_in(&mut caches.style);
         keep_going()
     };
     let asked = (&request.model, settings.net, request.device);
