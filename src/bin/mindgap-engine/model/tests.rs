@@ -7,7 +7,7 @@ use super::infer::{self, InferError, RefineRule, SegmentOptions};
 use super::ladder::Worker;
 use super::preprocess::Prepared;
 use super::views::Views;
-use super::{Domain, Networks, amplify, refine};
+use super::{Domain, Networks, amplify, refine, tensor};
 use mindgap::config::{Ball, GapMode, MaskUse, Net, NetworkConfig};
 use mindgap::volume::{Geometry, Task, Volume};
 use std::rc::Rc;
@@ -84,6 +84,20 @@ fn style_1_is_the_ordinary_translation_bit_for_bit_and_style_0_the_reconstructio
         let between = at(0.4);
         assert!(far(&between, &at(0.0)) > 1e-5 && far(&between, &at(1.0)) > 1e-5, "{from:?}");
     }
+}
+
+#[test]
+fn a_slice_that_is_translated_all_the_way_is_what_the_generator_alone_makes_of_it_bit_for_bit() {
+    let (networks, slices) = (networks(), prepared().slices);
+    let image = tensor::slices_to_tensor(&slices, 2, 1, Device::Cpu).unwrap();
+    let signed = infer::to_signed(&image);
+    let alone = infer::from_signed(&networks.generator.translate(&signed, Domain::Source, Domain::Target));
+    let way = infer::Way::across(Domain::Source);
+    let found = infer::translate_slice(&networks, &slices, 2, way).unwrap();
+    assert_eq!(found, tensor::values(&alone).unwrap());
+    // Beyond the ends there is no style.
+    let beyond = infer::Way { style: 1.5, ..way };
+    assert_eq!(infer::translate_slice(&networks, &slices, 2, beyond).unwrap(), found);
 }
 
 #[test]
