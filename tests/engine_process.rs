@@ -54,6 +54,7 @@ fn translate_request(slices: usize, first_world_mm: Option<[f64; 3]>) -> Request
         scan: WireScan::pack(&scan(slices)),
         modality: Modality::Ct,
         first_world_mm,
+        style: 1.0,
         device: DeviceChoice::Cpu,
     })
 }

@@ -7,7 +7,6 @@
 #[allow(dead_code)]
 mod dicom_file;
 #[path = "support/scripted_engine.rs"]
-#[allow(dead_code)]
 mod scripted_engine;
 #[path = "support/study_files.rs"]
 mod study_files;

@@ -4,7 +4,6 @@
 #![allow(clippy::unwrap_used)]
 
 #[path = "support/scripted_engine.rs"]
-#[allow(dead_code)]
 mod scripted_engine;
 #[path = "support/spoilt_nifti.rs"]
 #[allow(dead_code)]

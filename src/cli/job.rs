@@ -33,42 +33,62 @@ pub(super) fn tell_lost(reason: &str, pause: Duration) {
     );
 }
 
-/// Runs one job on the engine that was chosen, with a progress bar on stderr. Ctrl+C and SIGTERM cancel it; `if_cancelled`
-/// then says what is left. Once the job is over they end the program at once: what is written after it is written whole
-/// or not at all.
-pub(super) fn run(site: EngineSite, request: Request, if_cancelled: &'static str) -> anyhow::Result<Event> {
-    let cancel = Arc::new(AtomicBool::new(false));
-    let over = Arc::new(AtomicBool::new(false));
-    let (raised, nothing_to_cancel) = (cancel.clone(), over.clone());
-    let ask_then_quit = move || {
-        // Whoever asks twice does not want to wait; the engine sees its stream end.
-        if raised.swap(true, Ordering::Relaxed) || nothing_to_cancel.load(Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-    };
-    ctrlc::set_handler(ask_then_quit).context("Ctrl+C cannot be watched for")?;
-    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-    bar.set_style(ProgressStyle::with_template("{msg:28} {wide_bar} {pos}/{len}  {eta} left  {prefix}")?);
-    let show = |event: &Event| {
-        if let Event::Progress { phase, done, total, note, .. } = event {
-            if bar.message() != *phase {
-                bar.reset();
-                bar.set_message(phase.clone());
+/// The engine that was chosen, for jobs that follow each other, with a progress bar on stderr.
+///
+/// Ctrl+C and SIGTERM cancel the job that is going on. Between jobs, and after the last, they end the program at once: what
+/// is written then is written whole or not at all.
+pub(super) struct Runner {
+    connection: Connection,
+    cancel: Arc<AtomicBool>,
+    working: Arc<AtomicBool>,
+}
+
+impl Runner {
+    pub(super) fn start(site: EngineSite) -> anyhow::Result<Self> {
+        let cancel = Arc::new(AtomicBool::new(false));
+        let working = Arc::new(AtomicBool::new(true));
+        let (raised, something_to_cancel) = (cancel.clone(), working.clone());
+        let ask_then_quit = move || {
+            // Whoever asks twice does not want to wait; the engine sees its stream end.
+            if raised.swap(true, Ordering::Relaxed) || !something_to_cancel.load(Ordering::Relaxed) {
+                std::process::exit(130);
             }
-            bar.set_length(*total);
-            bar.set_position(*done);
-            bar.set_prefix(note.clone());
-            tracing::info!("{phase} {done}/{total} {note}");
-        }
-    };
-    let lost = |reason: &str, pause| bar.suspend(|| tell_lost(reason, pause));
-    let outcome = Connection::new(site, None).run(request, &cancel, show, lost);
-    over.store(true, Ordering::Relaxed);
-    bar.finish_and_clear();
-    match outcome {
-        Err(EngineError::Cancelled) => anyhow::bail!("cancelled; {if_cancelled}"),
-        outcome => Ok(outcome?),
+        };
+        ctrlc::set_handler(ask_then_quit).context("Ctrl+C cannot be watched for")?;
+        Ok(Self { connection: Connection::new(site, None), cancel, working })
     }
+
+    /// Runs one job to the event that ends it; `if_cancelled` says what is left if it is cancelled.
+    pub(super) fn run(&mut self, request: Request, if_cancelled: &'static str) -> anyhow::Result<Event> {
+        self.working.store(true, Ordering::Relaxed);
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        bar.set_style(ProgressStyle::with_template("{msg:28} {wide_bar} {pos}/{len}  {eta} left  {prefix}")?);
+        let show = |event: &Event| {
+            if let Event::Progress { phase, done, total, note, .. } = event {
+                if bar.message() != *phase {
+                    bar.reset();
+                    bar.set_message(phase.clone());
+                }
+                bar.set_length(*total);
+                bar.set_position(*done);
+                bar.set_prefix(note.clone());
+                tracing::info!("{phase} {done}/{total} {note}");
+            }
+        };
+        let lost = |reason: &str, pause| bar.suspend(|| tell_lost(reason, pause));
+        let outcome = self.connection.run(request, &self.cancel, show, lost);
+        self.working.store(false, Ordering::Relaxed);
+        bar.finish_and_clear();
+        match outcome {
+            Err(EngineError::Cancelled) => anyhow::bail!("cancelled; {if_cancelled}"),
+            outcome => Ok(outcome?),
+        }
+    }
+}
+
+/// Runs the only job of a command.
+pub(super) fn run(site: EngineSite, request: Request, if_cancelled: &'static str) -> anyhow::Result<Event> {
+    Runner::start(site)?.run(request, if_cancelled)
 }
 
 /// The share of this machine's cores that each of `jobs` engines gets; `None` where there is one, which takes what it likes.

@@ -56,6 +56,7 @@ impl Subject {
             input_sha256: &self.input_sha256,
             modality: self.modality,
             settings: self.settings,
+            style: None,
             gap_threshold,
             device,
             warnings,

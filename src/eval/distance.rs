@@ -34,6 +34,13 @@ pub(super) fn from_surface_to_surface(from: &Mask, to: &Mask, spacing_mm: [f64; 
         .collect()
 }
 
+/// The voxels of `from` in the order in which [`from_surface_to_surface`] gives their distances.
+pub(super) fn in_order_of_distances(from: &Mask) -> impl Iterator<Item = [usize; 3]> {
+    let [ni, nj, nk] = from.dims;
+    let every = (0..nj).flat_map(move |j| (0..ni).flat_map(move |i| (0..nk).map(move |k| [i, j, k])));
+    every.filter(move |[i, j, k]| from.inside[i + ni * (j + nj * k)])
+}
+
 /// Squared distance in mm2 along each row to the nearest voxel of the same row; infinite where the row has none.
 fn along_i(mask: &Mask, spacing_mm: f64) -> Vec<f32> {
     let mut squared = vec![f32::INFINITY; mask.inside.len()];

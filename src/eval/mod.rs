@@ -13,16 +13,18 @@ mod distance;
 pub mod gap;
 mod moments;
 mod report;
+mod shift;
 mod surface;
 mod table;
 
-pub use anatomy::edge_agreement;
+pub use anatomy::{edge_agreement, edge_agreement_map};
 pub use cohort::{Case, Cohort, CohortSummary};
 pub use difference::{
     LabelDifference, ONLY_FIRST, ONLY_SECOND, OTHER_STRUCTURE, StructureDifference, label_difference,
 };
 pub use moments::{MeanSd, Metric, MetricSummary, StructureSummary};
 pub use report::{MeanScore, Report, StructureScore};
+pub use shift::{Boundary, CYCLE_CAVEAT, KEPT_MM, StructureShift, axial_slice, structure_shifts};
 
 use crate::volume::{Geometry, LabelMap, LabelTable, geometry_equal};
 use rayon::prelude::*;

@@ -19,7 +19,7 @@ use crate::volume::Modality;
 use serde::{Deserialize, Serialize};
 
 /// Raised whenever a message changes its meaning or layout.
-pub const PROTOCOL_VERSION: u32 = 6;
+pub const PROTOCOL_VERSION: u32 = 7;
 
 /// Names one job of one connection; never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -49,6 +49,9 @@ pub enum Command {
 pub enum Request {
     Segment(SegmentRequest),
     Translate(TranslateRequest),
+    /// One slice in a style of its own, between the turns of other jobs and within them.
+    Style(StyleRequest),
+    CheckAnatomy(AnatomyRequest),
     Train(TrainRequest),
 }
 
@@ -107,7 +110,7 @@ pub struct SegmentRequest {
     pub device: DeviceChoice,
 }
 
-/// The scan in the style of the model's other modality.
+/// The scan in the style of the model's other modality, or on the way to it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct TranslateRequest {
     pub model: ModelPayload,
@@ -115,6 +118,40 @@ pub struct TranslateRequest {
     pub modality: Modality,
     /// World position in mm whose slice is wanted first; answered by [`Event::TranslatedSlab`].
     pub first_world_mm: Option<[f64; 3]>,
+    /// From the scan's own style (0) to that of the other modality (1), in the generator's style space.
+    pub style: f32,
+    pub device: DeviceChoice,
+}
+
+/// One network slice of a scan in any style: what a slider asks for while it is dragged. Whoever asks waits for each answer
+/// before asking again, so that never more than one waits here.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct StyleRequest {
+    /// Tells one pair of scan and model from another; chosen by whoever asks.
+    pub subject: u64,
+    /// Scan and model, with the first request about them only: the engine keeps those of the last subject.
+    pub sent: Option<Box<StyleSubject>>,
+    /// Whose slice is wanted, mm in the scan's world.
+    pub world_mm: [f64; 3],
+    /// As in [`TranslateRequest`].
+    pub style: f32,
+    pub device: DeviceChoice,
+}
+
+/// What slices of any style are made of.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct StyleSubject {
+    pub model: ModelPayload,
+    pub scan: WireScan,
+    pub modality: Modality,
+}
+
+/// Whether a translation keeps the anatomy: the scan is translated and back, and both ends are segmented.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AnatomyRequest {
+    pub model: ModelPayload,
+    pub scan: WireScan,
+    pub modality: Modality,
     pub device: DeviceChoice,
 }
 
@@ -167,6 +204,17 @@ pub enum Event {
         job: JobId,
         result: Box<Translation>,
     },
+    StyledSlice {
+        job: JobId,
+        /// As it was asked for.
+        style: f32,
+        /// A grid one network slice thick, placed in the scan's world; intensities as in [`Translation`].
+        synthetic: WireVolume,
+    },
+    AnatomyChecked {
+        job: JobId,
+        result: Box<AnatomyCheck>,
+    },
     Trained {
         job: JobId,
         bundle_dir: std::path::PathBuf,
@@ -192,6 +240,8 @@ impl Event {
             | Event::TranslatedSlab { job, .. }
             | Event::Segmented { job, .. }
             | Event::Translated { job, .. }
+            | Event::StyledSlice { job, .. }
+            | Event::AnatomyChecked { job, .. }
             | Event::Trained { job, .. }
             | Event::Cancelled { job }
             | Event::Failed { job, .. } => Some(*job),
@@ -204,6 +254,8 @@ impl Event {
             self,
             Event::Segmented { .. }
                 | Event::Translated { .. }
+                | Event::StyledSlice { .. }
+                | Event::AnatomyChecked { .. }
                 | Event::Trained { .. }
                 | Event::Cancelled { .. }
                 | Event::Failed { .. }
@@ -267,12 +319,31 @@ pub struct Refinement {
 /// All that a translation yields, on the scan's own grid.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Translation {
-    /// In synthetic HU or in the target's relative intensity x 1000.
+    /// In synthetic HU or in the target's relative intensity x 1000; in a style below 1 on the same scale, but neither.
     pub synthetic: WireVolume,
     /// The modality the result imitates.
     pub imitates: Modality,
     /// Mean agreement of gradient orientations between scan and synthesis, 0..1: an anatomy check, not a proof.
     pub edge_agreement: f64,
+    pub seconds: f64,
+    pub slices: u64,
+    pub device: String,
+    pub warnings: Vec<String>,
+}
+
+/// What is measured of a translation's anatomy; it is compared and put into words by whoever asked.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AnatomyCheck {
+    /// Agreement of edges at each voxel of the network's grid, 0..1; NaN where there is no edge.
+    pub edge_map: WireVolume,
+    /// As in [`Translation`].
+    pub edge_agreement: f64,
+    /// Of the scan, on its own grid.
+    pub scan_labels: WireLabels,
+    /// Of the scan translated and back, on the same grid.
+    pub cycle_labels: WireLabels,
+    /// The net that drew both: the source-only one where the scan is of the model's source modality.
+    pub net: Net,
     pub seconds: f64,
     pub slices: u64,
     pub device: String,

@@ -91,6 +91,7 @@ pub fn export(path: &Path, content: ExportContent, of: &Exportable) -> Result<Ex
         let synthesis = of.synthesis.as_ref().filter(|synthesis| synthesis.whole).ok_or_else(missing)?;
         let origin = synthesis.origin.as_ref().ok_or_else(missing)?;
         let facts = facts_of(from, of.threshold, origin, (&synthesis.device, &synthesis.warnings));
+        let facts = RunFacts { style: Some(1.0), ..facts };
         written(io::write_values(path, &synthesis.image, scan)?, &facts)?;
         return Ok(Exported { path: path.to_owned(), content });
     }
@@ -149,6 +150,7 @@ pub(super) fn facts_of<'a>(
         input_sha256,
         modality: scan.modality,
         settings: origin.settings,
+        style: None,
         gap_threshold: Some(threshold),
         device,
         warnings,

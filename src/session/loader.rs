@@ -13,8 +13,8 @@ use crate::config::{AssetError, BundleError, MaskUse, Net, demo_dir, load_bundle
 use crate::eval::GridsDiffer;
 use crate::eval::gap::{Cutoffs, GapError, places};
 use crate::protocol::{
-    DeviceChoice, Request, SegmentRequest, SegmentSettings, Segmentation, TranslateRequest, Translation,
-    WireError, WireLabels, WireScan, WireVolume,
+    AnatomyRequest, DeviceChoice, Request, SegmentRequest, SegmentSettings, Segmentation, TranslateRequest,
+    Translation, WireError, WireLabels, WireScan, WireVolume,
 };
 use crate::volume::io::{self, IoError, SeriesInfo, SeriesKind};
 use crate::volume::{Geometry, LabelMap, LabelTable, Modality, Scan, Task, geometry_equal};
@@ -74,6 +74,8 @@ pub enum Work {
     /// The source in the target's style.
     Translate,
     Segment(Role),
+    /// Whether the translation keeps the anatomy.
+    CheckAnatomy,
     /// Segmented once more in another way, to be compared with the prediction that is there.
     Vary(Role, Variant),
 }
@@ -224,8 +226,10 @@ pub fn pack_work(model: &str, orders: &[WorkOrder]) -> Result<Vec<PackedWork>, L
         let device = DeviceChoice::Auto;
         let request = match order.work {
             Work::Translate => {
-                Request::Translate(TranslateRequest { model, scan, modality, first_world_mm, device })
+                let style = 1.0;
+                Request::Translate(TranslateRequest { model, scan, modality, first_world_mm, style, device })
             }
+            Work::CheckAnatomy => Request::CheckAnatomy(AnatomyRequest { model, scan, modality, device }),
             Work::Segment(_) | Work::Vary(..) => {
                 let settings = match order.work {
                     Work::Vary(_, variant) => variant.settings(),
@@ -236,7 +240,7 @@ pub fn pack_work(model: &str, orders: &[WorkOrder]) -> Result<Vec<PackedWork>, L
         };
         let settings = match &request {
             Request::Segment(request) => request.settings,
-            Request::Translate(_) | Request::Train(_) => SegmentSettings::default(),
+            _ => SegmentSettings::default(),
         };
         let concerns = concerns(&order.scan.scan, order.scan.modality, &bundle.card);
         let origin = Arc::new(RunOrigin { card: bundle.card.clone(), settings, concerns });

@@ -3,6 +3,7 @@
 //!
 //! Never links libtorch and never imports a window library: whoever wants to be woken passes a closure.
 
+mod anatomy;
 mod background;
 mod body;
 mod clock;
@@ -21,7 +22,9 @@ mod request;
 mod run;
 mod settings;
 mod study;
+mod style;
 
+pub use anatomy::Anatomy;
 pub use background::Background;
 pub use body::{BodyBox, HISTOGRAM_BINS, IntensityStats, label_focus};
 pub use coverage::Coverage;
@@ -39,3 +42,4 @@ pub use study::{
     Against, Contrast, OpenScan, Prediction, Role, RunOrigin, ScanId, StructureSummary, Study, Synthesis,
     summarise,
 };
+pub use style::{StyledSlice, pack_style_subject};

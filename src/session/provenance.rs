@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 /// The version of the layout of these files.
-pub const PROVENANCE_VERSION: u32 = 1;
+pub const PROVENANCE_VERSION: u32 = 2;
 
 /// On every file that leaves the program.
 pub const RESEARCH_USE: &str =
@@ -30,7 +30,7 @@ pub struct Provenance {
     pub notice: String,
     /// "MindGap 0.2.0 (1a2b3c4d5e6f)".
     pub program: String,
-    /// What was exported: "labelled volume", "gap volume", "uncertainty volume", "synthetic volume".
+    /// What was exported: "labelled volume", "gap volume", "uncertainty volume", "synthetic volume", "edge agreement volume".
     pub content: String,
     /// UTC, seconds, RFC 3339.
     pub exported_at: String,
@@ -79,6 +79,8 @@ pub struct RunRecord {
     pub mask: String,
     pub refine: Refine,
     pub largest_island: bool,
+    /// Of a synthetic image: from the scan's own style (0) to the other modality's (1), in the generator's style space.
+    pub style: Option<f32>,
     /// Of the gap, where something was counted with it.
     pub gap_threshold: Option<f32>,
     /// What maps to 0 and 1: HU in CT, a percentile of the volume in MR.
@@ -110,6 +112,8 @@ pub struct RunFacts<'a> {
     pub input_sha256: &'a str,
     pub modality: Modality,
     pub settings: SegmentSettings,
+    /// Where the run made a synthetic image.
+    pub style: Option<f32>,
     pub gap_threshold: Option<f32>,
     pub device: &'a str,
     pub warnings: &'a [String],
@@ -226,6 +230,7 @@ impl RunRecord {
             mask: settings.mask.to_string(),
             refine: settings.refine,
             largest_island: settings.largest_island,
+            style: facts.style,
             gap_threshold: facts.gap_threshold,
             intensity_window,
             resampling: chain(facts),
@@ -333,6 +338,7 @@ mod tests {
             input_sha256: &input_sha256,
             modality: Modality::Ct,
             settings: SegmentSettings { mask: MaskUse::From(0.25), ..SegmentSettings::default() },
+            style: Some(0.4),
             gap_threshold: Some(0.25),
             device: "CPU, 1 thread",
             warnings: &["w".to_owned()],
@@ -360,7 +366,7 @@ mod tests {
                 let mut without = whole.clone();
                 without[field].as_object_mut().unwrap().remove(inner);
                 // `null` is how the unknown is told; serde reads a missing optional field as that.
-                let optional = ["orientation", "gap_threshold"].contains(&inner.as_str());
+                let optional = ["orientation", "style", "gap_threshold"].contains(&inner.as_str());
                 let read = serde_json::from_value::<Provenance>(without);
                 assert_eq!(read.is_ok(), optional, "{field}.{inner}");
                 assert!(

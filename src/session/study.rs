@@ -3,10 +3,10 @@
 //! Plain data behind `Arc`s, made on background threads and only handed around on the window's. Invariant: a synthesis
 //! or a prediction always belongs to the scan that is in its role now; replacing a scan drops what was made of it.
 
-use super::Coverage;
 use super::body::{BodyBox, IntensityStats, structure_focuses};
 use super::guard::Concern;
 use super::request::{OpenRequest, Origin};
+use super::{Anatomy, Coverage};
 use crate::config::{Card, MaskUse};
 use crate::eval::gap::Place;
 use crate::eval::{GridsDiffer, StructureDifference, label_difference};
@@ -209,7 +209,7 @@ impl Prediction {
 }
 
 /// Whether a place lies between the first and the last slice of a slab, wherever in them.
-fn covers(slab: &Geometry, world_mm: DVec3) -> bool {
+pub(super) fn covers(slab: &Geometry, world_mm: DVec3) -> bool {
     let slice = slab.voxel_from_world().transform_point3(world_mm).z;
     (-0.5..slab.dims()[2] as f64 - 0.5).contains(&slice)
 }
@@ -264,6 +264,7 @@ pub struct Study {
     source: Option<Arc<OpenScan>>,
     target: Option<Arc<OpenScan>>,
     synthesis: Option<Arc<Synthesis>>,
+    anatomy: Option<Arc<Anatomy>>,
     source_prediction: Option<Arc<Prediction>>,
     target_prediction: Option<Arc<Prediction>>,
     source_contrast: Option<Arc<Contrast>>,
@@ -282,6 +283,11 @@ impl Study {
     /// The translation of the source.
     pub fn synthesis(&self) -> Option<&Arc<Synthesis>> {
         self.synthesis.as_ref()
+    }
+
+    /// What is known of the anatomy in the synthesis, once it has been checked.
+    pub fn anatomy(&self) -> Option<&Arc<Anatomy>> {
+        self.anatomy.as_ref()
     }
 
     pub fn prediction(&self, role: Role) -> Option<&Arc<Prediction>> {
@@ -350,8 +356,15 @@ impl Study {
         }
     }
 
+    /// A new synthesis has not been checked yet.
     pub fn set_synthesis(&mut self, synthesis: Option<Synthesis>) {
+        self.anatomy = None;
         self.synthesis = synthesis.map(Arc::new);
+    }
+
+    /// What was found about the synthesis that is there.
+    pub fn set_anatomy(&mut self, anatomy: Anatomy) {
+        self.anatomy = Some(Arc::new(anatomy));
     }
 
     /// A new prediction has not been compared with anything yet.
@@ -389,7 +402,7 @@ impl Study {
     /// Drops what was computed from the scan in `role`.
     pub fn forget_results(&mut self, role: Role) {
         if role == Role::Source {
-            self.synthesis = None;
+            self.set_synthesis(None);
         }
         self.set_prediction(role, None);
     }

@@ -1,9 +1,9 @@
 //! What the user asks for. Views and panels return these; [`super::update::apply`] carries them out after drawing.
 
 use super::state::{
-    Arrangement, CohortColumn, CohortMeasure, Comparison, Dialog, Drawer, FigureDialog, GapOptions,
-    Inspector, LabelOptions, Obliques, OpenDialog, Pane, SeriesDialog, Split, SurfaceOrder, Switch, Tile,
-    Window,
+    Arrangement, CohortColumn, CohortMeasure, Comparison, Dialog, Drawer, EdgeOptions, FigureDialog,
+    GapOptions, Inspector, LabelOptions, Obliques, OpenDialog, Pane, SeriesDialog, Split, SurfaceOrder,
+    Switch, Tile, Window,
 };
 use super::views::frame::SlicePlane;
 use crate::render::raster::Eye;
@@ -51,6 +51,10 @@ pub enum Action {
     RunOnSource,
     /// Compares the prediction that is shown.
     Contrast(Against),
+    /// Whether the synthetic image keeps the anatomy of the source.
+    CheckAnatomy,
+    /// The slice in view in a style between the source's own (0) and the target's (1).
+    SetStyle(f32),
     /// Goes on in spite of what was said against it.
     RunInSpite,
     Cancel,
@@ -110,6 +114,7 @@ pub enum Action {
     Preset(usize),
     ResetView,
     SetGap(GapOptions),
+    SetEdges(EdgeOptions),
     SetLabels(LabelOptions),
     ToggleStructure(u16),
     /// Hides every structure but this one; `None` shows all.

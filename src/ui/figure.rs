@@ -159,7 +159,7 @@ impl FigureOrder {
             _ => Shown::Scan,
         };
         Some(FigurePane {
-            pane: content.title.to_owned(),
+            pane: content.title.into_owned(),
             role: role_name(content.role),
             shows,
             plane: plane.name().to_lowercase(),

@@ -76,6 +76,8 @@ pub enum Effect {
         surfaces: Option<Arc<Surfaces>>,
         order: SurfaceOrder,
     },
+    /// Asks the engine for the slice in the style that is wanted.
+    AskForStyle,
     /// Sends what waits for the user to go on.
     SubmitHeld,
     DropHeld,
@@ -119,6 +121,8 @@ pub fn apply(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Run => return runs::run(state),
         Action::RunOnSource => return runs::run_on_source(state),
         Action::Contrast(against) => return runs::contrast(state, against),
+        Action::CheckAnatomy => return runs::check_anatomy(state),
+        Action::SetStyle(style) => return set_style(state, style),
         Action::DrawSurface(role, order) => return draw_surface(state, role, order),
         Action::Cancel => return runs::cancel(state),
         Action::RestartEngine => return vec![Effect::RestartEngine],
@@ -315,6 +319,19 @@ fn select_model(state: &mut State, index: usize) -> Vec<Effect> {
         swap_roles(state);
     }
     refill_phantoms(state)
+}
+
+fn set_style(state: &mut State, style: f32) -> Vec<Effect> {
+    match state.style_order(style) {
+        Some(order) => {
+            state.style.want(order);
+            vec![Effect::AskForStyle]
+        }
+        None => {
+            state.style.forget();
+            Vec::new()
+        }
+    }
 }
 
 /// One picture at a time: the next one is asked for when this one is there.

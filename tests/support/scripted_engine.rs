@@ -1,13 +1,17 @@
-//! An engine in this process that speaks the real protocol and does what the test says.
+//! An engine in this process that speaks the real protocol and does what the test says. Not every test uses all of it.
+
+#![allow(dead_code)]
 
 use mindgap::config::{MaskUse, Net};
 use mindgap::protocol::{
-    Command, EngineInfo, Event, JobId, PROTOCOL_VERSION, Packing, Request, Segmentation, Translation,
-    WireLabels, WireScan, WireVolume, read_frame, write_frame,
+    AnatomyCheck, Command, EngineInfo, Event, JobId, PROTOCOL_VERSION, Packing, Request, Segmentation,
+    Translation, WireLabels, WireScan, WireVolume, read_frame, write_frame,
 };
 use mindgap::session::Launch;
 use mindgap::volume::Volume;
 use std::io::{BufReader, PipeReader, PipeWriter};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// What the engine does with a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,21 +26,40 @@ pub enum Script {
     Fail,
 }
 
+/// What an engine that answers was asked of styles.
+#[derive(Debug, Default)]
+pub struct Styles {
+    /// In the order of the requests: the style, and whether the scan came with it.
+    pub asked: Mutex<Vec<(f32, bool)>>,
+    /// While it is raised, the engine is busy with the request it has, and reads no other.
+    pub held: AtomicBool,
+}
+
 /// Starts it on a thread.
 pub fn launch(script: Script) -> Launch {
     launch_as(script, env!("CARGO_PKG_VERSION"))
 }
 
+/// One that answers, and notes what it is asked of styles.
+pub fn launch_noting(styles: Arc<Styles>) -> Launch {
+    start(Script::Answer, env!("CARGO_PKG_VERSION"), styles)
+}
+
 /// The same, claiming to be of some program version.
 pub fn launch_as(script: Script, program: &'static str) -> Launch {
+    start(script, program, Arc::default())
+}
+
+fn start(script: Script, program: &'static str, styles: Arc<Styles>) -> Launch {
     let (from_engine, events) = std::io::pipe().unwrap();
     let (commands, to_engine) = std::io::pipe().unwrap();
-    std::thread::spawn(move || serve(script, program, commands, events));
+    std::thread::spawn(move || serve(script, program, &styles, commands, events));
     Launch::Streams { from_engine: Box::new(from_engine), to_engine: Box::new(to_engine) }
 }
 
-fn serve(script: Script, program: &str, commands: PipeReader, mut events: PipeWriter) {
+fn serve(script: Script, program: &str, styles: &Styles, commands: PipeReader, mut events: PipeWriter) {
     let mut commands = BufReader::new(commands);
+    let mut kept: Option<(u64, WireScan)> = None;
     let mut say = |event: Event| write_frame(&mut events, &event, Packing::Plain).is_ok();
     while let Ok(Some(command)) = read_frame::<Command>(&mut commands) {
         let going_on = match command {
@@ -47,6 +70,9 @@ fn serve(script: Script, program: &str, commands: PipeReader, mut events: PipeWr
                 let phase = "working".to_owned();
                 say(Event::Progress { job, phase, done: 1, total: 20, note: String::new() });
                 match script {
+                    Script::Answer if matches!(*request, Request::Style(_)) => {
+                        say(styled(job, *request, styles, &mut kept))
+                    }
                     Script::Answer => answer(job, *request).into_iter().all(&mut say),
                     Script::WorkUntilCancelled => true,
                     Script::DieMidRun => return,
@@ -118,8 +144,57 @@ fn answer(job: JobId, request: Request) -> Vec<Event> {
             };
             vec![slab, Event::Translated { job, result: Box::new(result) }]
         }
-        Request::Train(_) => Vec::new(),
+        Request::CheckAnatomy(request) => vec![Event::AnatomyChecked {
+            job,
+            result: Box::new(anatomy_of(&request.scan.unpack().unwrap().to_f32())),
+        }],
+        Request::Style(_) | Request::Train(_) => Vec::new(),
     }
+}
+
+/// The liver right of the middle moves by two columns on the eighth slice and the spleen is lost; edges agree by a quarter
+/// in the front half and are nowhere else.
+fn anatomy_of(scan: &Volume<f32>) -> AnatomyCheck {
+    let grid = scan.geometry().clone();
+    let [ni, nj, _] = grid.dims();
+    let labels = |cycle: bool| {
+        WireLabels::pack(&Volume::from_fn(grid.clone(), |i, _, k| match i {
+            1 | 2 if !cycle => 4,
+            _ => u16::from(i >= ni / 2 + if cycle && k == 7 { 2 } else { 0 }),
+        }))
+    };
+    let edges = Volume::from_fn(grid.clone(), |_, j, _| if j >= nj / 2 { 0.25 } else { f32::NAN });
+    AnatomyCheck {
+        edge_map: WireVolume::pack(&edges),
+        edge_agreement: 0.25,
+        scan_labels: labels(false),
+        cycle_labels: labels(true),
+        net: Net::SourceOnly,
+        seconds: 0.1,
+        slices: 20,
+        device: "CPU, scripted".to_owned(),
+        warnings: Vec::new(),
+    }
+}
+
+/// The slice, filled with a hundred times its style.
+fn styled(job: JobId, request: Request, styles: &Styles, kept: &mut Option<(u64, WireScan)>) -> Event {
+    let Request::Style(request) = request else { return Event::Failed { job, error: failure() } };
+    styles.asked.lock().unwrap().push((request.style, request.sent.is_some()));
+    while styles.held.load(Ordering::Relaxed) {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    if let Some(sent) = request.sent {
+        *kept = Some((request.subject, sent.scan));
+    }
+    let Some((_, scan)) = kept.as_ref().filter(|(subject, _)| *subject == request.subject) else {
+        return Event::Failed { job, error: failure() };
+    };
+    let [ni, nj, _] = scan.geometry.dims();
+    let voxel = scan.geometry.voxel_from_world().transform_point3(request.world_mm.into());
+    let slice = scan.geometry.window([0, 0, voxel.z.round() as i64], [ni, nj, 1]).unwrap();
+    let synthetic = WireVolume::pack(&Volume::from_fn(slice, |_, _, _| 100.0 * request.style));
+    Event::StyledSlice { job, style: request.style, synthetic }
 }
 
 fn synthetic_of(scan: &WireScan) -> WireVolume {

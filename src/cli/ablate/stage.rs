@@ -221,6 +221,7 @@ impl Runner<'_> {
             scan: WireScan::pack(scan),
             modality,
             first_world_mm: None,
+            style: 1.0,
             device: self.device,
         };
         match self.job(Request::Translate(request))? {

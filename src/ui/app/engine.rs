@@ -6,7 +6,9 @@ use super::App;
 use super::tasks::{Done, in_full};
 use crate::protocol::{Event, JobId};
 use crate::session::loader::{self, LoadError, PackedWork, Work};
-use crate::session::{Contrast, Engine, EngineError, Notice, Prediction, Role, RunOrigin, Synthesis};
+use crate::session::{
+    Anatomy, Contrast, Engine, EngineError, Notice, Prediction, Role, RunOrigin, Synthesis,
+};
 use crate::ui::state::{Dialog, EngineStatus, Job, NoticeKind, RunId};
 use crate::ui::update::{self, work_role};
 use std::sync::Arc;
@@ -34,12 +36,14 @@ impl App {
                 if !unsent.is_empty() {
                     self.submit(unsent);
                 }
+                self.ask_for_style();
             }
             Err(error) => {
                 let reason = in_full(&error);
                 self.state.engine = EngineStatus::Gone(reason.clone());
                 self.unsent.clear();
                 self.state.queue.clear();
+                self.forget_style();
                 if self.state.run.take().is_some() {
                     self.fail(reason);
                 }
@@ -120,6 +124,7 @@ impl App {
     }
 
     pub(super) fn restart_engine(&mut self) {
+        self.forget_style();
         if let Some(old) = self.engine.take() {
             // Ending an engine may take a second, which the window does not have.
             self.spawn(move || {
@@ -141,7 +146,11 @@ impl App {
         while let Some(notice) = self.engine.as_mut().and_then(Engine::try_next) {
             match notice {
                 Notice::Event(Event::Hello(info)) => self.state.engine = EngineStatus::Ready(info),
-                Notice::Event(event) => self.on_event(event),
+                Notice::Event(event) => {
+                    if let Some(event) = self.take_style_event(event) {
+                        self.on_event(event);
+                    }
+                }
                 Notice::Gone(reason) => self.engine_gone(reason),
             }
         }
@@ -181,11 +190,19 @@ impl App {
         let scan = self.state.study.scan(role).cloned();
         let imitates = scan.as_ref().map(|scan| scan.modality.other());
         let present = self.state.study.prediction(role).cloned();
+        let synthesis = self.state.study.synthesis().cloned();
         self.spawn(move || match event {
             Event::Segmented { result, .. } if let Work::Vary(_, variant) = work => match present {
                 Some(present) => {
                     let result = loader::unpack_contrast(&result, variant.against(), &present, task);
                     Done::Contrast { run, job, prediction: present, result }
+                }
+                None => Done::Nothing,
+            },
+            Event::AnatomyChecked { result, .. } => match synthesis {
+                Some(of) => {
+                    let result = Box::new(Anatomy::of(&result, origin.card.task.table()));
+                    Done::Anatomy { run, job, of, result }
                 }
                 None => Done::Nothing,
             },
@@ -222,7 +239,11 @@ impl App {
                 let whole = synthesis.whole;
                 if self.state.study.is_open(work_role(present.work), present.scan) {
                     match whole {
-                        true => self.state.study.set_synthesis(Some(synthesis)),
+                        true => {
+                            self.state.study.set_synthesis(Some(synthesis));
+                            // A slice in another style was made beside the image that is replaced.
+                            self.state.style.forget();
+                        }
                         false => self.state.study.add_synthesis_slab(synthesis),
                     }
                 }
@@ -254,6 +275,28 @@ impl App {
                 self.job_answered(job, true);
             }
         }
+    }
+
+    /// `of` is the synthesis that was checked: another one may have taken its place.
+    pub(super) fn anatomy_ready(
+        &mut self,
+        run: RunId,
+        job: JobId,
+        of: &Arc<Synthesis>,
+        result: Result<Anatomy, LoadError>,
+    ) {
+        if self.job_for_result(run, job).is_none() {
+            return;
+        }
+        match result {
+            Ok(anatomy) => {
+                if self.state.study.synthesis().is_some_and(|current| Arc::ptr_eq(current, of)) {
+                    self.state.study.set_anatomy(anatomy);
+                }
+            }
+            Err(error) => self.fail(in_full(&error)),
+        }
+        self.job_answered(job, true);
     }
 
     /// `prediction` is what was compared: another one may have taken its place.

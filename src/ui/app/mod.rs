@@ -9,6 +9,7 @@ mod reconnect;
 mod remember;
 mod reports;
 mod startup;
+mod style;
 mod tasks;
 
 pub use startup::{Launcher, StartUp};
@@ -26,6 +27,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+use style::StyleLink;
 use tasks::Done;
 
 /// Frames drawn before the engine is started, so that starting it delays no first picture.
@@ -50,6 +52,7 @@ pub struct App {
     scan_index: ScanIndex,
     /// Packed for a run that something speaks against, waiting for the user to go on.
     held: Vec<PackedWork>,
+    style: StyleLink,
     wake: Wake,
     startup: Option<StartUp>,
     /// Waits until every scan of the start-up has been read.
@@ -82,6 +85,7 @@ impl App {
             unsent: Vec::new(),
             scan_index: ScanIndex::default(),
             held: Vec::new(),
+            style: StyleLink::default(),
             wake,
             startup: None,
             afterwards: Vec::new(),
@@ -130,6 +134,7 @@ impl App {
             && self.tasks_running == 0
             && self.state.run.is_none()
             && self.state.reconnect.is_none()
+            && !self.state.style.is_busy()
             && self.afterwards.is_empty()
             && !self.run_afterwards
     }

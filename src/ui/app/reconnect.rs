@@ -14,6 +14,7 @@ use std::time::Instant;
 impl App {
     pub(super) fn engine_gone(&mut self, reason: String) {
         let reason = if reason.is_empty() { "its connection was closed".to_owned() } else { reason };
+        self.forget_style();
         let answered = self.engine.take().is_some_and(|engine| engine.was_ready());
         self.state.engine = EngineStatus::Gone(format!("The model engine ended: {reason}"));
         let Some(run) = self.state.run.take() else {

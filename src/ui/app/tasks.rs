@@ -4,16 +4,19 @@ use super::App;
 use super::reports::FoundCase;
 use crate::config::BundleError;
 use crate::eval::gap::GapReport;
-use crate::protocol::JobId;
+use crate::protocol::{JobId, StyleSubject};
 use crate::session::cohort::{Cohort, CohortError};
 use crate::session::export::{self, ExportContent, Exported};
 use crate::session::loader::{self, LoadError, OpenLabels, PackedWork};
 use crate::session::{
-    Against, Contrast, Engine, EngineError, OpenRequest, OpenScan, Opened, Prediction, Role, Synthesis,
+    Against, Anatomy, Contrast, Engine, EngineError, OpenRequest, OpenScan, Opened, Prediction, Role,
+    Synthesis,
 };
 use crate::ui::action::Action;
 use crate::ui::figure::FigureFailure;
-use crate::ui::state::{Dialog, ExportDialog, ModelEntry, NoticeKind, Opening, Remedy, RunId, SeriesDialog};
+use crate::ui::state::{
+    Dialog, ExportDialog, ModelEntry, NoticeKind, Opening, Remedy, RunId, SeriesDialog, StyleOrder,
+};
 use crate::ui::update::{self, Effect};
 use crate::ui::views::surface::{SurfacePicture, Surfaces};
 use crate::volume::{LabelTable, Modality};
@@ -71,6 +74,17 @@ pub(super) enum Done {
         prediction: Arc<Prediction>,
         result: Result<Contrast, LoadError>,
     },
+    Anatomy {
+        run: RunId,
+        job: JobId,
+        of: Arc<Synthesis>,
+        result: Box<Result<Anatomy, LoadError>>,
+    },
+    /// Scan and model for slices in another style.
+    StyleSubject {
+        order: StyleOrder,
+        result: Result<Box<StyleSubject>, LoadError>,
+    },
     Surface(SurfacePicture),
     /// A prediction compared with what was given with its scan.
     GivenContrast {
@@ -127,6 +141,7 @@ impl App {
                     Done::Surface(SurfacePicture { order, surfaces, image })
                 });
             }
+            Effect::AskForStyle => self.ask_for_style(),
             Effect::SubmitHeld => self.submit_held(),
             Effect::DropHeld => self.held.clear(),
             Effect::CancelJobs => self.cancel_jobs(),
@@ -222,6 +237,8 @@ impl App {
                 self.contrast_ready(run, job, prediction, result)
             }
             Done::GivenContrast { role, prediction, result } => self.show_contrast(role, &prediction, result),
+            Done::Anatomy { run, job, of, result } => self.anatomy_ready(run, job, &of, *result),
+            Done::StyleSubject { order, result } => self.style_subject_packed(&order, result),
             Done::Surface(picture) => {
                 self.state.surface.picture = Some(picture);
                 self.state.surface.drawing = false;
@@ -232,6 +249,7 @@ impl App {
                 self.state.surface.drawing = false;
                 self.edit_figure(|figure| figure.drawing = false);
                 self.drawer_task_lost(&words);
+                self.forget_style();
                 self.fail(format!("A task of the program failed: {words}. What was open is unchanged."));
             }
         }

@@ -1,15 +1,17 @@
-//! The sixth cell: gap and confidence, places to look at, or surfaces. Here: how wide the gap is in each structure, and how sure the model is of it.
+//! The sixth cell: gap and confidence, places to look at, surfaces, or the anatomy check. Here: how wide the gap is in each structure, and how sure the model is of it.
 //!
 //! A structure with a high gap that the model is sure of is the one to distrust: unsure ones announce themselves.
 
-use super::places;
+use super::{anatomy, places};
 use crate::session::StructureSummary;
 use crate::ui::action::Action;
 use crate::ui::state::{GAP_RANGE, Inspector, State};
 use crate::ui::theme;
 use crate::ui::views::surface::{self, SurfaceTexture};
+use egui::scroll_area::ScrollBarVisibility;
 use egui::{
-    Align2, Color32, FontId, Painter, Pos2, Rect, RichText, Sense, Shape, Stroke, Ui, UiBuilder, pos2, vec2,
+    Align2, Color32, FontId, Painter, Pos2, Rect, RichText, ScrollArea, Sense, Shape, Stroke, Ui, UiBuilder,
+    pos2, vec2,
 };
 
 const NAME_HEIGHT: f32 = 15.0;
@@ -23,22 +25,31 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &State, surface: &mut SurfaceTexture
     let [tabs, below] = [rect.top()..=rect.top() + TABS_HEIGHT, rect.top() + TABS_HEIGHT..=rect.bottom()]
         .map(|range| Rect::from_x_y_ranges(rect.x_range(), range));
     ui.scope_builder(UiBuilder::new().max_rect(tabs.shrink2(vec2(10.0, 4.0))), |ui| {
-        ui.horizontal(|ui| {
-            if state.view.still {
-                ui.label(theme::title(state.view.inspector.name(), 13.0));
-                return;
-            }
-            for choice in Inspector::ALL {
-                let words = RichText::new(choice.name()).size(12.0);
-                if ui.selectable_label(state.view.inspector == choice, words).clicked() {
-                    actions.push(Action::ShowInInspector(choice));
+        if state.view.still {
+            ui.label(theme::title(state.view.inspector.name(), 13.0));
+            return;
+        }
+        // Four names are wider than a narrow cell, which then lets them be moved.
+        let row = ScrollArea::horizontal()
+            .id_salt("inspector tabs")
+            .scroll_bar_visibility(ScrollBarVisibility::AlwaysHidden);
+        row.show(ui, |ui| {
+            ui.horizontal(|ui| {
+                ui.spacing_mut().item_spacing.x = 3.0;
+                ui.spacing_mut().button_padding.x = 6.0;
+                for choice in Inspector::ALL {
+                    let words = RichText::new(choice.name()).size(12.0);
+                    if ui.selectable_label(state.view.inspector == choice, words).clicked() {
+                        actions.push(Action::ShowInInspector(choice));
+                    }
                 }
-            }
+            });
         });
     });
     match state.view.inspector {
         Inspector::Confidence => confidence(ui, below, state),
         Inspector::Places => places::show(ui, below, state, actions),
+        Inspector::Anatomy => anatomy::show(ui, below, state, actions),
         Inspector::Surface => surface::show(ui, below, state, surface, actions),
     }
 }

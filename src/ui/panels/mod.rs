@@ -1,6 +1,7 @@
 //! The frame around the panes: bars at the top and bottom, study and structures at the sides, dialogs above.
 
 pub mod about;
+pub mod anatomy;
 mod cohort;
 mod cohort_plot;
 pub mod contrast;
@@ -16,4 +17,5 @@ mod series;
 pub mod status_bar;
 pub mod structures;
 pub mod study;
+pub mod style;
 pub mod top_bar;

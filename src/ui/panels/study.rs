@@ -1,5 +1,6 @@
 //! The left side: which scans are open in which role, and which model works on them.
 
+use super::style;
 use crate::session::{OpenScan, Role};
 use crate::ui::action::Action;
 use crate::ui::state::{Dialog, EngineStatus, OpenDialog, OpenTarget, State};
@@ -23,6 +24,7 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
     widgets::section(ui, "Model");
     model_picker(ui, state, actions);
     model_card(ui, state, actions);
+    style::show(ui, state, actions);
 }
 
 fn scan_card(ui: &mut Ui, state: &State, role: Role, actions: &mut Vec<Action>) {

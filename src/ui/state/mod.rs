@@ -3,12 +3,16 @@
 
 mod dialog;
 mod drawer;
+mod edges;
 mod run;
+mod style;
 mod view;
 
 pub use dialog::{Dialog, ExportDialog, FigureDialog, OpenDialog, OpenTarget, SeriesDialog};
 pub use drawer::{CohortColumn, CohortMeasure, CohortSort, CohortState, Drawer, MadeReport, ReportState};
+pub use edges::EdgeOptions;
 pub use run::{EngineStatus, Job, Reconnect, Run, RunId};
+pub use style::{StyleOrder, StyleSlider};
 pub use view::{
     Arrangement, CT_PRESETS, Comparison, Crosshair, GAP_RANGE, GapOptions, Inspector, LabelOptions,
     MR_PRESETS, Obliques, Pane, Preset, Split, SurfaceOrder, Switch, Tile, View, Window,
@@ -106,6 +110,7 @@ pub struct State {
     pub drawer: Option<Drawer>,
     pub report: ReportState,
     pub cohort: CohortState,
+    pub style: StyleSlider,
     /// Scans that the user runs models on though something speaks against it.
     pub run_in_spite: HashSet<ScanId>,
     /// How the last run ended, for the status bar.
@@ -148,6 +153,7 @@ impl State {
             drawer: None,
             report: ReportState::default(),
             cohort: CohortState::default(),
+            style: StyleSlider::default(),
             run_in_spite: HashSet::new(),
             last_run: String::new(),
             opening: Vec::new(),
@@ -191,6 +197,7 @@ impl State {
             palette: palette.clone(),
             surface: SurfaceState { picture, drawing: false },
             settings: settings.clone(),
+            style: self.style.clone(),
             ..Self::new(self.task)
         }
     }

@@ -1,5 +1,6 @@
 //! How the study is looked at: panes, planes, crosshair, zoom, windows, overlays.
 
+use super::EdgeOptions;
 use crate::render::raster::Eye;
 use crate::render::{Colormap, HeatStyle, LabelStyle};
 use crate::session::{IntensityStats, OpenScan, Role};
@@ -86,7 +87,7 @@ pub struct LabelOptions {
 pub enum Comparison {
     #[default]
     Off,
-    /// One shines through the other.
+    /// One shines through the other, pixel by pixel: a mix of two pictures, and no style that the model knows.
     Blend,
     /// One to the left of a line, the other to its right.
     Swipe,
@@ -103,6 +104,8 @@ pub enum Inspector {
     Places,
     /// The structures as surfaces.
     Surface,
+    /// Whether the synthetic image keeps the anatomy.
+    Anatomy,
 }
 
 /// A picture of surfaces that is wanted: everything it depends on.
@@ -118,13 +121,15 @@ pub struct SurfaceOrder {
 }
 
 impl Inspector {
-    pub const ALL: [Inspector; 3] = [Inspector::Confidence, Inspector::Places, Inspector::Surface];
+    pub const ALL: [Inspector; 4] =
+        [Inspector::Confidence, Inspector::Places, Inspector::Surface, Inspector::Anatomy];
 
     pub fn name(self) -> &'static str {
         match self {
             Inspector::Confidence => "Confidence",
             Inspector::Places => "Look here first",
             Inspector::Surface => "Surfaces",
+            Inspector::Anatomy => "Anatomy",
         }
     }
 }
@@ -184,6 +189,7 @@ pub struct View {
     pub convention: Convention,
     pub labels: LabelOptions,
     pub gap: GapOptions,
+    pub edges: EdgeOptions,
     pub annotations: bool,
     pub show_crosshair: bool,
     pub smooth: bool,
@@ -289,7 +295,7 @@ impl Comparison {
     pub fn name(self) -> &'static str {
         match self {
             Comparison::Off => "Synthetic image alone",
-            Comparison::Blend => "Blend with the source",
+            Comparison::Blend => "Pixel blend, not the model's style",
             Comparison::Swipe => "Swipe line to the source",
             Comparison::Checkerboard => "Checkerboard with the source",
         }
@@ -396,6 +402,11 @@ impl View {
         }
     }
 
+    /// How a pane's heat map is painted: over the synthetic image it is the agreement of edges.
+    pub fn heat_style_in(&self, pane: Pane) -> HeatStyle {
+        if pane == Pane::Synthetic { self.edges.heat_style() } else { self.heat_style() }
+    }
+
     pub fn heat_style(&self) -> HeatStyle {
         let GapOptions { shown, uncertainty, opacity, threshold } = self.gap;
         HeatStyle {
@@ -426,6 +437,7 @@ impl Default for View {
             convention: Convention::default(),
             labels: LabelOptions { shown: true, fill_opacity: 0.45, outline: true },
             gap: GapOptions { shown: true, uncertainty: false, opacity: 0.75, threshold: 0.25 },
+            edges: EdgeOptions::default(),
             annotations: true,
             show_crosshair: true,
             smooth: true,

@@ -5,7 +5,7 @@
 use super::Effect;
 use crate::session::loader::{Variant, Work, WorkOrder};
 use crate::session::{Against, Role};
-use crate::ui::state::{Dialog, NoticeKind, Run, RunId, State};
+use crate::ui::state::{Dialog, Inspector, NoticeKind, Run, RunId, State};
 use crate::ui::views::content::model_title;
 use crate::ui::views::link::{body_centre_mm, crosshair_in};
 
@@ -29,6 +29,12 @@ pub(super) fn contrast(state: &mut State, against: Against) -> Vec<Effect> {
         Against::Mask(mask) => Variant::Mask(mask),
     };
     start(state, vec![Work::Vary(role, variant)])
+}
+
+/// Shows what it finds where it is told.
+pub(super) fn check_anatomy(state: &mut State) -> Vec<Effect> {
+    state.view.inspector = Inspector::Anatomy;
+    start(state, vec![Work::CheckAnatomy])
 }
 
 /// Starts work, or puts it behind the work that is going on.
@@ -59,6 +65,8 @@ pub fn start(state: &mut State, wanted: Vec<Work>) -> Vec<Effect> {
                 prediction.origin.as_ref().filter(|origin| origin.card.weights_sha256 == weights)?;
                 None
             }
+            // Of another model's image it would say nothing.
+            Work::CheckAnatomy => state.synthesis_obstacle().is_none().then_some(None)?,
             _ => {
                 let crosshair = crosshair_in(&state.study, state.view.crosshair, role);
                 Some(crosshair.unwrap_or_else(|| body_centre_mm(&scan)).to_array())
@@ -92,7 +100,7 @@ pub fn start_next(state: &mut State) -> Vec<Effect> {
 /// The scan a piece of work is about.
 pub fn work_role(work: Work) -> Role {
     match work {
-        Work::Translate => Role::Source,
+        Work::Translate | Work::CheckAnatomy => Role::Source,
         Work::Segment(role) | Work::Vary(role, _) => role,
     }
 }

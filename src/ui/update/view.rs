@@ -64,6 +64,7 @@ pub(super) fn apply(state: &mut State, action: Action) {
             state.view.windows = [None; 5];
         }
         Action::SetGap(gap) => state.view.gap = gap,
+        Action::SetEdges(edges) => state.view.edges = edges,
         Action::SetLabels(labels) => state.view.labels = labels,
         Action::ToggleStructure(label) => {
             if !state.hidden_labels.remove(&label) {

@@ -5,6 +5,7 @@ use super::link::crosshair_in;
 use crate::session::{IntensityStats, OpenScan, Prediction, Role};
 use crate::ui::state::{Comparison, Pane, State, Window};
 use crate::volume::{LabelMap, Modality, Volume};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// One pane, resolved.
@@ -22,12 +23,14 @@ pub struct Content<'a> {
     pub window: Window,
     /// Of the image.
     pub intensity: &'a IntensityStats,
-    pub title: &'static str,
+    pub title: Cow<'static, str>,
     pub subtitle: String,
     /// "HU", "a.u.", "syn-HU", ...
     pub unit: &'static str,
     /// Says on the picture itself that it is no scan.
     pub synthetic: bool,
+    /// How well its edges agree with those of the scan it was made from, 0..1.
+    pub edge_agreement: Option<f64>,
     /// Shown where the overlay or image will be.
     pub hint: Option<&'static str>,
 }
@@ -78,10 +81,11 @@ fn plain<'a>(state: &'a State, pane: Pane, role: Role, scan: &'a Arc<OpenScan>) 
         heat: None,
         window: state.view.window(pane, Window::suited_to(state.task, scan.modality, &scan.intensity)),
         intensity: &scan.intensity,
-        title: pane.name(),
+        title: pane.name().into(),
         subtitle: String::new(),
         unit: scan.modality.unit(),
         synthetic: false,
+        edge_agreement: None,
         hint: None,
     }
 }
@@ -100,8 +104,10 @@ fn synthetic<'a>(state: &'a State, base: Content<'a>) -> Content<'a> {
     let note = if synthesis.whole { "" } else { " · slices so far" };
     let image = crosshair_in(&state.study, state.view.crosshair, base.role)
         .map_or(&synthesis.image, |world_mm| synthesis.image_at(world_mm));
+    let edges = state.study.anatomy().filter(|_| state.view.edges.shown);
     Content {
         image: Some(Voxels::Values(image.clone())),
+        heat: edges.map(|anatomy| Voxels::Values(anatomy.edge_map.clone())),
         window: state.view.window(base.pane, suited),
         intensity: &synthesis.intensity,
         subtitle: format!("source content, {} style{note}", synthesis.imitates.name()),
@@ -110,6 +116,7 @@ fn synthetic<'a>(state: &'a State, base: Content<'a>) -> Content<'a> {
             Modality::Mr => "syn-a.u.",
         },
         synthetic: true,
+        edge_agreement: synthesis.edge_agreement,
         ..base
     }
 }
@@ -130,7 +137,7 @@ fn in_source_window<'a>(state: &State, base: Content<'a>) -> Content<'a> {
 fn gap<'a>(state: &'a State, base: Content<'a>) -> Content<'a> {
     let over = format!("over the {}", base.role.name().to_lowercase());
     let uncertainty = state.view.gap.uncertainty;
-    let title = if uncertainty { "Uncertainty" } else { base.title };
+    let title = if uncertainty { "Uncertainty".into() } else { base.title.clone() };
     let what = if uncertainty { "entropy of the prediction" } else { "local feature mask" };
     let subtitle = format!("{what}, {over}");
     let Some(prediction) = state.study.prediction(base.role) else {
@@ -151,7 +158,7 @@ fn prediction<'a>(state: &'a State, base: Content<'a>) -> Content<'a> {
         return Content {
             labels: Some(Voxels::Labels(contrast.map.clone())),
             contrast: true,
-            title: "Difference",
+            title: "Difference".into(),
             subtitle: format!("of the prediction from: {}", contrast.against.name()),
             ..base
         };

@@ -10,4 +10,5 @@ pub mod overlay;
 pub mod pane;
 pub mod pointer;
 pub mod probe;
+pub mod style;
 pub mod surface;

@@ -5,7 +5,7 @@
 use super::content::Content;
 use super::frame::{SliceFrame, SlicePlane};
 use super::probe;
-use crate::render::PaneTransform;
+use crate::render::{HeatStyle, PaneTransform};
 use crate::session::Role;
 use crate::ui::state::{Pane, State};
 use crate::ui::theme;
@@ -38,8 +38,13 @@ pub fn paint(painter: &Painter, rect: Rect, state: &State, content: &Content<'_>
         corners(painter, rect, state, content, at);
         letters(painter, rect, at.frame);
     }
-    if content.heat.is_some() && state.view.gap.shown {
-        colour_bar(painter, rect, state);
+    if content.heat.is_some() {
+        match content.pane {
+            Pane::Synthetic => colour_bar(painter, rect, state.view.edges.heat_style(), "edges agree"),
+            _ if !state.view.gap.shown => {}
+            _ if state.view.gap.uncertainty => colour_bar(painter, rect, state.view.heat_style(), "entropy"),
+            _ => colour_bar(painter, rect, state.view.heat_style(), "a(p)"),
+        }
     }
     if content.synthetic {
         banner(painter, pos2(rect.center().x, rect.bottom() - 52.0), "SYNTHETIC");
@@ -71,7 +76,14 @@ fn text_in(painter: &Painter, at: Pos2, align: Align2, text: &str, font: FontId,
 
 fn corners(painter: &Painter, rect: Rect, state: &State, content: &Content<'_>, at: &Placement<'_>) {
     let inner = rect.shrink(MARGIN);
-    text_in(painter, inner.left_top(), Align2::LEFT_TOP, content.title, theme::semibold(13.0), theme::STRONG);
+    text_in(
+        painter,
+        inner.left_top(),
+        Align2::LEFT_TOP,
+        &content.title,
+        theme::semibold(13.0),
+        theme::STRONG,
+    );
     let below = inner.left_top() + vec2(0.0, 19.0);
     // A narrow pane keeps what tells slices apart and lets go of the rest.
     let roomy = rect.width() > 250.0;
@@ -91,7 +103,7 @@ fn corners(painter: &Painter, rect: Rect, state: &State, content: &Content<'_>, 
         text(painter, inner.right_bottom(), Align2::RIGHT_BOTTOM, &shown, 12.0, theme::TEXT);
     }
     if roomy {
-        edge_agreement(painter, inner, state, content);
+        edge_agreement(painter, inner, content);
     }
 }
 
@@ -118,9 +130,8 @@ fn notes(painter: &Painter, inner: Rect, state: &State, content: &Content<'_>, a
     }
 }
 
-fn edge_agreement(painter: &Painter, inner: Rect, state: &State, content: &Content<'_>) {
-    let agreement = state.study.synthesis().and_then(|synthesis| synthesis.edge_agreement);
-    if let Some(agreement) = agreement.filter(|_| content.synthetic) {
+fn edge_agreement(painter: &Painter, inner: Rect, content: &Content<'_>) {
+    if let Some(agreement) = content.edge_agreement {
         let words = format!("edges agree {agreement:.2}");
         // Above the line that the readout takes.
         let at = inner.right_bottom() - vec2(0.0, 36.0);
@@ -180,8 +191,7 @@ fn crosshair(painter: &Painter, rect: Rect, state: &State, at: &Placement<'_>) {
 }
 
 /// The colours of the heat map from threshold to top, with its range and unit.
-fn colour_bar(painter: &Painter, rect: Rect, state: &State) {
-    let style = state.view.heat_style();
+fn colour_bar(painter: &Painter, rect: Rect, style: HeatStyle, unit: &str) {
     let height = (rect.height() * 0.32).clamp(40.0, 160.0);
     let bar = Rect::from_min_size(pos2(rect.right() - 24.0, rect.top() + 58.0), vec2(9.0, height));
     let steps = 64;
@@ -197,10 +207,9 @@ fn colour_bar(painter: &Painter, rect: Rect, state: &State) {
         let y = bar.bottom() - height * ((value - low) / (high - low)).clamp(0.0, 1.0);
         text(painter, pos2(bar.left() - 6.0, y), Align2::RIGHT_CENTER, words, 11.0, theme::TEXT);
     };
-    let unit = if state.view.gap.uncertainty { "entropy" } else { "a(p)" };
     label(high, &format!("{high:.1} {unit}"));
     label(low, &format!("{low:.0}"));
-    let threshold = state.view.gap.threshold;
+    let threshold = style.threshold;
     if threshold > low + 0.06 && threshold < high - 0.06 {
         label(threshold, &format!("{threshold:.2}"));
         let y = bar.bottom() - height * (threshold - low) / (high - low);

@@ -8,6 +8,7 @@ use super::link::{body_centre_mm, crosshair_in};
 use super::overlay::{self, Placement};
 use super::pointer::{self, Pointer, Scene};
 use super::probe::label_value_at;
+use super::style::in_chosen_style;
 use super::surface::SurfaceTexture;
 use crate::render::{
     Interpolation, LabelPalette, PaneTransform, SliceCallback, SliceLayers, SlicePictures, SliceStyle,
@@ -66,7 +67,7 @@ pub fn show(
     let painter = ui.painter_at(rect);
     let first = first_slices(state, pane);
     let being_read = first.is_some();
-    let shown = first.or_else(|| content(state, pane));
+    let shown = first.or_else(|| content(state, pane).map(|content| in_chosen_style(state, tile, content)));
     let name = match tile.plane {
         None => format!("{} pane", pane.name()),
         Some(plane) => format!("{} pane, {}", pane.name(), plane.name().to_lowercase()),
@@ -254,7 +255,7 @@ fn style(view: &View, content: &Content<'_>) -> SliceStyle {
         inverse: (!content.synthetic && content.scan.scan.flags.contains(&Flag::DrawnInverted))
             != view.inverted[content.pane as usize],
         interpolation: if view.smooth { Interpolation::Smooth } else { Interpolation::Nearest },
-        heat: view.heat_style(),
+        heat: view.heat_style_in(content.pane),
         labels: view.label_style(),
         ..SliceStyle::default()
     }

@@ -85,7 +85,8 @@ pub fn line(content: &Content<'_>, world_mm: DVec3, table: &LabelTable) -> Optio
     if let Some(value) = content.image.as_ref().and_then(|image| value_at(image, world_mm)) {
         parts.push(with_unit(value, content.unit));
     }
-    if let Some(heat) = content.heat.as_ref().and_then(|heat| value_at(heat, world_mm)) {
+    let heat = content.heat.as_ref().and_then(|heat| value_at(heat, world_mm));
+    if let Some(heat) = heat.filter(|heat| heat.is_finite()) {
         parts.push(format!("{heat:.2}"));
     }
     if let Some(value) = content.labels.as_ref().and_then(|labels| label_value_at(labels, world_mm)) {

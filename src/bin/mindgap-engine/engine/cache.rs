@@ -1,6 +1,7 @@
 //! What is kept from one turn to the next: the networks of the last model, and scans that are already prepared.
 
 use super::jobs::{JobFailure, failed};
+use super::style::StyleCache;
 use crate::model::infer::InferError;
 use crate::model::ladder::{Trouble, caught, trouble_in};
 use crate::model::preprocess::Prepared;
@@ -15,6 +16,7 @@ use tch::Device;
 pub struct Caches {
     pub models: ModelCache,
     pub scans: ScanCache,
+    pub style: StyleCache,
 }
 
 /// The networks of the last model used.

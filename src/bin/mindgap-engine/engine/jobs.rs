@@ -3,7 +3,11 @@
 use super::cache::{Caches, ModelCache, ScanCache, trouble_of};
 use super::device::Devices;
 use super::mailbox::Mailbox;
-use crate::model::infer::{self, InferError, RefineRule, Refined, SegmentOptions, Shown, Verdict, Watch};
+use super::style::{self, StyleCache};
+use super::unit::IntensityUnit;
+use crate::model::infer::{
+    self, InferError, RefineRule, Refined, SegmentOptions, Shown, Verdict, Watch, Way,
+};
 use crate::model::ladder::{Trouble, Worker};
 use crate::model::preprocess::{self, PrepareError, Prepared};
 use crate::model::views::Views;
@@ -14,6 +18,7 @@ use mindgap::protocol::{
     SegmentRequest, Segmentation, TranslateRequest, Translation, WireLabels, WireScan, WireVolume,
 };
 use mindgap::volume::{Modality, Volume, keep_largest_islands};
+use std::cell::RefCell;
 use std::ops::Range;
 use std::rc::Rc;
 use std::sync::mpsc::Sender;
@@ -45,6 +50,13 @@ impl JobContext<'_> {
         self.post(Event::Progress { job: self.job, phase, done, total, note });
     }
 
+    /// Answers the slice in another style that waits, if one does: dragging a slider costs a run one slice at a time.
+    pub fn let_style_in(&self, kept: &mut StyleCache) {
+        if let Some(turn) = self.mailbox.next_style() {
+            style::answer(&JobContext { job: turn.job, ..*self }, &turn.request, kept);
+        }
+    }
+
     /// Shows labels and gap of some network slices.
     fn post_segmented(
         &self,
@@ -74,7 +86,7 @@ impl JobContext<'_> {
     }
 
     /// Settles the device.
-    fn choose(&self, choice: DeviceChoice) -> Result<Device, JobFailure> {
+    pub fn choose(&self, choice: DeviceChoice) -> Result<Device, JobFailure> {
         self.devices.choose(choice).map_err(|reason| {
             failed("CUDA was asked for and is not available", "Choose the device auto or cpu", reason)
         })
@@ -114,26 +126,31 @@ impl From<InferError> for JobFailure {
 }
 
 /// The scan on the network's grid, from an earlier turn of the same job where there was one.
-fn prepare(
+pub fn prepare(
     context: &JobContext,
-    (scan, modality, card): (&WireScan, Modality, &Card),
+    of: (&WireScan, Modality, &Card),
     scans: &mut ScanCache,
 ) -> Result<Rc<Prepared>, JobFailure> {
+    scans.of(context.job, || prepare_anew(context, of))
+}
+
+/// The scan on the network's grid.
+pub fn prepare_anew(
+    context: &JobContext,
+    (scan, modality, card): (&WireScan, Modality, &Card),
+) -> Result<Prepared, JobFailure> {
     let refused = |remedy: &str, cause: String| failed("This scan cannot be fed to the model", remedy, cause);
-    scans.of(context.job, || {
-        let scan = scan
-            .unpack()
-            .map_err(|error| refused("Open the scan again, then run again", error.to_string()))?;
-        let keep_going = || !context.cancelled();
-        match preprocess::prepare_while(&scan, modality, &card.preprocessing, &keep_going) {
-            Err(PrepareError::Cancelled) => Err(JobFailure::Cancelled),
-            outcome => outcome.map_err(|error| refused(error.remedy(), error.to_string())),
-        }
-    })
+    let scan =
+        scan.unpack().map_err(|error| refused("Open the scan again, then run again", error.to_string()))?;
+    let keep_going = || !context.cancelled();
+    match preprocess::prepare_while(&scan, modality, &card.preprocessing, &keep_going) {
+        Err(PrepareError::Cancelled) => Err(JobFailure::Cancelled),
+        outcome => outcome.map_err(|error| refused(error.remedy(), error.to_string())),
+    }
 }
 
 /// The networks, and where they are: a GPU that has no room for them or fails leaves the job to the CPU.
-fn networks_for(
+pub fn networks_for(
     context: &JobContext,
     (model, net): (&ModelPayload, Net),
     device: Device,
@@ -176,18 +193,18 @@ pub fn first_slice(context: &JobContext, request: &Request, caches: &mut Caches)
             let prepared = prepare(context, (&request.scan, request.modality, card), &mut caches.scans)?;
             let slice = prepared.slice_of(world_mm);
             let networks = caches.models.networks(&request.model, Net::Adapted, device)?;
-            let values =
-                infer::translate_slice(&networks, &prepared.slices, slice, domain(request.modality, card))?;
+            let way = Way { from: domain(request.modality, card), style: request.style };
+            let values = infer::translate_slice(&networks, &prepared.slices, slice, way)?;
             let unit = IntensityUnit::of(request.modality.other(), card);
             context.post_translated(&prepared, slice..slice + 1, values, &unit)?;
         }
-        Request::Train(_) => {}
+        Request::Style(_) | Request::CheckAnatomy(_) | Request::Train(_) => {}
     }
     Ok(())
 }
 
 /// The values of some network slices on their grid in the world.
-fn slab<T>(prepared: &Prepared, slices: Range<usize>, values: Vec<T>) -> Result<Volume<T>, JobFailure> {
+pub fn slab<T>(prepared: &Prepared, slices: Range<usize>, values: Vec<T>) -> Result<Volume<T>, JobFailure> {
     let no_grid = |cause: String| failed("The slice has no grid", "Try again", cause);
     let geometry = prepared.slab_geometry(slices).map_err(|error| no_grid(error.to_string()))?;
     Volume::new(values, geometry).ok_or_else(|| no_grid("wrong number of values".to_owned()))
@@ -211,18 +228,18 @@ fn segment_options(request: &SegmentRequest) -> SegmentOptions {
 }
 
 /// Which of the bundle's two domains a modality is.
-fn domain(modality: Modality, card: &Card) -> Domain {
+pub fn domain(modality: Modality, card: &Card) -> Domain {
     if modality == card.source { Domain::Source } else { Domain::Target }
 }
 
 /// What a job did it with, for the user.
-struct Means {
-    device: String,
-    warnings: Vec<String>,
+pub struct Means {
+    pub device: String,
+    pub warnings: Vec<String>,
 }
 
 /// Lets a worker do the slices of a job, on whatever holds out.
-fn with_worker<T>(
+pub fn with_worker<T>(
     context: &JobContext,
     (model, net, choice): (&ModelPayload, Net, DeviceChoice),
     slices: &Volume<f32>,
@@ -259,7 +276,12 @@ pub fn segment(
     networks_for(context, (&request.model, settings.net), device, &mut caches.models)?;
     let prepared = prepare(context, (&request.scan, request.modality, card), &mut caches.scans)?;
     let options = segment_options(request);
-    let keep_going = || !context.cancelled();
+    // Between slices, and while labels are refined.
+    let style = RefCell::new(&mut caches.style);
+    let keep_going = || {
+        context.let_style_in(&mut style.borrow_mut());
+        !context.cancelled()
+    };
     let mut on_slice = |done: usize, total: usize| {
         context.progress("segmenting", done as u64, total as u64, "");
         keep_going()
@@ -325,9 +347,10 @@ pub fn translate(
     let unit = IntensityUnit::of(imitates, card);
     let mut on_slice = |done: usize, total: usize| {
         context.progress("translating", done as u64, total as u64, "");
+        context.let_style_in(&mut caches.style);
         !context.cancelled()
     };
-    let from = domain(request.modality, card);
+    let way = Way { from: domain(request.modality, card), style: request.style };
     let asked = (&request.model, Net::Adapted, request.device);
     let first = request.first_world_mm.map(|world_mm| prepared.slice_of(world_mm));
     let mut on_batch = |slices: Range<usize>, shown: Shown| {
@@ -339,7 +362,7 @@ pub fn translate(
     };
     let (translated, means) = with_worker(context, asked, &prepared.slices, &mut caches.models, |worker| {
         let watch = Watch { first, on_slice: &mut on_slice, on_batch: &mut on_batch };
-        infer::translate(worker, &prepared.slices, from, watch)
+        infer::translate(worker, &prepared.slices, way, watch)
     })?;
     let edge_agreement = mindgap::eval::edge_agreement(&prepared.slices, &translated);
     if context.cancelled() {
@@ -358,27 +381,4 @@ pub fn translate(
             warnings: [prepared.warnings.clone(), means.warnings].concat(),
         }),
     })
-}
-
-/// What scaled intensities 0 and 1 mean in the modality that a translation imitates.
-struct IntensityUnit {
-    zero: f32,
-    one: f32,
-}
-
-impl IntensityUnit {
-    /// CT: the model's window in HU. MR has no unit: the 99.5th percentile is called 1000.
-    fn of(modality: Modality, card: &Card) -> Self {
-        match modality {
-            Modality::Ct => {
-                let [zero, one] = card.preprocessing.ct_window_hu;
-                Self { zero, one }
-            }
-            Modality::Mr => Self { zero: 0.0, one: 1000.0 },
-        }
-    }
-
-    fn measured(&self, scaled: f32) -> f32 {
-        self.zero + scaled * (self.one - self.zero)
-    }
 }

@@ -1,7 +1,8 @@
 //! What passes between the reading thread and the working thread: jobs in order, cancels at once.
 //!
 //! A job that wants one slice first is done in two turns, and first slices go before whole volumes: a user who asked for
-//! a translation and a segmentation sees both slices before either volume is worked on.
+//! a translation and a segmentation sees both slices before either volume is worked on. Slices in another style, which a
+//! slider asks for, go before everything and are also taken in the middle of a job.
 
 use mindgap::protocol::{JobId, Request};
 use std::collections::{HashSet, VecDeque};
@@ -22,6 +23,7 @@ pub struct Turn {
 
 #[derive(Debug, Default)]
 struct State {
+    styles: VecDeque<Turn>,
     first_slices: VecDeque<Turn>,
     queue: VecDeque<Turn>,
     cancelled: HashSet<JobId>,
@@ -33,6 +35,11 @@ impl Mailbox {
     pub fn post(&self, job: JobId, request: Request) {
         let request = Arc::new(request);
         let mut state = self.state();
+        if matches!(*request, Request::Style(_)) {
+            state.styles.push_back(Turn { job, request, first_slice_only: false });
+            drop(state);
+            return self.0.1.notify_one();
+        }
         if wants_first_slice(&request) {
             state.first_slices.push_back(Turn { job, request: request.clone(), first_slice_only: true });
         }
@@ -50,6 +57,7 @@ impl Mailbox {
     pub fn close(&self) {
         let mut state = self.state();
         state.closed = true;
+        state.styles.clear();
         state.queue.clear();
         state.first_slices.clear();
         drop(state);
@@ -67,6 +75,11 @@ impl Mailbox {
         self.state().cancelled.remove(&job);
     }
 
+    /// The slice in another style that waits, if one does.
+    pub fn next_style(&self) -> Option<Turn> {
+        self.state().styles.pop_front()
+    }
+
     /// The next turn, waiting for one; `None` once closed.
     pub fn next(&self) -> Option<Turn> {
         let mut state = self.state();
@@ -74,7 +87,8 @@ impl Mailbox {
             if state.closed {
                 return None;
             }
-            let next = state.first_slices.pop_front().or_else(|| state.queue.pop_front());
+            let next = state.styles.pop_front().or_else(|| state.first_slices.pop_front());
+            let next = next.or_else(|| state.queue.pop_front());
             if next.is_some() {
                 return next;
             }
@@ -92,7 +106,7 @@ fn wants_first_slice(request: &Request) -> bool {
     match request {
         Request::Segment(request) => request.first_world_mm.is_some(),
         Request::Translate(request) => request.first_world_mm.is_some(),
-        Request::Train(_) => false,
+        Request::Style(_) | Request::CheckAnatomy(_) | Request::Train(_) => false,
     }
 }
 
@@ -100,7 +114,7 @@ fn wants_first_slice(request: &Request) -> bool {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use mindgap::protocol::{DeviceChoice, TrainRequest};
+    use mindgap::protocol::{DeviceChoice, StyleRequest, TrainRequest};
     use std::path::PathBuf;
 
     fn training() -> Request {
@@ -111,6 +125,25 @@ mod tests {
             resume: false,
             device: DeviceChoice::Cpu,
         })
+    }
+
+    #[test]
+    fn a_slice_in_another_style_is_taken_before_what_waits_and_in_the_middle_of_a_job() {
+        let style = |style| {
+            let (subject, sent, world_mm) = (1, None, [0.0; 3]);
+            Request::Style(StyleRequest { subject, sent, world_mm, style, device: DeviceChoice::Cpu })
+        };
+        let mailbox = Mailbox::default();
+        mailbox.post(JobId(1), training());
+        mailbox.post(JobId(2), training());
+        mailbox.post(JobId(3), style(0.5));
+        assert_eq!(mailbox.next().unwrap().job, JobId(3));
+        assert_eq!(mailbox.next().unwrap().job, JobId(1));
+        // Job 1 is being worked on.
+        assert!(mailbox.next_style().is_none());
+        mailbox.post(JobId(4), style(0.6));
+        assert_eq!(mailbox.next_style().unwrap().job, JobId(4));
+        assert_eq!(mailbox.next().unwrap().job, JobId(2));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::cache::Caches;
 use super::device::Devices;
 use super::jobs::{self, JobContext};
 use super::mailbox::{Mailbox, Turn};
-use super::{libtorch, training};
+use super::{anatomy, libtorch, style, training};
 use mindgap::protocol::{
     Command, EngineInfo, Event, FrameError, JobError, JobId, PROTOCOL_VERSION, Packing, Request, read_frame,
     write_frame,
@@ -77,12 +77,17 @@ fn run(context: &JobContext, turn: &Turn, caches: &mut Caches) {
         }
         return;
     }
+    if matches!(*turn.request, Request::Style(_)) {
+        return style::answer(context, &turn.request, &mut caches.style);
+    }
     if context.cancelled() {
         return context.post(Event::Cancelled { job });
     }
     let outcome = catch_unwind(AssertUnwindSafe(|| match &*turn.request {
         Request::Segment(request) => jobs::segment(context, request, caches),
         Request::Translate(request) => jobs::translate(context, request, caches),
+        Request::CheckAnatomy(request) => anatomy::check(context, request, caches),
+        Request::Style(_) => Err(jobs::JobFailure::Cancelled),
         Request::Train(request) => training::train(context, request),
     }));
     let end = match outcome {
@@ -98,7 +103,7 @@ fn run(context: &JobContext, turn: &Turn, caches: &mut Caches) {
     context.post(end);
 }
 
-fn describe_panic(job: JobId, panic: &(dyn std::any::Any + Send)) -> JobError {
+pub fn describe_panic(job: JobId, panic: &(dyn std::any::Any + Send)) -> JobError {
     let text = panic
         .downcast_ref::<String>()
         .cloned()

@@ -142,6 +142,11 @@ pub fn load_bundle(
 /// What the names of the source-only net's weights start with in a bundle, instead of `segmenter`.
 pub const SOURCE_ONLY: &str = "source_only";
 
+/// Whether a bundle's weights hold the source-only net; read from their header alone.
+pub fn holds_source_only(bytes: &[u8]) -> bool {
+    SafeTensors::deserialize(bytes).is_ok_and(|file| file.names().iter().any(|n| n.starts_with(SOURCE_ONLY)))
+}
+
 fn segmenter_of(store: &VarStore) -> HashMap<String, Tensor> {
     store.variables().into_iter().filter(|(name, _)| name.starts_with("segmenter.")).collect()
 }

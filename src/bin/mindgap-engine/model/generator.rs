@@ -15,6 +15,15 @@ pub enum Domain {
     Target,
 }
 
+impl Domain {
+    pub fn other(self) -> Self {
+        match self {
+            Domain::Source => Domain::Target,
+            Domain::Target => Domain::Source,
+        }
+    }
+}
+
 /// Encoder, decoder and style MLP.
 #[derive(Debug)]
 pub struct Generator {
@@ -78,6 +87,12 @@ impl Generator {
     /// Dec(Enc(x, from), to).
     pub fn translate(&self, images: &Tensor, from: Domain, to: Domain) -> Tensor {
         self.decode(&self.encode(images, &self.style(from)), &self.style(to))
+    }
+
+    /// Dec(Enc(x, from), (1 - share) from + share to): on the straight line between two styles, exact at both ends.
+    pub fn translate_towards(&self, images: &Tensor, from: Domain, to: Domain, share: f64) -> Tensor {
+        let own = self.style(from);
+        self.decode(&self.encode(images, &own), &own.lerp(&self.style(to), share))
     }
 }
 

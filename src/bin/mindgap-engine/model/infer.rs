@@ -55,6 +55,21 @@ pub enum RefineRule {
     Always,
 }
 
+/// From which domain's images, and how far towards the other's style, slices are translated.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Way {
+    pub from: Domain,
+    /// 0: the images' own style, 1: the other domain's.
+    pub style: f32,
+}
+
+impl Way {
+    /// All the way.
+    pub fn across(from: Domain) -> Self {
+        Self { from, style: 1.0 }
+    }
+}
+
 /// Results on the network grid.
 #[derive(Debug, Clone)]
 pub struct Segmented {
@@ -227,11 +242,11 @@ pub fn probabilities(
     store.finish()
 }
 
-/// The volume in the style of the other domain, scaled intensities 0..1 on the network grid.
+/// The volume in another style, scaled intensities 0..1 on the network grid.
 pub fn translate(
     worker: &mut Worker,
     slices: &Volume<f32>,
-    from: Domain,
+    way: Way,
     watch: Watch,
 ) -> Result<Volume<f32>, InferError> {
     let mut out = slices.map(|_| 0.0f32);
@@ -241,7 +256,7 @@ pub fn translate(
         worker,
         1,
         watch,
-        |networks, range, _| translated(networks, slices, range, from),
+        |networks, range, _| translated(networks, slices, range, way),
         |range, values, show| {
             out.voxels_mut()[range.start * plane..range.end * plane].copy_from_slice(&values);
             show(range, Shown::Translated(&values));
@@ -255,9 +270,9 @@ pub fn translate_slice(
     networks: &Networks,
     slices: &Volume<f32>,
     slice: usize,
-    from: Domain,
+    way: Way,
 ) -> Result<Vec<f32>, InferError> {
-    caught(|| translated(networks, slices, slice..slice + 1, from))
+    caught(|| translated(networks, slices, slice..slice + 1, way))
 }
 
 /// Scaled intensity to the generator's [-1, 1].
@@ -406,15 +421,14 @@ fn translated(
     networks: &Networks,
     volume: &Volume<f32>,
     range: Range<usize>,
-    from: Domain,
+    Way { from, style }: Way,
 ) -> Result<Vec<f32>, InferError> {
-    let to = match from {
-        Domain::Source => Domain::Target,
-        Domain::Target => Domain::Source,
-    };
     let image = tensor::slices_to_tensor(volume, range.start, range.len(), networks.store.device())?;
     let signed = to_signed(&image).f_to_kind(networks.kind())?;
-    let translated = tch::no_grad(|| from_signed(&networks.generator.translate(&signed, from, to)));
+    let share = f64::from(style.clamp(0.0, 1.0));
+    let translated = tch::no_grad(|| {
+        from_signed(&networks.generator.translate_towards(&signed, from, from.other(), share))
+    });
     let values = tensor::values(&translated)?;
     require_finite(&values)?;
     Ok(values)

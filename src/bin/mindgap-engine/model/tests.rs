@@ -7,7 +7,7 @@ use super::infer::{self, InferError, RefineRule, SegmentOptions};
 use super::ladder::Worker;
 use super::preprocess::Prepared;
 use super::views::Views;
-use super::{Domain, Networks, amplify, refine};
+use super::{Domain, Networks, amplify, refine, tensor};
 use mindgap::config::{Ball, GapMode, MaskUse, Net, NetworkConfig};
 use mindgap::volume::{Geometry, Task, Volume};
 use std::rc::Rc;
@@ -68,6 +68,36 @@ fn a_translation_has_the_shape_of_its_image_and_stays_in_range() {
     let translated = networks.generator.translate(&signed, Domain::Source, Domain::Target);
     assert_eq!(translated.size(), signed.size());
     assert!(translated.abs().max().double_value(&[]) <= 1.0);
+}
+
+#[test]
+fn style_1_is_the_ordinary_translation_bit_for_bit_and_style_0_the_reconstruction() {
+    let networks = networks();
+    let generator = &networks.generator;
+    let signed = noise([2, 1, 48, 64]) * 2.0 - 1.0;
+    for from in [Domain::Source, Domain::Target] {
+        let to = from.other();
+        let at = |share| generator.translate_towards(&signed, from, to, share);
+        assert_eq!(at(1.0), generator.translate(&signed, from, to), "{from:?}");
+        assert_eq!(at(0.0), generator.translate(&signed, from, from), "{from:?}");
+        let far = |a: &Tensor, b: &Tensor| (a - b).abs().max().double_value(&[]);
+        let between = at(0.4);
+        assert!(far(&between, &at(0.0)) > 1e-5 && far(&between, &at(1.0)) > 1e-5, "{from:?}");
+    }
+}
+
+#[test]
+fn a_slice_that_is_translated_all_the_way_is_what_the_generator_alone_makes_of_it_bit_for_bit() {
+    let (networks, slices) = (networks(), prepared().slices);
+    let image = tensor::slices_to_tensor(&slices, 2, 1, Device::Cpu).unwrap();
+    let signed = infer::to_signed(&image);
+    let alone = infer::from_signed(&networks.generator.translate(&signed, Domain::Source, Domain::Target));
+    let way = infer::Way::across(Domain::Source);
+    let found = infer::translate_slice(&networks, &slices, 2, way).unwrap();
+    assert_eq!(found, tensor::values(&alone).unwrap());
+    // Beyond the ends there is no style.
+    let beyond = infer::Way { style: 1.5, ..way };
+    assert_eq!(infer::translate_slice(&networks, &slices, 2, beyond).unwrap(), found);
 }
 
 #[test]
@@ -295,7 +325,7 @@ fn networks_of_half_precision_give_nearly_the_same_answer_as_float32() {
     let run = |networks: &Networks| {
         let found =
             infer::probabilities(networks, &slices, options(Views::Shifted), &mut |_, _| true).unwrap();
-        let image = infer::translate_slice(networks, &slices, 2, Domain::Source).unwrap();
+        let image = infer::translate_slice(networks, &slices, 2, infer::Way::across(Domain::Source)).unwrap();
         (found.probabilities, image)
     };
     let ((a, image_a), (b, image_b)) = (run(&whole), run(&half));

@@ -31,7 +31,8 @@ pub fn write(
     let (Some(source), Some(target)) = (data.source.first(), data.target.first()) else { return Ok(()) };
     let (at_source, at_target) = (middle(source), middle(target));
     let networks = &state.averaged;
-    let x_st = infer::translate_slice(networks, &source.image, at_source, Domain::Source)?;
+    let x_st =
+        infer::translate_slice(networks, &source.image, at_source, infer::Way::across(Domain::Source))?;
     let options = SegmentOptions {
         task: config.task,
         gap_mode: config.network.gap_mode,
