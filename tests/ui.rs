@@ -18,9 +18,11 @@ use mindgap::volume::io;
 use scripted_engine::Script;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use study_files::StudyFiles;
-use window::{RUN, click, drop_files, notices, pane, settle, type_path, wait_until, window, window_with};
+use window::{
+    RUN, click, drop_files, launcher, notices, on_both_scans, pane, settle, type_path, wait_until, window,
+    window_with,
+};
 
 #[test]
 fn the_main_button_fills_all_five_panes() {
@@ -70,21 +72,13 @@ fn an_engine_that_dies_costs_the_run_and_nothing_else_and_the_next_run_works() {
     assert!(pane(&window, "Prediction pane").contains("with labels"));
 }
 
-/// The same, with engines that are reached by a command.
+/// A window whose engines are reached by a command.
 fn window_elsewhere(files: &StudyFiles, scripts: &'static [Script]) -> Harness<'static, App> {
-    let started = AtomicUsize::new(0);
-    let launcher = move |site: &EngineSite| {
-        assert_eq!(*site, EngineSite::Elsewhere("ssh gpu-box mindgap-engine".to_owned()));
-        let number = started.fetch_add(1, Ordering::Relaxed).min(scripts.len() - 1);
-        Ok(scripted_engine::launch(scripts[number]))
-    };
+    let command = "ssh gpu-box mindgap-engine".to_owned();
     window_with(StartUp {
-        source: Some(files.ct()),
-        target: Some(files.mr()),
-        model: Some(files.model().display().to_string()),
-        engine: Some("ssh gpu-box mindgap-engine".to_owned()),
-        launcher: Arc::new(launcher),
-        ..StartUp::default()
+        engine: Some(command.clone()),
+        launcher: launcher(EngineSite::Elsewhere(command), scripts),
+        ..on_both_scans(files)
     })
 }
 
@@ -134,13 +128,7 @@ fn a_job_that_fails_says_why_and_what_to_do() {
 fn a_missing_engine_is_told_with_the_command_that_builds_it() {
     let files = StudyFiles::new();
     let missing = |_: &EngineSite| Err(EngineError::Missing(PathBuf::from("bin/mindgap-engine")));
-    let window = window_with(StartUp {
-        source: Some(files.ct()),
-        target: Some(files.mr()),
-        model: Some(files.model().display().to_string()),
-        launcher: Arc::new(missing),
-        ..StartUp::default()
-    });
+    let window = window_with(StartUp { launcher: Arc::new(missing), ..on_both_scans(&files) });
     window.get_by_label("no engine");
     window.get_by_label_contains("cargo build --release --bins");
     window.get_by_label("Restart engine");
@@ -150,11 +138,8 @@ fn a_missing_engine_is_told_with_the_command_that_builds_it() {
 fn an_engine_of_another_version_is_refused_with_both_versions() {
     let files = StudyFiles::new();
     let window = window_with(StartUp {
-        source: Some(files.ct()),
-        target: Some(files.mr()),
-        model: Some(files.model().display().to_string()),
         launcher: Arc::new(|_| Ok(scripted_engine::launch_as(Script::Answer, "0.0.1"))),
-        ..StartUp::default()
+        ..on_both_scans(&files)
     });
     let mut window = window;
     wait_until(&mut window, "the refusal", |app| {

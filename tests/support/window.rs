@@ -7,7 +7,7 @@ use crate::study_files::StudyFiles;
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
 use mindgap::session::EngineSite;
-use mindgap::ui::{App, StartUp, theme};
+use mindgap::ui::{App, Launcher, StartUp, theme};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,17 +19,26 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A window on the two scans, its engines following the scripts one after the other (the last one for ever).
 pub fn window(files: &StudyFiles, scripts: &'static [Script]) -> Harness<'static, App> {
-    let started = AtomicUsize::new(0);
-    let launcher = move |_: &EngineSite| {
-        let number = started.fetch_add(1, Ordering::Relaxed).min(scripts.len() - 1);
-        Ok(scripted_engine::launch(scripts[number]))
-    };
-    window_with(StartUp {
+    window_with(StartUp { launcher: launcher(EngineSite::Here, scripts), ..on_both_scans(files) })
+}
+
+/// The two scans and the model of the files.
+pub fn on_both_scans(files: &StudyFiles) -> StartUp {
+    StartUp {
         source: Some(files.ct()),
         target: Some(files.mr()),
         model: Some(files.model().display().to_string()),
-        launcher: Arc::new(launcher),
         ..StartUp::default()
+    }
+}
+
+/// Engines at a place, one for each script; asked for anywhere else, none.
+pub fn launcher(at: EngineSite, scripts: &'static [Script]) -> Launcher {
+    let started = AtomicUsize::new(0);
+    Arc::new(move |site| {
+        assert_eq!(*site, at);
+        let number = started.fetch_add(1, Ordering::Relaxed).min(scripts.len() - 1);
+        Ok(scripted_engine::launch(scripts[number]))
     })
 }
 

@@ -67,8 +67,8 @@ fn engine(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
         EngineStatus::NotStarted => "Not started.".to_owned(),
         EngineStatus::Starting => "Connecting.".to_owned(),
         EngineStatus::Ready(info) => {
-            let place = if state.engine_at == EngineSite::Here { "this machine" } else { "elsewhere" };
-            format!("MindGap {} on {place}: {}.", info.program, info.device)
+            let place = if state.engine_at == EngineSite::Here { "on this machine" } else { "elsewhere" };
+            format!("MindGap {} {place}: {}.", info.program, info.device)
         }
         EngineStatus::Gone(reason) => reason.clone(),
     };
