@@ -10,7 +10,8 @@ const CT_TO_MR: Direction = Direction { task: Task::Abdomen, source: Modality::C
 
 fn score(label: u16, name: &str, dice: Option<f64>) -> StructureScore {
     let far = dice.map(|dice| 10.0 * (1.0 - dice));
-    StructureScore { label, name: name.into(), dice, assd_mm: far, hd95_mm: far.map(|mm| 3.0 * mm) }
+    let hd95_mm = far.map(|mm| 3.0 * mm);
+    StructureScore { label, name: name.into(), dice, assd_mm: far, hd95_mm, ..StructureScore::default() }
 }
 
 /// A test case in which liver and spleen have these Dice values.

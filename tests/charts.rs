@@ -19,7 +19,8 @@ fn case(name: String, dice: f64, chance: usize) -> Case {
     let structures = Task::Abdomen.table().entries.iter().enumerate().map(|(n, entry)| {
         let dice = (dice - 0.05 * n as f64 + 0.1 * noise(chance, n)).clamp(0.0, 1.0);
         let (assd_mm, hd95_mm) = (Some(12.0 * (1.0 - dice)), Some(50.0 * (1.0 - dice)));
-        StructureScore { label: entry.value, name: entry.name.clone(), dice: Some(dice), assd_mm, hd95_mm }
+        let (label, name) = (entry.value, entry.name.clone());
+        StructureScore { label, name, dice: Some(dice), assd_mm, hd95_mm, ..StructureScore::default() }
     });
     Case { case: name, structures: structures.collect(), warnings: Vec::new() }
 }

@@ -81,9 +81,11 @@ fn two_folders_come_to_the_mean_and_sample_deviation_of_their_cases() {
 
     let text = study.read("scores.csv");
     let rows = csv(&text);
-    assert_eq!(rows[0], ["case", "label", "structure", "dice", "assd_mm", "hd95_mm"]);
-    assert_eq!((rows.len(), &rows[5][..]), (9, &["b", "1", "Liver", "0.5", "1", "2"][..]));
-    assert_eq!(rows[8], ["b", "4", "Spleen", "", "", ""]);
+    let metrics = ["dice", "assd_mm", "hd95_mm", "prediction_ml", "reference_ml"];
+    assert_eq!(rows[0], [&["case", "label", "structure"][..], &metrics[..]].concat());
+    // 40 voxels of 6 mm³ in either.
+    assert_eq!((rows.len(), &rows[5][..]), (9, &["b", "1", "Liver", "0.5", "1", "2", "0.24", "0.24"][..]));
+    assert_eq!(rows[8], ["b", "4", "Spleen", "", "", "", "0", "0"]);
 }
 
 #[test]
@@ -178,6 +180,6 @@ fn a_pair_is_scored_in_the_label_values_of_both_tables() {
         (&answer["structures"][0]["name"], &answer["structures"][0]["dice"]),
         (&json!("Liver"), &json!(0.5))
     );
-    assert!(study.read("pair.csv").contains("\nprediction,1,Liver,0.5,1,2\n"));
+    assert!(study.read("pair.csv").contains("\nprediction,1,Liver,0.5,1,2,0.24,0.24\n"));
     assert!(!Path::new("pair.csv").exists(), "what a test writes stays in its folder");
 }

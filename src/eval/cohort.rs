@@ -86,13 +86,15 @@ impl Cohort {
 
     /// One row a case and structure, in full precision; an undefined value is an empty cell.
     pub fn to_csv(&self) -> String {
-        let header = ["case", "label", "structure", "dice", "assd_mm", "hd95_mm"];
+        let header =
+            ["case", "label", "structure", "dice", "assd_mm", "hd95_mm", "prediction_ml", "reference_ml"];
         let mut text = csv_line(&header.map(str::to_owned));
         for case in &self.cases {
             for score in &case.structures {
                 let numbers = Metric::ALL.map(|metric| csv_number(metric.of(score)));
+                let volumes = [score.prediction_ml, score.reference_ml].map(csv_number);
                 let words = [case.case.clone(), score.label.to_string(), score.name.clone()];
-                text.push_str(&csv_line(&[&words[..], &numbers[..]].concat()));
+                text.push_str(&csv_line(&[&words[..], &numbers[..], &volumes[..]].concat()));
             }
         }
         text

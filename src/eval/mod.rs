@@ -76,13 +76,17 @@ pub fn evaluate(
         .zip(extents)
         .map(|(entry, extent)| {
             let scores = extent.map(|extent| score(prediction, reference, entry.value, extent, spacing_mm));
-            let (dice, distances) = scores.unwrap_or((None, None));
+            let Score { dice, distances, voxels } = scores.unwrap_or_default();
+            let [prediction_ml, reference_ml] =
+                voxels.map(|count| grid.voxel_ml().map(|ml| ml * count as f64));
             StructureScore {
                 label: entry.value,
                 name: entry.name.clone(),
                 dice,
                 assd_mm: distances.map(|distances| distances.assd_mm),
                 hd95_mm: distances.map(|distances| distances.hd95_mm),
+                prediction_ml,
+                reference_ml,
             }
         })
         .collect();
@@ -99,6 +103,14 @@ struct Distances {
     hd95_mm: f64,
 }
 
+/// What one label comes to; `voxels` of the prediction and of the reference.
+#[derive(Debug, Clone, Copy, Default)]
+struct Score {
+    dice: Option<f64>,
+    distances: Option<Distances>,
+    voxels: [usize; 2],
+}
+
 /// Dice and distances of one label, inside the box that holds all its voxels in both maps.
 fn score(
     prediction: &LabelMap,
@@ -106,19 +118,20 @@ fn score(
     value: u16,
     extent: BoundingBox,
     spacing_mm: Option<[f64; 3]>,
-) -> (Option<f64>, Option<Distances>) {
+) -> Score {
     let predicted = Mask::cut(prediction, value, extent);
     let actual = Mask::cut(reference, value, extent);
     let (predicted_voxels, actual_voxels) = (predicted.count(), actual.count());
+    let voxels = [predicted_voxels, actual_voxels];
     if actual_voxels == 0 {
-        return (None, None);
+        return Score { voxels, ..Score::default() };
     }
     let shared = predicted.count_shared(&actual);
     let dice = 2.0 * shared as f64 / (predicted_voxels + actual_voxels) as f64;
     let distances = spacing_mm
         .filter(|_| predicted_voxels > 0)
         .and_then(|spacing_mm| pooled_distances(&predicted.surface(), &actual.surface(), spacing_mm));
-    (Some(dice), distances)
+    Score { dice: Some(dice), distances, voxels }
 }
 
 /// Mean and 95th percentile of the distances from each surface to the other, both directions together.

@@ -24,7 +24,7 @@ pub struct Report {
 }
 
 /// Scores of one structure; `None` is undefined.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct StructureScore {
     pub label: u16,
     pub name: String,
@@ -34,6 +34,11 @@ pub struct StructureScore {
     pub assd_mm: Option<f64>,
     /// 95th percentile of the surface distances.
     pub hd95_mm: Option<f64>,
+    /// Volume in the prediction and in the reference, mL; of single cases whose voxel size is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prediction_ml: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference_ml: Option<f64>,
 }
 
 /// Means of the defined scores; `None` where no structure has one.
@@ -70,7 +75,9 @@ impl fmt::Display for Report {
     /// A table for people.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let width = self.structures.iter().map(|score| score.name.chars().count()).max().unwrap_or(0).max(9);
-        writeln!(f, "label  {:width$}  {:>9}  {:>9}  {:>9}", "structure", "Dice", "ASSD mm", "HD95 mm")?;
+        let titles =
+            ["Dice", "ASSD mm", "HD95 mm", "mL", "ref. mL"].map(|title| format!("  {title:>9}")).concat();
+        writeln!(f, "label  {:width$}{titles}", "structure")?;
         let cell = |value: Option<f64>, digits: usize| {
             value.map_or_else(|| "undefined".to_owned(), |value| format!("{value:.digits$}"))
         };
@@ -80,7 +87,9 @@ impl fmt::Display for Report {
         };
         for score in &self.structures {
             let scores = [score.dice, score.assd_mm, score.hd95_mm];
-            writeln!(f, "{}", row(&score.label.to_string(), &score.name, scores))?;
+            let [predicted, actual] = [score.prediction_ml, score.reference_ml].map(|ml| cell(ml, 3));
+            let scores = row(&score.label.to_string(), &score.name, scores);
+            writeln!(f, "{scores}  {predicted:>9}  {actual:>9}")?;
         }
         writeln!(f, "{}", row("", "mean", [self.mean.dice, self.mean.assd_mm, self.mean.hd95_mm]))?;
         for warning in &self.warnings {

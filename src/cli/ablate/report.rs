@@ -192,7 +192,7 @@ mod tests {
 
     fn outcome(stage: Arm, seed: u64, dice: f64, gaps: [(f64, f64); 2]) -> Outcome {
         let (dice, name) = (Some(dice), "Liver".to_owned());
-        let structure = StructureScore { label: 1, name, dice, assd_mm: None, hd95_mm: None };
+        let structure = StructureScore { label: 1, name, dice, ..StructureScore::default() };
         let report = Report {
             definition: String::new(),
             structures: vec![structure],

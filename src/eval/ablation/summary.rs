@@ -178,6 +178,7 @@ impl SeedScores {
             dice: over_cases(*label, Metric::Dice),
             assd_mm: over_cases(*label, Metric::Assd),
             hd95_mm: over_cases(*label, Metric::Hd95),
+            ..StructureScore::default()
         });
         let structures: Vec<StructureScore> = structures.collect();
         let over_structures = |metric: Metric| mean(structures.iter().filter_map(|score| metric.of(score)));
