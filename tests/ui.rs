@@ -120,6 +120,11 @@ fn a_job_that_fails_says_why_and_what_to_do() {
     click(&mut window, RUN);
     settle(&mut window);
     assert_eq!(notices(&window), ["The scan has one slice; at least two are expected. Open a volume."]);
+    assert!(window.query_by_label_contains("expected 2, got 1").is_none(), "details are folded away");
+    click(&mut window, "Details");
+    window.get_by_label_contains("slices: expected 2, got 1\nMindGap");
+    click(&mut window, "Fewer details");
+    assert!(window.query_by_label_contains("expected 2, got 1").is_none());
     click(&mut window, "Dismiss");
     assert!(notices(&window).is_empty());
 }

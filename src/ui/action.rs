@@ -62,6 +62,8 @@ pub enum Action {
     /// The command that reaches an engine elsewhere, as it is typed; empty: the engine of this machine.
     SetEngineCommand(String),
     Dismiss(u64),
+    /// Shows the details of a notice, or folds them away.
+    Unfold(u64),
     Quit,
     // View.
     PlaceCrosshair {

@@ -130,6 +130,10 @@ pub fn apply(state: &mut State, action: Action) -> Vec<Effect> {
             state.engine_command = None;
             state.settings.engine_command = command;
         }
+        Action::Unfold(id) => {
+            let notices = state.notices.iter_mut().filter(|notice| notice.id == id);
+            notices.for_each(|notice| notice.unfolded ^= true);
+        }
         Action::Dismiss(id) => state.notices.retain(|notice| notice.id != id),
         Action::Quit => return vec![Effect::Quit],
         view_action => view::apply(state, view_action),

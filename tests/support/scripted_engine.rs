@@ -100,7 +100,7 @@ fn failure() -> mindgap::protocol::JobError {
     mindgap::protocol::JobError {
         message: "The scan has one slice; at least two are expected".to_owned(),
         remedy: "Open a volume.".to_owned(),
-        details: String::new(),
+        details: "slices: expected 2, got 1".to_owned(),
     }
 }
 

@@ -169,8 +169,7 @@ impl App {
             }
             Event::Failed { error, .. } => {
                 job.finished = true;
-                tracing::warn!("{}", error.details);
-                self.fail(format!("{}. {}", error.message.trim_end_matches('.'), error.remedy));
+                self.job_failed(&error);
                 self.finish_run_if_over();
             }
             event => self.unpack(run_id, model, (id, work, origin), event),

@@ -15,10 +15,11 @@ mod tasks;
 pub use startup::{Launcher, StartUp};
 
 use super::panels::{dialogs, drawer, notices, status_bar, structures, study, top_bar};
-use super::state::{NoticeKind, State};
+use super::state::{EngineStatus, NoticeKind, State};
 use super::update::{self, Effect};
 use super::views::{grid, pane::PaneMemory};
 use super::{action::Action, keys, memory};
+use crate::protocol::{EngineInfo, JobError};
 use crate::session::cohort::ScanIndex;
 use crate::session::loader::PackedWork;
 use crate::session::{Background, Engine, Role, Study, Wake};
@@ -220,6 +221,19 @@ impl App {
         let text = text.into();
         self.failure = Some(text.clone());
         self.state.notify(NoticeKind::Error, text);
+    }
+
+    /// Tells what the engine could not do; what a developer would ask for is folded away.
+    fn job_failed(&mut self, error: &JobError) {
+        tracing::warn!("{}", error.details);
+        let text = format!("{}. {}", error.message.trim_end_matches('.'), error.remedy);
+        self.failure = Some(text.clone());
+        let mut details = error.details.clone();
+        if let EngineStatus::Ready(info) = &self.state.engine {
+            let EngineInfo { program, libtorch, device, cuda, .. } = info;
+            details.push_str(&format!("\nMindGap {program}, libtorch {libtorch}, {device}; {cuda}"));
+        }
+        self.state.notify_with_details(NoticeKind::Error, text, details.trim().to_owned());
     }
 }
 

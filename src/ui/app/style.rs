@@ -105,9 +105,8 @@ impl App {
                 self.ask_for_style();
             }
             Event::Failed { error, .. } => {
-                tracing::warn!("{}", error.details);
                 self.forget_style();
-                self.fail(format!("{}. {}", error.message.trim_end_matches('.'), error.remedy));
+                self.job_failed(&error);
             }
             Event::Cancelled { .. } => self.forget_style(),
             _ => {}

@@ -24,6 +24,12 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
                     if ui.small_button("Dismiss").clicked() {
                         actions.push(Action::Dismiss(notice.id));
                     }
+                    if !notice.details.is_empty() {
+                        let words = if notice.unfolded { "Fewer details" } else { "Details" };
+                        if ui.small_button(words).clicked() {
+                            actions.push(Action::Unfold(notice.id));
+                        }
+                    }
                     if let Some(remedy) = &notice.remedy
                         && ui.small_button(remedy.label).clicked()
                     {
@@ -36,6 +42,22 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
                     });
                 });
             });
+            if notice.unfolded {
+                details(ui, &notice.details);
+            }
         });
     }
+}
+
+/// Words to pass on, which can be marked and copied.
+fn details(ui: &mut Ui, words: &str) {
+    ui.horizontal(|ui| {
+        ui.add_space(14.0);
+        ui.vertical(|ui| {
+            ui.add(egui::Label::new(RichText::new(words).monospace().size(11.5)).wrap().selectable(true));
+            if ui.small_button("Copy").clicked() {
+                ui.copy_text(words.to_owned());
+            }
+        });
+    });
 }

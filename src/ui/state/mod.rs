@@ -43,6 +43,10 @@ pub struct Notice {
     pub text: String,
     /// What the user may decide to do about it.
     pub remedy: Option<Remedy>,
+    /// For whoever is asked for help; empty where the text says all.
+    pub details: String,
+    /// Whether the details are shown.
+    pub unfolded: bool,
 }
 
 /// A file being read.
@@ -253,11 +257,19 @@ impl State {
 
     /// Tells the user something that a button may mend.
     pub fn notify_with_remedy(&mut self, kind: NoticeKind, text: impl Into<String>, remedy: Option<Remedy>) {
-        let text = text.into();
+        self.push_notice(kind, text.into(), remedy, String::new());
+    }
+
+    /// Tells the user what failed, with what lies behind it folded away.
+    pub fn notify_with_details(&mut self, kind: NoticeKind, text: String, details: String) {
+        self.push_notice(kind, text, None, details);
+    }
+
+    fn push_notice(&mut self, kind: NoticeKind, text: String, remedy: Option<Remedy>, details: String) {
         // Said once is enough: a repeated failure must not bury the images.
         self.notices.retain(|notice| notice.text != text);
         let id = self.next_number();
-        self.notices.push(Notice { id, kind, text, remedy });
+        self.notices.push(Notice { id, kind, text, remedy, details, unfolded: false });
     }
 
     /// A number not handed out before.
