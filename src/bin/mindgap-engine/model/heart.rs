@@ -32,10 +32,17 @@ pub fn refine(mut labels: LabelMap, probabilities: &[Volume<f32>]) -> LabelMap {
 /// between them.
 const APART_VOXELS: usize = 6;
 
-/// A heart of which less than this is in the scan cannot be told from what is none.
-const LEAST_ML: f64 = 5.0;
+/// So much is taken for a heart whatever it looks like: what the bundled nets made up below the diaphragm of phantoms
+/// was at most 32 mL, and a whole heart is ten times that.
+const A_HEART_ML: f64 = 40.0;
 
-/// Takes away what lies apart from most of the heart, and everything where that is hardly anything.
+/// Less than that is a heart, or a slice of one, if it looks like a ventricle: wall and cavity at least of this size, and
+/// at least this share of the cavity's outline, slice by slice, at the wall. Seen on phantoms: 0.74 or more in hearts, 0.5
+/// at most in what was made up.
+const A_VENTRICLE_ML: f64 = 5.0;
+const WALLED: f32 = 0.6;
+
+/// Takes away what lies apart from most of the heart, and everything where that is no heart.
 pub fn keep_one_heart(labels: &mut LabelMap) {
     let found: Vec<bool> = labels.voxels().iter().map(|&label| label != 0).collect();
     let grown = dilate(&found, labels.dims(), APART_VOXELS / 2);
@@ -46,27 +53,54 @@ pub fn keep_one_heart(labels: &mut LabelMap) {
             kept = labelled;
         }
     }
-    let ml = labels.geometry().voxel_ml().map(|ml| ml * kept.len() as f64);
-    if ml.is_some_and(|ml| ml < LEAST_ML) {
-        kept.clear();
-    }
     let before = labels.clone();
     labels.voxels_mut().fill(0);
     for offset in kept {
         labels.voxels_mut()[offset] = before.voxels()[offset];
     }
+    if !looks_like_a_heart(labels) {
+        labels.voxels_mut().fill(0);
+    }
 }
 
-/// Fills the convex hull of a cavity that the wall surrounds.
-fn close_cavity(slice: &mut [u16], width: usize) {
+/// Where the voxel size is unknown, nothing speaks against it.
+fn looks_like_a_heart(labels: &LabelMap) -> bool {
+    let Some(voxel_ml) = labels.geometry().voxel_ml() else { return true };
+    let ml = |counted: fn(u16) -> bool| {
+        voxel_ml * labels.voxels().iter().filter(|&&label| counted(label)).count() as f64
+    };
+    if ml(|label| label != 0) >= A_HEART_ML {
+        return true;
+    }
+    let [width, height, _] = labels.dims();
+    let slices = labels.voxels().chunks_exact(width * height);
+    let outline: Vec<u16> = slices.flat_map(|slice| outline_of_cavity(slice, width)).collect();
+    let walled = outline.iter().filter(|&&label| label == WALL).count() as f32;
+    let large_enough = ml(|label| label == WALL).min(ml(|label| label == CAVITY)) >= A_VENTRICLE_ML;
+    large_enough && walled >= WALLED * outline.len() as f32
+}
+
+/// Labels beyond the faces of the cavity in a slice, but for voxels at the slice's border.
+fn outline_of_cavity(slice: &[u16], width: usize) -> Vec<u16> {
+    let inside = inner_cavity(slice, width);
+    let faces = inside.iter().flat_map(|&o| [o - 1, o + 1, o - width, o + width].map(|n| slice[n]));
+    faces.filter(|&label| label != CAVITY).collect()
+}
+
+/// The cavity's voxels that have four neighbours in the slice.
+fn inner_cavity(slice: &[u16], width: usize) -> Vec<usize> {
     let height = slice.len() / width;
     let inner = |offset: usize| {
         let (i, j) = (offset % width, offset / width);
         i > 0 && j > 0 && i + 1 < width && j + 1 < height
     };
-    let inside: Vec<usize> = (0..slice.len()).filter(|&o| slice[o] == CAVITY && inner(o)).collect();
-    let faces = inside.iter().flat_map(|&o| [o - 1, o + 1, o - width, o + width].map(|n| slice[n]));
-    let outward: Vec<u16> = faces.filter(|&label| label != CAVITY).collect();
+    (0..slice.len()).filter(|&o| slice[o] == CAVITY && inner(o)).collect()
+}
+
+/// Fills the convex hull of a cavity that the wall surrounds.
+fn close_cavity(slice: &mut [u16], width: usize) {
+    let inside = inner_cavity(slice, width);
+    let outward = outline_of_cavity(slice, width);
     let to_wall = outward.iter().filter(|&&label| label == WALL).count();
     if inside.is_empty() || (to_wall as f32) < SURROUNDED * outward.len() as f32 {
         return;
@@ -164,9 +198,9 @@ mod tests {
         assert!(slice == ventricle(true), "the opening was closed");
     }
 
-    /// Labels of a grid with 2 mm voxels, by place.
+    /// Labels of a grid with 4 mm voxels, by place.
     fn labelled(label: impl Fn(usize, usize, usize) -> u16) -> LabelMap {
-        let grid = Geometry::axis_aligned([40, 40, 12], [2.0; 3], [0.0; 3]).expect("a sound grid");
+        let grid = Geometry::axis_aligned([40, 40, 12], [4.0; 3], [0.0; 3]).expect("a sound grid");
         LabelMap::from_fn(grid, label)
     }
 
@@ -185,10 +219,31 @@ mod tests {
     }
 
     #[test]
+    fn one_slice_across_a_ventricle_is_a_heart() {
+        // 40 x 40 pixels of 2 mm, 10 mm thick: a cavity of 10 mL in a wall of 11 mL.
+        let grid =
+            Geometry::axis_aligned([WIDTH, WIDTH, 1], [2.0, 2.0, 10.0], [0.0; 3]).expect("a sound grid");
+        let slice = LabelMap::new(ventricle(false), grid).expect("as many labels as voxels");
+        let mut labels = slice.clone();
+        keep_one_heart(&mut labels);
+        assert!(labels == slice);
+    }
+
+    #[test]
+    fn a_cavity_of_that_size_without_a_wall_is_none() {
+        let grid =
+            Geometry::axis_aligned([WIDTH, WIDTH, 1], [2.0, 2.0, 10.0], [0.0; 3]).expect("a sound grid");
+        let bare = ventricle(false).into_iter().map(|label| if label == WALL { 0 } else { label }).collect();
+        let mut labels = LabelMap::new(bare, grid).expect("as many labels as voxels");
+        keep_one_heart(&mut labels);
+        assert!(labels.voxels().iter().all(|&label| label == 0));
+    }
+
+    #[test]
     fn a_few_voxels_in_an_abdomen_are_no_heart() {
         let mut labels = labelled(|i, j, k| u16::from((4..9).contains(&i) && (4..9).contains(&j) && k < 12));
         keep_one_heart(&mut labels);
-        assert!(labels.voxels().iter().all(|&label| label == 0), "2.4 mL are no heart");
+        assert!(labels.voxels().iter().all(|&label| label == 0), "19 mL without a cavity are no heart");
     }
 
     #[test]
