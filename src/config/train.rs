@@ -196,7 +196,7 @@ pub struct SegmentationConfig {
     /// Weight of L_adv, ramped over the first fifth of the steps.
     pub lambda_alignment: f64,
     /// How readily the mask has a structure of the source repainted: its chance in a slice is this times the structure's mean
-    /// gap. 0 leaves the source's contrasts alone.
+    /// gap, times the square of that gap's share of the largest one. 0 leaves the source's contrasts alone.
     #[serde(default)]
     pub gap_repaint: f32,
     /// Share of labelled slices from scans where there are phantoms too.
