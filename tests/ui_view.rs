@@ -12,13 +12,13 @@ mod window;
 
 use egui::{Event, Modifiers, PointerButton, Pos2, vec2};
 use egui_kittest::Harness;
-use egui_kittest::kittest::Queryable;
+use egui_kittest::kittest::{NodeT, Queryable};
 use mindgap::ui::state::{Pane, View};
 use mindgap::ui::{App, StartUp};
 use scripted_engine::Script;
 use std::sync::Arc;
 use study_files::StudyFiles;
-use window::{click, pane, window, window_with};
+use window::{click, on_both_scans, pane, window, window_with};
 
 fn view<'a>(window: &'a Harness<'static, App>) -> &'a View {
     &window.state().state().view
@@ -194,10 +194,19 @@ fn preferences_and_recent_files_are_there_at_the_next_start() {
     first.state().save_settings();
     let mut second = start();
     assert!(view(&second).pacs_mouse);
+    assert!(second.state().state().missing_recent.is_empty());
     click(&mut second, "File");
     click(&mut second, "Open recent");
     // In the menu, and as the name of what is open.
     assert_eq!(second.get_all_by_label("patient_ct.nii.gz").count(), 2);
+    second.state().save_settings();
+    let moved = files.path().join("moved.nii.gz");
+    std::fs::rename(files.ct(), &moved).unwrap();
+    let mut third = window_with(StartUp { settings: Some(kept.clone()), ..on_both_scans(&files) });
+    click(&mut third, "File");
+    click(&mut third, "Open recent");
+    assert!(third.get_by_label("patient_ct.nii.gz").accesskit_node().is_disabled(), "it is no longer there");
+    std::fs::rename(&moved, files.ct()).unwrap();
     click(&mut second, "Forget these");
     assert!(second.state().state().settings.recent.is_empty());
 }

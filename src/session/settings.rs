@@ -81,7 +81,13 @@ impl Settings {
         match serde_json::from_slice::<Self>(&text) {
             Ok(settings) => (settings.made_usable(), None),
             Err(error) => {
-                let words = format!("{}: not settings of this program ({error}); begun anew", path.display());
+                let kept = path.with_added_extension("bad");
+                let what_of_it = match std::fs::rename(path, &kept) {
+                    Ok(()) => format!("kept as {}, and begun anew", kept.display()),
+                    Err(_) => "begun anew".to_owned(),
+                };
+                let words =
+                    format!("{}: not settings of this program ({error}); {what_of_it}", path.display());
                 (Self::default(), Some(words))
             }
         }
@@ -132,7 +138,11 @@ mod tests {
         std::fs::write(&path, b"{ \"pacs_mouse\": tr").unwrap();
         let (found, told) = Settings::load(&path);
         assert_eq!(found, Settings::default());
-        assert!(told.unwrap().contains("settings.json"));
+        assert!(told.unwrap().contains("kept as"));
+        // Told once, and whoever wrote them by hand can mend them.
+        assert_eq!(Settings::load(&path), (Settings::default(), None));
+        let bad = folder.path().join("new folder").join("settings.json.bad");
+        assert!(std::fs::read(bad).unwrap().starts_with(b"{ \"pacs_mouse\""));
     }
 
     #[test]

@@ -24,7 +24,7 @@ impl App {
         let order = self.figure(None, asked.scale, asked.names);
         let (path, overwrite) = (PathBuf::from(asked.path.trim()), asked.confirm_overwrite);
         self.edit_figure(|figure| figure.drawing = true);
-        self.spawn(move || {
+        self.spawn_writer(move || {
             if !overwrite && path.exists() {
                 return Done::FigureExists;
             }

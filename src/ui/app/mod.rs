@@ -3,6 +3,7 @@
 //! [`App::tick`] drains what threads and engine have to say and never waits; [`App::draw`] shows the state, collects
 //! actions and applies them once, after drawing. Below this module nothing touches a file, a lock, a channel or a thread.
 
+mod closing;
 mod engine;
 mod figure;
 mod reconnect;
@@ -23,6 +24,7 @@ use crate::protocol::{EngineInfo, JobError};
 use crate::session::cohort::ScanIndex;
 use crate::session::loader::PackedWork;
 use crate::session::{Background, Engine, Role, Study, Wake};
+use closing::Closing;
 use egui::{CentralPanel, Frame, Margin, Panel, Ui, ViewportCommand};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -68,6 +70,7 @@ pub struct App {
     next_slice_s: f64,
     /// Where the settings are kept; `None`: nowhere.
     settings_path: Option<PathBuf>,
+    closing: Closing,
     /// Whether a window from a larger screen has been fitted to this one.
     window_fitted: bool,
 }
@@ -98,6 +101,7 @@ impl App {
             notices_drawn: 0,
             next_slice_s: 0.0,
             settings_path: None,
+            closing: Closing::default(),
             window_fitted: false,
         };
         if let Some(path) = &startup.settings {
@@ -158,6 +162,7 @@ impl App {
             self.state.memory_bytes = Some(bytes);
         }
         self.follow_window(context);
+        self.close_when_written(context);
         self.play(context);
         if self.interrupted.load(Ordering::Relaxed) {
             context.send_viewport_cmd(ViewportCommand::Close);

@@ -1,6 +1,7 @@
 //! What the window remembers: taken from the settings at the start, given back to them at the end.
 
 use super::App;
+use super::tasks::Done;
 use crate::session::Settings;
 use crate::ui::state::{NoticeKind, Pane, Split, State, View};
 use crate::ui::theme;
@@ -20,6 +21,17 @@ impl App {
         apply(&settings, &mut self.state.view);
         self.state.settings = settings;
         self.settings_path = Some(path.to_owned());
+        self.look_for_recent();
+    }
+
+    /// Looks which recent files are still there, on a thread: one of them may lie on a disk that is far away or asleep.
+    pub(super) fn look_for_recent(&mut self) {
+        let recent = self.state.settings.recent.clone();
+        if !recent.is_empty() {
+            self.spawn(move || {
+                Done::RecentMissing(recent.into_iter().filter(|path| !path.exists()).collect())
+            });
+        }
     }
 
     /// Writes the settings as they are now, where there is a file for them.

@@ -21,6 +21,7 @@ use crate::ui::update::{self, Effect};
 use crate::ui::views::surface::{SurfacePicture, Surfaces};
 use crate::volume::{LabelTable, Modality};
 use egui::ViewportCommand;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -92,6 +93,8 @@ pub(super) enum Done {
         prediction: Arc<Prediction>,
         result: Result<Contrast, LoadError>,
     },
+    /// Recent files that are not where they were.
+    RecentMissing(HashSet<PathBuf>),
     Nothing,
     /// A task that panicked.
     Lost(String),
@@ -191,7 +194,7 @@ impl App {
 
     fn export(&mut self, role: Role, content: ExportContent, path: PathBuf, overwrite: bool) {
         let Some(of) = self.exportable(role) else { return };
-        self.spawn(move || {
+        self.spawn_writer(move || {
             if !overwrite && Path::new(&path).exists() {
                 return Done::ExportExists;
             }
@@ -224,6 +227,7 @@ impl App {
             Done::Exported(result) => self.exported(result),
             Done::Report { prediction, result } => self.report_made(prediction, result),
             Done::Cohort(result) => self.cohort_read(result),
+            Done::RecentMissing(missing) => self.state.missing_recent = missing,
             Done::Case(found) => self.case_found(*found),
             Done::ScansPicked(folder) => self.scans_picked(folder),
             Done::Figure(result) => self.figure_written(result),

@@ -101,7 +101,10 @@ fn recent_menu(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
         ui.menu_button("Open recent", |ui| {
             for path in recent {
                 let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
-                if ui.button(name).on_hover_text(path.display().to_string()).clicked() {
+                let there = !state.missing_recent.contains(path);
+                let button = ui.add_enabled(there, Button::new(name));
+                let gone = format!("{} is no longer there", path.display());
+                if button.on_hover_text(path.display().to_string()).on_disabled_hover_text(gone).clicked() {
                     actions.push(Action::OpenRecent(path.clone()));
                 }
             }

@@ -25,6 +25,7 @@ use crate::session::loader::Work;
 use crate::session::{EngineSite, OpenRequest, OpenScan, Role, ScanId, Settings, Study};
 use crate::volume::{Flag, LabelTable, Modality, Task};
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// A model to choose.
@@ -131,6 +132,8 @@ pub struct State {
     pub image_area_points: [f32; 2],
     /// Preferences and recent files; what the view has of them is the view's while the window is open.
     pub settings: Settings,
+    /// Recent files that were not there when they were last looked for.
+    pub missing_recent: HashSet<PathBuf>,
     next_number: u64,
 }
 
@@ -167,6 +170,7 @@ impl State {
             adapter: String::new(),
             image_area_points: [0.0; 2],
             settings: Settings::default(),
+            missing_recent: HashSet::new(),
             next_number: 1,
         };
         state.refresh_palette();
