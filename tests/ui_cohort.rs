@@ -5,7 +5,6 @@
 
 #[path = "support/cohort_files.rs"]
 mod cohort_files;
-#[allow(dead_code)]
 #[path = "support/scripted_engine.rs"]
 mod scripted_engine;
 #[allow(dead_code)]

@@ -3,7 +3,6 @@
 #![cfg(feature = "gui")]
 #![allow(clippy::unwrap_used)]
 
-#[allow(dead_code)]
 #[path = "support/scripted_engine.rs"]
 mod scripted_engine;
 #[path = "support/study_files.rs"]

@@ -146,6 +146,26 @@ mod tests {
     }
 
     #[test]
+    fn two_windows_that_save_at_once_leave_whole_settings_of_one_of_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("settings.json");
+        let ours = |scale| Settings { text_scale: scale, ..Settings::default() };
+        ours(1.5).save(&path).unwrap();
+        std::thread::scope(|scope| {
+            for scale in [1.25, 1.5] {
+                let path = &path;
+                scope.spawn(move || (0..20).for_each(|_| ours(scale).save(path).unwrap()));
+            }
+            for _ in 0..40 {
+                let (found, told) = Settings::load(&path);
+                assert!([1.25, 1.5].contains(&found.text_scale) && told.is_none(), "{found:?} {told:?}");
+            }
+        });
+        let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
+        assert_eq!(left.len(), 1, "{left:?}");
+    }
+
+    #[test]
     fn settings_of_another_version_are_read_as_far_as_they_are_known() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("settings.json");
