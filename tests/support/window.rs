@@ -16,6 +16,8 @@ use std::time::{Duration, Instant};
 /// The main button.
 pub const RUN: &str = "Translate & segment  F5";
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Frames until a window must be at rest: a menu that closes fades, and on a busy machine each of its frames is short.
+const MOST_STEPS: u64 = 30;
 
 /// A window on the two scans, its engines following the scripts one after the other (the last one for ever).
 pub fn window(files: &StudyFiles, scripts: &'static [Script]) -> Harness<'static, App> {
@@ -44,7 +46,10 @@ pub fn launcher(at: EngineSite, scripts: &'static [Script]) -> Launcher {
 
 pub fn window_with(startup: StartUp) -> Harness<'static, App> {
     let app = App::new(startup, Arc::new(|| ()));
-    let builder = Harness::builder().with_size([1600.0, 1000.0]).with_context_setup(theme::install);
+    let builder = Harness::builder()
+        .with_size([1600.0, 1000.0])
+        .with_max_steps(MOST_STEPS)
+        .with_context_setup(theme::install);
     let draw = |ui: &mut egui::Ui, app: &mut App| {
         app.tick(ui.ctx());
         app.draw(ui);
