@@ -2,7 +2,7 @@
 
 use crate::config::{Bundle, load_bundle, model_for};
 use crate::protocol::{DeviceChoice, Event, Request};
-use crate::session::{self, Connection, Engine, EngineError, EngineSite, Launch};
+use crate::session::{self, Connection, Engine, EngineError, EngineSite};
 use crate::volume::{Modality, Scan, Task};
 use anyhow::Context;
 use clap::Args;
@@ -99,11 +99,7 @@ pub(super) fn threads_among(jobs: usize) -> Option<usize> {
 
 /// One of `jobs` engines at work on this machine, with its share of the cores.
 pub(super) fn engine_among(jobs: usize) -> Result<Engine, EngineError> {
-    let mut launch = session::locate_engine()?;
-    if let (Launch::Process { args, .. }, Some(threads)) = (&mut launch, threads_among(jobs)) {
-        args.extend(["--threads".to_owned(), threads.to_string()]);
-    }
-    Engine::start(launch, Arc::new(|| ()))
+    Engine::start(session::locate_engine()?.with_threads(threads_among(jobs)), Arc::new(|| ()))
 }
 
 /// Which model works on the scan, and where.

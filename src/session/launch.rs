@@ -106,6 +106,14 @@ pub fn locate_engine() -> Result<Launch, EngineError> {
 }
 
 impl Launch {
+    /// Keeps an engine on this machine to so many threads; one elsewhere, and `None`, take what they like.
+    pub fn with_threads(mut self, threads: Option<usize>) -> Self {
+        if let (Launch::Process { args, .. }, Some(threads)) = (&mut self, threads) {
+            args.extend(["--threads".to_owned(), threads.to_string()]);
+        }
+        self
+    }
+
     pub(super) fn open(self) -> Result<Opened, EngineError> {
         match self {
             Launch::Streams { from_engine, to_engine } => {

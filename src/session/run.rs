@@ -1,7 +1,7 @@
 //! One job from start to end, for callers that wait: the command line and tests.
 
 use super::engine::{Engine, Notice};
-use super::launch::{EngineError, EngineSite, Launch};
+use super::launch::{EngineError, EngineSite};
 use crate::config::Bundle;
 use crate::protocol::{Event, ModelPayload, Request};
 use std::sync::Arc;
@@ -79,11 +79,7 @@ impl Connection {
     }
 
     fn start(&self) -> Result<Engine, EngineError> {
-        let mut launch = self.site.launch()?;
-        if let (Launch::Process { args, .. }, Some(threads)) = (&mut launch, self.threads) {
-            args.extend(["--threads".to_owned(), threads.to_string()]);
-        }
-        Engine::start(launch, Arc::new(|| ()))
+        Engine::start(self.site.launch()?.with_threads(self.threads), Arc::new(|| ()))
     }
 }
 

@@ -16,8 +16,7 @@ use std::time::{Duration, Instant};
 /// The main button.
 pub const RUN: &str = "Translate & segment  F5";
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Frames until a window must be at rest: a menu that closes fades, and on a busy machine each of its frames is short.
-const MOST_STEPS: u64 = 30;
+const FRAMES_OF_NEWS: usize = 4;
 
 /// A window on the two scans, its engines following the scripts one after the other (the last one for ever).
 pub fn window(files: &StudyFiles, scripts: &'static [Script]) -> Harness<'static, App> {
@@ -46,10 +45,7 @@ pub fn launcher(at: EngineSite, scripts: &'static [Script]) -> Launcher {
 
 pub fn window_with(startup: StartUp) -> Harness<'static, App> {
     let app = App::new(startup, Arc::new(|| ()));
-    let builder = Harness::builder()
-        .with_size([1600.0, 1000.0])
-        .with_max_steps(MOST_STEPS)
-        .with_context_setup(theme::install);
+    let builder = Harness::builder().with_size([1600.0, 1000.0]).with_context_setup(theme::install);
     let draw = |ui: &mut egui::Ui, app: &mut App| {
         app.tick(ui.ctx());
         app.draw(ui);
@@ -66,6 +62,8 @@ pub fn wait_until(window: &mut Harness<'static, App>, what: &str, mut reached: i
         window.step();
         std::thread::sleep(Duration::from_millis(2));
     }
+    // What came from a thread in the last frame changes the layout, which takes frames of its own.
+    window.run_steps(FRAMES_OF_NEWS);
     window.run();
 }
 

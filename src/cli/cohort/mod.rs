@@ -11,7 +11,7 @@ mod summary;
 use super::{input, job};
 use crate::protocol::SegmentSettings;
 use crate::session::cohort::CaseRecord;
-use crate::session::{Connection, EngineError};
+use crate::session::{Connection, EngineError, EngineSite};
 use anyhow::Context;
 pub(super) use cases::{Shard, find};
 use one::Maker;
@@ -122,13 +122,15 @@ struct Worker<'a> {
 }
 
 impl Worker<'_> {
-    /// Makes one case; an engine that ended is started again, once for a case.
+    /// Makes one case; an engine of this machine that ended is started again, once for a case. To one elsewhere the connection
+    /// has been tried again already.
     fn case(&mut self, path: &Path) -> Outcome {
         let started = Instant::now();
         let mut outcome = self.attempt(path);
         let lost =
             |error: &anyhow::Error| matches!(error.downcast_ref::<EngineError>(), Some(EngineError::Gone(_)));
-        if outcome.as_ref().is_err_and(lost) && !self.cancel.load(Ordering::Relaxed) {
+        let here = self.plan.choice.engine.site() == EngineSite::Here;
+        if here && outcome.as_ref().is_err_and(lost) && !self.cancel.load(Ordering::Relaxed) {
             outcome = self.attempt(path);
         }
         tracing::info!("a case took {:.1} s", started.elapsed().as_secs_f64());

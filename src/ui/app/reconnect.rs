@@ -5,9 +5,8 @@
 //! reason, which is told at once.
 
 use super::App;
-use crate::session::loader::Work;
 use crate::session::{EngineSite, PAUSES};
-use crate::ui::state::{EngineStatus, Reconnect, Run};
+use crate::ui::state::{EngineStatus, Reconnect};
 use crate::ui::update;
 use std::time::Instant;
 
@@ -17,6 +16,10 @@ impl App {
         self.forget_style();
         let answered = self.engine.take().is_some_and(|engine| engine.was_ready());
         self.state.engine = EngineStatus::Gone(format!("The model engine ended: {reason}"));
+        if self.state.run.as_ref().is_some_and(|run| run.jobs.is_empty()) {
+            // It is being packed, or waits for the user to go on: the engine is started when there is something to send.
+            return;
+        }
         let Some(run) = self.state.run.take() else {
             self.state.queue.clear();
             return;
@@ -27,7 +30,7 @@ impl App {
         match PAUSES.get(self.state.connections_lost).filter(|_| worth_trying) {
             Some(pause) => {
                 self.state.connections_lost += 1;
-                let work = self.work_left(&run);
+                let work = run.jobs.iter().filter(|job| !job.finished).map(|job| job.work).collect();
                 let of = PAUSES.len();
                 self.state.last_run = format!(
                     "connection lost ({reason}); trying again in {} s, {} of {of} · Esc gives up",
@@ -45,15 +48,7 @@ impl App {
                 ));
             }
         }
-        self.unsent.clear();
         self.state.study.forget_slabs();
-    }
-
-    /// What a run had not brought yet.
-    fn work_left(&self, run: &Run) -> Vec<Work> {
-        let sent = run.jobs.iter().filter(|job| !job.finished).map(|job| job.work);
-        let unsent = self.unsent.iter().map(|packed| packed.work);
-        sent.chain(unsent).collect()
     }
 
     /// Sends what was lost once the pause is over; until then the window need not be drawn.

@@ -50,7 +50,7 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
 /// Where the models run.
 fn engine(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
     widgets::section(ui, "Engine");
-    let mut command = state.engine_command.as_ref().unwrap_or(&state.settings.engine_command).clone();
+    let mut command = state.engine_words().to_owned();
     let label = ui.label("Command that reaches an engine elsewhere");
     ui.horizontal(|ui| {
         let field = egui::TextEdit::singleline(&mut command)

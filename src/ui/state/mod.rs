@@ -177,9 +177,14 @@ impl State {
         state
     }
 
+    /// The command that reaches the next engine; empty: that of this machine.
+    pub fn engine_words(&self) -> &str {
+        self.engine_command.as_ref().unwrap_or(&self.settings.engine_command)
+    }
+
     /// Where the next engine is to be.
     pub fn engine_site(&self) -> EngineSite {
-        EngineSite::of_command(self.engine_command.as_ref().unwrap_or(&self.settings.engine_command))
+        EngineSite::of_command(self.engine_words())
     }
 
     /// Forgets the run that waits for a connection; says whether there was one.

@@ -6,8 +6,9 @@
 use super::cache::Caches;
 use super::jobs::{self, JobContext, JobFailure, Means, domain};
 use crate::model::checkpoint;
-use crate::model::infer::{self, RefineRule, SegmentOptions, Watch, Way};
+use crate::model::infer::{self, SegmentOptions, Watch, Way};
 use crate::model::preprocess::Prepared;
+use crate::model::verdict::RefineRule;
 use crate::model::views::Views;
 use mindgap::config::{MaskUse, Net};
 use mindgap::eval::{edge_agreement, edge_agreement_map};

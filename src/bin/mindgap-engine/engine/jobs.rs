@@ -5,11 +5,10 @@ use super::device::Devices;
 use super::mailbox::Mailbox;
 use super::style::{self, StyleCache};
 use super::unit::IntensityUnit;
-use crate::model::infer::{
-    self, InferError, RefineRule, Refined, SegmentOptions, Shown, Verdict, Watch, Way,
-};
+use crate::model::infer::{self, InferError, SegmentOptions, Shown, Watch, Way};
 use crate::model::ladder::{Trouble, Worker};
 use crate::model::preprocess::{self, PrepareError, Prepared};
+use crate::model::verdict::{RefineRule, Refined, Verdict};
 use crate::model::views::Views;
 use crate::model::{Domain, Networks};
 use mindgap::config::{Card, Net};

@@ -3,11 +3,11 @@
 //! Slices that show nothing but air are counted and not computed. Where no refinement asks for them, the probabilities
 //! of all classes are never held: each slice is reduced to its labels and their uncertainty as it comes.
 
-use super::heart;
 use super::ladder::{Worker, caught};
 use super::preprocess::{KeepGoing, Prepared};
 use super::probabilities::{ProbabilityStore, Values};
 use super::refine;
+use super::verdict::{self, RefineRule, Refined};
 use super::views::{View, Views};
 use super::{Domain, Networks, amplify, tensor};
 use glam::DVec3;
@@ -46,15 +46,6 @@ pub struct SegmentOptions {
     pub refine: RefineRule,
 }
 
-/// Which structures are refined.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RefineRule {
-    Never,
-    /// Those of which the net is not sure.
-    Doubtful,
-    Always,
-}
-
 /// From which domain's images, and how far towards the other's style, slices are translated.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Way {
@@ -80,27 +71,6 @@ pub struct Segmented {
     pub uncertainty: Volume<f32>,
     /// Empty where nothing was to be refined.
     pub refined: Vec<Refined>,
-}
-
-/// Whether a structure was refined.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    Refined,
-    /// Left alone, because the net is sure of it.
-    Sure,
-    /// Left alone, because the refinement lost it.
-    Lost,
-}
-
-/// What became of one structure when labels were refined.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Refined {
-    pub label: u16,
-    /// Mean uncertainty where the net drew it; 0 where it drew none.
-    pub doubt: f64,
-    pub verdict: Verdict,
-    /// Volume after less volume before; `None` where the voxel size is unknown.
-    pub change_ml: Option<f64>,
 }
 
 /// Called after some slices with (done, total); answers whether to go on.
@@ -162,48 +132,8 @@ pub fn segment(
     let uncertainty = found.entropy();
     let outcome = refine::refine_while(&prepared.slices, &found.probabilities, options.task, keep_going)
         .ok_or(InferError::Cancelled)?;
-    let (labels, refined) = choose_refined(outcome, &uncertainty, options);
+    let (labels, refined) = verdict::choose(outcome, &uncertainty, options.task, options.refine);
     Ok(Segmented { labels, uncertainty, gap: found.gap, refined })
-}
-
-/// A structure with less doubt than this inside is left as the net drew it, where the rule asks for doubt.
-///
-/// Chosen without labels of any target scan: see `docs/training.md`.
-const SURE: f64 = 0.12;
-
-/// Puts structures that are not to be refined back as they were, and says what the refinement did to each.
-fn choose_refined(
-    outcome: refine::Outcome,
-    uncertainty: &Volume<f32>,
-    options: SegmentOptions,
-) -> (LabelMap, Vec<Refined>) {
-    let refine::Outcome { mut labels, own, lost } = outcome;
-    let inside = |labels: &LabelMap, label: u16| labels.voxels().iter().filter(|l| **l == label).count();
-    let voxel_ml = own.geometry().voxel_ml();
-    let verdict = |label: u16| {
-        let drawn = own.voxels().iter().zip(uncertainty.voxels()).filter(|(l, _)| **l == label);
-        let sum: f64 = drawn.map(|(_, doubt)| f64::from(*doubt)).sum();
-        let doubt = sum / inside(&own, label).max(1) as f64;
-        let verdict = match options.refine {
-            RefineRule::Doubtful if doubt < SURE => Verdict::Sure,
-            _ if lost.contains(&label) => Verdict::Lost,
-            _ => Verdict::Refined,
-        };
-        Refined { label, doubt, verdict, change_ml: None }
-    };
-    let structures = options.task.table().entries.iter().map(|entry| entry.value);
-    let mut refined: Vec<Refined> = structures.map(verdict).collect();
-    for structure in refined.iter().filter(|structure| structure.verdict == Verdict::Sure) {
-        refine::restore(&mut labels, &own, structure.label);
-    }
-    if options.task == Task::Cardiac {
-        heart::keep_one_heart(&mut labels);
-    }
-    for structure in &mut refined {
-        let [before, after] = [&own, &labels].map(|labels| inside(labels, structure.label) as f64);
-        structure.change_ml = voxel_ml.map(|ml| ml * (after - before));
-    }
-    (labels, refined)
 }
 
 /// Labels and gap of one network slice, unrefined: for the slice on screen.

@@ -163,7 +163,7 @@ mod tests {
     use super::super::infer::{SegmentOptions, reduced};
     use super::super::tests::networks;
     use super::*;
-    use crate::model::infer::RefineRule;
+    use crate::model::verdict::RefineRule;
     use crate::model::views::Views;
     use mindgap::config::{GapMode, MaskUse};
     use mindgap::volume::{Geometry, Task, Volume};

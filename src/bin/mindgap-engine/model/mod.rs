@@ -22,6 +22,7 @@ mod segmenter;
 pub mod tensor;
 #[cfg(test)]
 pub(crate) mod tests;
+pub mod verdict;
 pub mod views;
 
 pub use discriminator::ImageCritic;

@@ -3,9 +3,10 @@
 #![allow(clippy::unwrap_used)]
 
 use super::checkpoint::{self, Precision, WeightsError};
-use super::infer::{self, InferError, RefineRule, SegmentOptions};
+use super::infer::{self, InferError, SegmentOptions};
 use super::ladder::Worker;
 use super::preprocess::Prepared;
+use super::verdict::RefineRule;
 use super::views::Views;
 use super::{Domain, Networks, amplify, refine, tensor};
 use mindgap::config::{Ball, GapMode, MaskUse, Net, NetworkConfig};
