@@ -20,7 +20,7 @@
 //! | [`volume`] | scans, label maps, grids, resampling, files | nothing |
 //! | [`colormap`] | colours of the gap and of the uncertainty, the same on the screen, in the shader and on paper | nothing |
 //! | [`config`] | model cards, training configurations, where data lie | `volume` |
-//! | [`eval`] | Dice, surface distances, edge agreement; cohorts, ablation studies, charts; what differs between two label maps; the gap of each structure | `volume` |
+//! | [`eval`] | Dice, surface distances, edge agreement and what a cycle does to each structure; cohorts, ablation studies, charts; what differs between two label maps; the gap of each structure | `volume` |
 //! | [`dataset`] | phantoms, data sets on disk, training samples, new contrasts; no tensor | `volume`, `config` |
 //! | [`protocol`] | what passes between the two programs | `volume`, `config` |
 //! | [`session`] | starting the engine, talking to it, surviving it; the open study; reports, figures and cohorts, and where they come from | `protocol`, `eval`, `volume`, `config`, `colormap` |

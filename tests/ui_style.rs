@@ -12,6 +12,9 @@ mod window;
 
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
+use mindgap::session::figure::{FigureProvenance, Shown};
+use mindgap::session::provenance_path;
+use mindgap::ui::figure::FigureOrder;
 use mindgap::ui::state::{Comparison, Pane, Tile};
 use mindgap::ui::views::{content::content, style::in_chosen_style};
 use mindgap::ui::{App, StartUp};
@@ -148,4 +151,24 @@ fn a_mix_of_pixels_is_offered_apart_and_is_not_called_a_style() {
     assert_eq!(window.state().state().view.comparison, Comparison::Blend);
     window.get_by_role_and_label(egui::Role::Slider, "Share of the synthetic image in the pixel blend");
     assert!(styles.asked.lock().unwrap().is_empty(), "the model was asked for a mix of pixels");
+}
+
+#[test]
+fn a_figure_of_a_slice_in_another_style_says_beside_it_which_style_it_was() {
+    let files = StudyFiles::new();
+    let mut window = after_a_run(&files, &Arc::default());
+    drag(&mut window, -60);
+    settle(&mut window);
+    let path = files.path().join("figure.png");
+    FigureOrder::new(window.state().state(), [600.0, 400.0], 1, false).write(&path).unwrap();
+    let text = std::fs::read(provenance_path(&path)).unwrap();
+    let written: FigureProvenance = serde_json::from_slice(&text).unwrap();
+    let pane = written.view.panes.iter().find(|pane| pane.shows == Shown::Synthesis).unwrap();
+    let made = written.results.iter().find(|result| result.shows == Shown::Synthesis).unwrap();
+    for style in [pane.style, made.run.style] {
+        assert!((style.unwrap() - 0.4).abs() < 1e-3, "{style:?}");
+    }
+    assert!(pane.pane.contains("Style 0.40"));
+    let scan = written.view.panes.iter().find(|pane| pane.shows == Shown::Scan).unwrap();
+    assert_eq!(scan.style, None);
 }

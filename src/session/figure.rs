@@ -7,7 +7,7 @@ use super::clock::utc;
 use super::export::facts_of;
 use super::guard::Concern;
 use super::provenance::{
-    InputRecord, ModelRecord, PROVENANCE_VERSION, RESEARCH_USE, RunRecord, content_sha256, program,
+    InputRecord, ModelRecord, PROVENANCE_VERSION, RESEARCH_USE, RunFacts, RunRecord, content_sha256, program,
     provenance_path,
 };
 use super::study::{OpenScan, Role, RunOrigin, Study};
@@ -58,6 +58,8 @@ pub struct FigurePane {
     /// "source" or "target": the scan whose grid it lies on.
     pub role: String,
     pub shows: Shown,
+    /// Of a synthetic image: from the scan's own style (0) to the other modality's (1), in the generator's style space.
+    pub style: Option<f32>,
     pub plane: String,
     /// From 1, as it is written in the pane.
     pub slice: usize,
@@ -232,8 +234,9 @@ fn origins(study: &Study, view: &FigureView) -> (Vec<FigureInput>, Vec<FigureRes
         });
         let from = (scan.as_ref(), sha256.as_str());
         let mut push = |shows: Shown, origin: Option<&RunOrigin>, made: (&str, &[String])| {
-            results
-                .extend(origin.map(|origin| result(shows, role, from, view.gap_threshold, (origin, made))));
+            let style = panes().find(|pane| pane.shows == shows).and_then(|pane| pane.style);
+            let record = |origin| result((shows, style), role, from, view.gap_threshold, (origin, made));
+            results.extend(origin.map(record));
         };
         if let Some(synthesis) = study.synthesis().filter(|_| panes().any(|p| p.shows == Shown::Synthesis)) {
             push(Shown::Synthesis, synthesis.origin.as_deref(), (&synthesis.device, &synthesis.warnings));
@@ -247,13 +250,13 @@ fn origins(study: &Study, view: &FigureView) -> (Vec<FigureInput>, Vec<FigureRes
 }
 
 fn result(
-    shows: Shown,
+    (shows, style): (Shown, Option<f32>),
     role: Role,
     scan: (&OpenScan, &str),
     threshold: f32,
     (origin, made): (&RunOrigin, (&str, &[String])),
 ) -> FigureResult {
-    let facts = facts_of(scan, threshold, origin, made);
+    let facts = RunFacts { style, ..facts_of(scan, threshold, origin, made) };
     FigureResult {
         role: role_name(role),
         shows,

@@ -12,6 +12,7 @@ use super::views::frame::SliceFrame;
 use super::views::grid;
 use super::views::link::crosshair_in;
 use super::views::pane::PaneMemory;
+use super::views::style::in_chosen_style;
 use super::views::surface::{SurfacePicture, Surfaces, labels_of};
 use crate::render::{HeadlessWindow, Pixels, RenderError};
 use crate::session::figure::{self, FigurePane, FigurePicture, FigureView, RESEARCH_LINE, Shown, role_name};
@@ -145,7 +146,7 @@ impl FigureOrder {
 
     fn pane_record(&self, tile: Tile) -> Option<FigurePane> {
         let state = &self.state;
-        let content = content(state, tile.pane)?;
+        let content = in_chosen_style(state, tile, content(state, tile.pane)?);
         let plane = tile.plane(&state.view);
         let grid = state.view.obliques.grid_of(content.scan);
         let frame = SliceFrame::new(grid, plane, state.view.convention);
@@ -162,6 +163,7 @@ impl FigureOrder {
             pane: content.title.into_owned(),
             role: role_name(content.role),
             shows,
+            style: content.style,
             plane: plane.name().to_lowercase(),
             slice: frame.nearest_slice(voxel) + 1,
             slices: frame.slice_count(),

@@ -29,6 +29,8 @@ pub struct Content<'a> {
     pub unit: &'static str,
     /// Says on the picture itself that it is no scan.
     pub synthetic: bool,
+    /// Of a synthetic image: from the scan's own style (0) to the other modality's (1).
+    pub style: Option<f32>,
     /// How well its edges agree with those of the scan it was made from, 0..1.
     pub edge_agreement: Option<f64>,
     /// Shown where the overlay or image will be.
@@ -85,6 +87,7 @@ fn plain<'a>(state: &'a State, pane: Pane, role: Role, scan: &'a Arc<OpenScan>) 
         subtitle: String::new(),
         unit: scan.modality.unit(),
         synthetic: false,
+        style: None,
         edge_agreement: None,
         hint: None,
     }
@@ -116,6 +119,7 @@ fn synthetic<'a>(state: &'a State, base: Content<'a>) -> Content<'a> {
             Modality::Mr => "syn-a.u.",
         },
         synthetic: true,
+        style: Some(1.0),
         edge_agreement: synthesis.edge_agreement,
         ..base
     }

@@ -24,6 +24,7 @@ pub fn in_chosen_style<'a>(state: &'a State, tile: Tile, content: Content<'a>) -
         // Edges were compared with the ordinary image.
         heat: None,
         edge_agreement: None,
+        style: Some(slice.style),
         title: format!("Style {:.2}", slice.style).into(),
         subtitle: "source content, this slice only".to_owned(),
         // On the scale of the modality that is imitated, and not in its unit.
