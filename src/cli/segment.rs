@@ -167,7 +167,7 @@ impl Summary {
             let gap = s.mean_gap.map_or_else(|| "not found".to_owned(), |gap| format!("mean gap {gap:.2}"));
             let refined = s.refinement.map_or_else(String::new, |of| match (of.verdict, of.change_ml) {
                 (RefinementVerdict::Sure, _) => "  not refined: the net is sure".to_owned(),
-                (RefinementVerdict::Lost, _) => "  not refined: it was not found by its intensity".to_owned(),
+                (RefinementVerdict::Kept, _) => "  not refined: nothing better was found".to_owned(),
                 (RefinementVerdict::Refined, Some(ml)) => format!("  refined by {ml:+.1} mL"),
                 (RefinementVerdict::Refined, None) => "  refined".to_owned(),
             });

@@ -19,7 +19,7 @@ use crate::volume::Modality;
 use serde::{Deserialize, Serialize};
 
 /// Raised whenever a message changes its meaning or layout.
-pub const PROTOCOL_VERSION: u32 = 7;
+pub const PROTOCOL_VERSION: u32 = 8;
 
 /// Names one job of one connection; never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -301,8 +301,8 @@ pub enum RefinementVerdict {
     Refined,
     /// The net is sure of it.
     Sure,
-    /// The refinement lost it: it took another tissue for the structure.
-    Lost,
+    /// The refinement found nothing better, or another tissue.
+    Kept,
 }
 
 /// What became of one structure when labels were refined.

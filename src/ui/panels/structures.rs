@@ -106,7 +106,7 @@ fn volume_in_words(summary: Option<&StructureSummary>) -> String {
 fn refinement_in_words(refinement: &Refinement) -> String {
     match (refinement.verdict, refinement.change_ml) {
         (RefinementVerdict::Sure, _) => "Left as the net drew it: the net is sure".to_owned(),
-        (RefinementVerdict::Lost, _) => "Left as the net drew it: not found by its intensity".to_owned(),
+        (RefinementVerdict::Kept, _) => "Left as the net drew it: nothing better was found".to_owned(),
         (RefinementVerdict::Refined, None) => "Refined".to_owned(),
         (RefinementVerdict::Refined, Some(ml)) => format!("Refined by {ml:+.1} mL from what the net drew"),
     }

@@ -326,7 +326,7 @@ fn refinement_of(&Refined { label, doubt, verdict, change_ml }: &Refined) -> Ref
     let verdict = match verdict {
         Verdict::Refined => RefinementVerdict::Refined,
         Verdict::Sure => RefinementVerdict::Sure,
-        Verdict::Lost => RefinementVerdict::Lost,
+        Verdict::Kept => RefinementVerdict::Kept,
     };
     Refinement { label, doubt, verdict, change_ml }
 }

@@ -9,7 +9,6 @@ pub mod checkpoint;
 mod discriminator;
 mod feature_mask;
 mod generator;
-mod heart;
 pub mod infer;
 pub mod ladder;
 pub mod losses;

@@ -94,30 +94,34 @@ pub(super) fn dilate(mask: &[bool], dims: [usize; 3], times: usize) -> Vec<bool>
     current
 }
 
-/// Binomial 3x3 in the plane of the slices: about 0.7 voxel.
+/// Smooths the slices of an image by 0.6 voxel in their plane.
 pub(super) fn smooth_in_plane(image: &Volume<f32>) -> Volume<f32> {
-    let [ni, nj, nk] = image.dims();
-    let blurred = blur_axis(image.voxels(), [ni, nj, nk], 0);
-    let blurred = blur_axis(&blurred, [ni, nj, nk], 1);
+    let blurred = blur(image.voxels(), image.dims(), [IN_PLANE, IN_PLANE, 0.0]);
     let mut out = image.clone();
     out.voxels_mut().copy_from_slice(&blurred);
     out
 }
 
+/// Smooths by 0.6 voxel in the plane of the slices and by 0.4 across, since slices are often further apart.
 pub(super) fn smooth_3d(values: &[f32], dims: [usize; 3]) -> Vec<f32> {
-    (0..3).fold(values.to_vec(), |v, axis| blur_axis(&v, dims, axis))
+    blur(values, dims, [IN_PLANE, IN_PLANE, ACROSS])
 }
 
-/// (1, 2, 1) / 4 along one axis, edges repeated.
-fn blur_axis(values: &[f32], dims: [usize; 3], axis: usize) -> Vec<f32> {
-    let stride = [1, dims[0], dims[0] * dims[1]][axis];
-    (0..values.len())
-        .into_par_iter()
-        .map(|offset| {
+/// What a Gaussian of 0.6 and one of 0.4 voxel give each of the two nearest neighbours.
+const IN_PLANE: f32 = 0.166;
+const ACROSS: f32 = 0.04;
+
+/// Each neighbour along an axis gets the axis' share, edges repeated.
+fn blur(values: &[f32], dims: [usize; 3], share: [f32; 3]) -> Vec<f32> {
+    let strides = [1, dims[0], dims[0] * dims[1]];
+    (0..3).filter(|&axis| share[axis] > 0.0).fold(values.to_vec(), |values, axis| {
+        let (stride, share) = (strides[axis], share[axis]);
+        let blurred = |offset: usize| {
             let position = offset / stride % dims[axis];
             let before = if position > 0 { values[offset - stride] } else { values[offset] };
             let after = if position + 1 < dims[axis] { values[offset + stride] } else { values[offset] };
-            0.25 * (before + after) + 0.5 * values[offset]
-        })
-        .collect()
+            share * (before + after) + (1.0 - 2.0 * share) * values[offset]
+        };
+        (0..values.len()).into_par_iter().map(blurred).collect()
+    })
 }

@@ -2,7 +2,7 @@
 //!
 //! Invariant: a structure that is said to be as the net drew it is so to the voxel.
 
-use super::{heart, refine};
+use super::refine::{self, heart};
 use mindgap::volume::{LabelMap, Task, Volume};
 
 /// A structure with less doubt than this inside is left as the net drew it, where the rule asks for doubt.
@@ -25,8 +25,8 @@ pub enum Verdict {
     Refined,
     /// Left alone, because the net is sure of it.
     Sure,
-    /// Left alone, because the refinement lost it.
-    Lost,
+    /// Left alone, because nothing better was found.
+    Kept,
 }
 
 /// What became of one structure when labels were refined.
@@ -47,7 +47,7 @@ pub fn choose(
     task: Task,
     rule: RefineRule,
 ) -> (LabelMap, Vec<Refined>) {
-    let refine::Outcome { mut labels, own, lost } = outcome;
+    let refine::Outcome { mut labels, own, kept } = outcome;
     let inside = |labels: &LabelMap, label: u16| labels.voxels().iter().filter(|l| **l == label).count();
     let voxel_ml = own.geometry().voxel_ml();
     let verdict = |label: u16| {
@@ -56,7 +56,7 @@ pub fn choose(
         let doubt = sum / inside(&own, label).max(1) as f64;
         let verdict = match rule {
             RefineRule::Doubtful if doubt < SURE => Verdict::Sure,
-            _ if lost.contains(&label) => Verdict::Lost,
+            _ if kept.contains(&label) => Verdict::Kept,
             _ => Verdict::Refined,
         };
         Refined { label, doubt, verdict, change_ml: None }
@@ -96,7 +96,7 @@ mod tests {
     }
 
     fn chosen(task: Task, own: &LabelMap) -> (LabelMap, Vec<Refined>) {
-        let outcome = refine::Outcome { labels: own.map(|_| 0), own: own.clone(), lost: Vec::new() };
+        let outcome = refine::Outcome { labels: own.map(|_| 0), own: own.clone(), kept: Vec::new() };
         choose(outcome, &own.map(|_| 0.0f32), task, RefineRule::Doubtful)
     }
 

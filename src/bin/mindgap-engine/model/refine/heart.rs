@@ -5,8 +5,8 @@
 //! where the wall surrounds the left ventricle the cavity is convex; and what lies apart from the rest, or is too little to
 //! be a heart, is none.
 
-use super::neighbourhood::{connected_components, dilate};
-use super::refine::keep_one_component;
+use super::super::neighbourhood::{connected_components, dilate};
+use super::{Outcome, keep_one_component, overlap, restore};
 use mindgap::volume::{LabelMap, Volume};
 
 /// Label values of the task's table.
@@ -17,15 +17,25 @@ const CAVITY: u16 = 3;
 /// as cut across the ventricle. In the other cuts the cavity opens to atrium and aorta and need not be convex.
 const SURROUNDED: f32 = 0.85;
 
+/// A structure of which one connected part is less than this of what the net drew (Dice) stays as it was.
+const LOST: f64 = 0.5;
+
 /// Refines the net's own labels. `probabilities`: one volume a class, background first; columns and rows lie in the plane of
 /// the slices.
-pub fn refine(mut labels: LabelMap, probabilities: &[Volume<f32>]) -> LabelMap {
-    keep_one_component(&mut labels, probabilities, probabilities.len());
+pub(super) fn refine(own: LabelMap, probabilities: &[Volume<f32>]) -> Outcome {
+    let mut labels = own.clone();
+    keep_one_component(&mut labels, probabilities);
     let [width, height, _] = labels.dims();
     for slice in labels.voxels_mut().chunks_exact_mut(width * height) {
         close_cavity(slice, width);
     }
-    labels
+    let structures = 1..probabilities.len() as u16;
+    let lost = |&structure: &u16| overlap(&own, &labels, structure).is_some_and(|dice| dice < LOST);
+    let kept: Vec<u16> = structures.filter(lost).collect();
+    for &structure in &kept {
+        restore(&mut labels, &own, structure);
+    }
+    Outcome { labels, own, kept }
 }
 
 /// Structures of one heart lie this near to each other, in voxels of the network grid: thin walls and thick slices lie
