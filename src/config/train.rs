@@ -199,10 +199,18 @@ pub struct SegmentationConfig {
     /// gap, times the square of that gap's share of the largest one. 0 leaves the source's contrasts alone.
     #[serde(default)]
     pub gap_repaint: f32,
+    /// In the cross-entropy a class weighs as one over this power of its share of the batch's pixels. 0 lets a small structure
+    /// die early, unheard among the rest; large values make a net draw small structures too large.
+    #[serde(default = "usual_class_balance")]
+    pub class_balance: f64,
     /// Share of labelled slices from scans where there are phantoms too.
     pub scan_share: f64,
     /// How far slices are turned in the plane, either way; left out, what is usual for the task.
     pub rotation_deg: Option<f32>,
+}
+
+fn usual_class_balance() -> f64 {
+    0.5
 }
 
 /// Self-training on refined labels of target scans.
@@ -310,6 +318,12 @@ impl TrainConfig {
                 "warm_batch, translation.batch, self_training.target_batch",
                 "at least 1 each".to_owned(),
                 "0".to_owned(),
+            ),
+            (
+                (0.0..=1.0).contains(&s.class_balance),
+                "segmentation.class_balance",
+                "0 to 1".to_owned(),
+                s.class_balance.to_string(),
             ),
             (
                 (0.0..=1.0).contains(&s.scan_share),

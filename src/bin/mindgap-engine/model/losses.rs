@@ -5,17 +5,17 @@ use tch::{Kind, Reduction, Tensor};
 /// L_seg: cross-entropy + soft Dice over the foreground classes that the batch holds, each summed over the batch. A class
 /// that is absent has no Dice: cross-entropy alone keeps it away.
 ///
-/// In the cross-entropy a class weighs as one over the square root of its share of the batch's pixels. Unweighted, a small
-/// structure that a net has stopped predicting is never found again: the softmax takes the gradient out of its Dice, and
-/// its pixels are too few to be heard in the mean.
+/// In the cross-entropy a class weighs as one over its share of the batch's pixels to the power of `class_balance`. Unweighted
+/// (0), a small structure that a net has stopped predicting is never found again: the softmax takes the gradient out of its
+/// Dice, and its pixels are too few to be heard in the mean.
 ///
 /// `logits` (n, c, h, w); `labels` (n, h, w) int64.
-pub fn segmentation(logits: &Tensor, labels: &Tensor) -> Tensor {
+pub fn segmentation(logits: &Tensor, labels: &Tensor, class_balance: f64) -> Tensor {
     let classes = logits.size()[1];
     let over: &[i64] = &[0, 2, 3];
     let truth = labels.one_hot(classes).permute([0, 3, 1, 2]).to_kind(Kind::Float);
     let pixels = truth.sum_dim_intlist(over, false, Kind::Float);
-    let weight = (pixels.sum(Kind::Float) / pixels.clamp_min(1.0)).sqrt();
+    let weight = (pixels.sum(Kind::Float) / pixels.clamp_min(1.0)).pow_tensor_scalar(class_balance);
     let cross_entropy = logits.cross_entropy_loss(labels, Some(&weight), Reduction::Mean, -100, 0.0);
     let foreground = |t: &Tensor| t.narrow(1, 1, classes - 1);
     let (truth, pixels) = (foreground(&truth), pixels.narrow(0, 1, classes - 1));

@@ -75,7 +75,7 @@ pub fn step(
     };
     let skips: Vec<Tensor> = features.skips.iter().map(|skip| parts.supervised(skip)).collect();
     let logits = state.live.segmenter.decode(&parts.supervised(&map), &skips);
-    let l_seg = losses::segmentation(&logits, &parts.truth);
+    let l_seg = losses::segmentation(&logits, &parts.truth, config.segmentation.class_balance);
     let mut record = StepRecord::new(vec![("segmentation", l_seg.f_double_value(&[])?)]);
     let mut loss = l_seg;
     if parts.targets > 0 {
@@ -230,7 +230,8 @@ fn warm_step(batch: &Batch, config: &TrainConfig, state: &mut TrainState) -> Res
     let images = tensor::image_batch(&batch.labelled.concat(), batch.labelled.len(), batch.size, device)?;
     let truth = tensor::label_batch(&batch.labels.concat(), batch.labels.len(), batch.size, device)?;
     let features = state.live.segmenter.encode(&images);
-    let loss = losses::segmentation(&state.live.segmenter.decode(&features.map, &features.skips), &truth);
+    let logits = state.live.segmenter.decode(&features.map, &features.skips);
+    let loss = losses::segmentation(&logits, &truth, config.segmentation.class_balance);
     let gradients = Tensor::f_run_backward(&[&loss], &state.segmenter_adam.parameters(), false, false)?;
     let s = &config.segmentation;
     let rate = schedule::cosine(s.warm_learning_rate, state.step, 2 * s.warm_steps);

@@ -1,9 +1,8 @@
-//! Refinement of a heart's labels by shape: no intensity and no label of a reader is looked at.
+//! Refinement of a heart's labels by shape.
 //!
-//! The blood of its chambers is alike, so an organ's own intensity, which helps in the abdomen, says nothing here. What is
-//! known instead: there is one heart, so of each structure one connected part stays; papillary muscles count as cavity, so
-//! where the wall surrounds the left ventricle the cavity is convex; and what lies apart from the rest, or is too little to
-//! be a heart, is none.
+//! There is one heart, so of each structure one connected part stays; papillary muscles count as cavity, so where the wall
+//! surrounds the left ventricle the cavity is convex; and what lies apart from the rest, or is too little to be a heart, is
+//! none.
 
 use super::super::neighbourhood::{connected_components, dilate};
 use super::{Outcome, keep_one_component, overlap, restore};
@@ -20,10 +19,10 @@ const SURROUNDED: f32 = 0.85;
 /// A structure of which one connected part is less than this of what the net drew (Dice) stays as it was.
 const LOST: f64 = 0.5;
 
-/// Refines the net's own labels. `probabilities`: one volume a class, background first; columns and rows lie in the plane of
-/// the slices.
-pub(super) fn refine(own: LabelMap, probabilities: &[Volume<f32>]) -> Outcome {
-    let mut labels = own.clone();
+/// Refines what became of the net's own labels so far. `probabilities`: one volume a class, background first; columns and
+/// rows lie in the plane of the slices.
+pub(super) fn refine(so_far: Outcome, probabilities: &[Volume<f32>]) -> Outcome {
+    let Outcome { mut labels, own, .. } = so_far;
     keep_one_component(&mut labels, probabilities);
     let [width, height, _] = labels.dims();
     for slice in labels.voxels_mut().chunks_exact_mut(width * height) {

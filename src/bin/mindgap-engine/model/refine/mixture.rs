@@ -2,7 +2,7 @@
 //! few rounds of expectation and maximisation.
 
 use super::super::preprocess::KeepGoing;
-use super::organs::{BINS, MIN_SEED, ROUNDS, Scene, TOP, bin, erode_labels, median, smoothed_counts};
+use super::intensity::{BINS, MIN_SEED, ROUNDS, Scene, TOP, bin, erode_labels, median, smoothed_counts};
 use mindgap::volume::LabelMap;
 use rayon::prelude::*;
 

@@ -1,9 +1,9 @@
-//! Refinement of predicted labels by what the scan at hand shows: no label is read. Abdominal organs are refined by their
-//! own intensity, see [`organs`]; hearts by shape, see [`heart`].
+//! Refinement of predicted labels by what the scan at hand shows: no label is read. Structures are refined by their
+//! own intensity, see [`intensity`], and hearts then by shape, see [`heart`].
 
 pub mod heart;
+mod intensity;
 mod mixture;
-mod organs;
 mod ratio;
 
 use super::neighbourhood::connected_components;
@@ -38,8 +38,12 @@ pub fn refine_while(
 ) -> Option<Outcome> {
     let own = argmax(probabilities);
     match task {
-        Task::Abdomen => organs::refine(image, probabilities, own, keep_going),
-        Task::Cardiac => Some(heart::refine(own, probabilities)),
+        Task::Abdomen => {
+            intensity::refine(image, probabilities, own, &[mixture::draw, ratio::draw], keep_going)
+        }
+        // Blood is alike in all chambers and vessels: taken for one intensity, they would run into each other.
+        Task::Cardiac => intensity::refine(image, probabilities, own, &[ratio::draw], keep_going)
+            .map(|outcome| heart::refine(outcome, probabilities)),
     }
 }
 

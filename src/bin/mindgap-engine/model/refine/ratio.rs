@@ -2,7 +2,7 @@
 //! added to the net's own log odds, and a few rounds take both histograms anew.
 
 use super::super::preprocess::KeepGoing;
-use super::organs::{BINS, MIN_SEED, ROUNDS, Scene, bin, erode_labels, smoothed_counts};
+use super::intensity::{BINS, MIN_SEED, ROUNDS, Scene, bin, erode_labels, smoothed_counts};
 use mindgap::volume::LabelMap;
 
 /// Weight of the net's log odds, and the least probability and least doubt that count.

@@ -1,4 +1,4 @@
-//! Refinement of abdominal organs by their intensity in the scan at hand.
+//! Refinement of structures by their intensity in the scan at hand.
 //!
 //! A net that was trained on synthetic contrast finds every organ and spills into what surrounds it. An organ is drawn anew
 //! in two ways, and of these and the net's own drawing it gets the one whose border follows the strongest edges of the scan:
@@ -11,7 +11,7 @@
 
 use super::super::neighbourhood::{Region, dilate, smooth_3d, smooth_in_plane};
 use super::super::preprocess::KeepGoing;
-use super::{Outcome, keep_one_component, mixture, overlap, ratio, restore};
+use super::{Outcome, keep_one_component, overlap, restore};
 use mindgap::volume::{LabelMap, Volume};
 use rayon::prelude::*;
 
@@ -89,18 +89,22 @@ impl Scene {
     }
 }
 
-/// Refines the net's own labels. `image` and `probabilities` as for [`super::refine`].
+/// A way to draw all structures anew; `None` where it was told to stop.
+pub(super) type Draw = fn(&Scene, KeepGoing) -> Option<LabelMap>;
+
+/// Refines the net's own labels, in the given ways. `image` and `probabilities` as for [`super::refine`].
 pub(super) fn refine(
     image: &Volume<f32>,
     probabilities: &[Volume<f32>],
     own: LabelMap,
+    ways: &[Draw],
     keep_going: KeepGoing,
 ) -> Option<Outcome> {
     let Some((region, scene)) = Scene::around(image, probabilities, &own) else {
         return Some(Outcome { labels: own.clone(), own, kept: Vec::new() });
     };
     let mut drawings = Vec::new();
-    for draw in [mixture::draw, ratio::draw] {
+    for draw in ways {
         let mut labels = draw(&scene, keep_going)?;
         keep_one_component(&mut labels, &scene.probabilities);
         drawings.push(labels);
@@ -230,7 +234,7 @@ pub(super) fn erode_labels(labels: &LabelMap) -> LabelMap {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::super::{argmax, refine_while};
+    use super::super::{argmax, mixture, ratio, refine_while};
     use super::*;
     use mindgap::volume::{Geometry, Task};
 
