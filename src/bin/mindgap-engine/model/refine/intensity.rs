@@ -92,12 +92,22 @@ impl Scene {
 /// A way to draw all structures anew; `None` where it was told to stop.
 pub(super) type Draw = fn(&Scene, KeepGoing) -> Option<LabelMap>;
 
+/// What structures are like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Build {
+    /// Nowhere less than three voxels wide in the plane.
+    Solid,
+    /// Thin walls among them.
+    Any,
+}
+
 /// Refines the net's own labels, in the given ways. `image` and `probabilities` as for [`super::refine`].
 pub(super) fn refine(
     image: &Volume<f32>,
     probabilities: &[Volume<f32>],
     own: LabelMap,
     ways: &[Draw],
+    build: Build,
     keep_going: KeepGoing,
 ) -> Option<Outcome> {
     let Some((region, scene)) = Scene::around(image, probabilities, &own) else {
@@ -106,6 +116,9 @@ pub(super) fn refine(
     let mut drawings = Vec::new();
     for draw in ways {
         let mut labels = draw(&scene, keep_going)?;
+        if build == Build::Solid {
+            labels = take_away_threads(&labels);
+        }
         keep_one_component(&mut labels, &scene.probabilities);
         drawings.push(labels);
     }
@@ -204,20 +217,7 @@ pub(super) fn smoothed_counts(values: impl Iterator<Item = f32>) -> [f32; BINS] 
 
 /// Labels two voxels inside their organ in the plane; the whole organ where next to nothing is left of it.
 pub(super) fn erode_labels(labels: &LabelMap) -> LabelMap {
-    let [ni, nj, _] = labels.dims();
-    let mut eroded = labels.clone();
-    for _ in 0..2 {
-        let previous = eroded.clone();
-        for (offset, label) in eroded.voxels_mut().iter_mut().enumerate() {
-            let (i, j) = (offset % ni, offset / ni % nj);
-            let inner = i > 0 && j > 0 && i + 1 < ni && j + 1 < nj;
-            let here = previous.voxels()[offset];
-            let same = |o: usize| previous.voxels()[o] == here;
-            if !(inner && same(offset - 1) && same(offset + 1) && same(offset - ni) && same(offset + ni)) {
-                *label = 0;
-            }
-        }
-    }
+    let mut eroded = erode_once(&erode_once(labels));
     let largest = labels.voxels().iter().copied().max().unwrap_or(0);
     for organ in 1..=largest {
         if eroded.voxels().iter().filter(|&&l| l == organ).count() < MIN_SEED {
@@ -229,6 +229,41 @@ pub(super) fn erode_labels(labels: &LabelMap) -> LabelMap {
         }
     }
     eroded
+}
+
+/// Labels whose four neighbours in the plane are labelled alike.
+fn erode_once(labels: &LabelMap) -> LabelMap {
+    let [ni, nj, _] = labels.dims();
+    let mut eroded = labels.clone();
+    for (offset, label) in eroded.voxels_mut().iter_mut().enumerate() {
+        let (i, j) = (offset % ni, offset / ni % nj);
+        let inner = i > 0 && j > 0 && i + 1 < ni && j + 1 < nj;
+        let same = |o: usize| labels.voxels()[o] == *label;
+        if !(inner && same(offset - 1) && same(offset + 1) && same(offset - ni) && same(offset + ni)) {
+            *label = 0;
+        }
+    }
+    eroded
+}
+
+/// Takes away what is less than three voxels wide in the plane.
+fn take_away_threads(labels: &LabelMap) -> LabelMap {
+    let [ni, nj, _] = labels.dims();
+    let core = erode_once(labels);
+    let mut wide = labels.clone();
+    for (offset, label) in wide.voxels_mut().iter_mut().enumerate() {
+        let (i, j) = (offset % ni, offset / ni % nj);
+        let in_core = |there: bool, o: usize| there && core.voxels()[o] == *label;
+        let beside = in_core(true, offset)
+            || in_core(i > 0, offset.wrapping_sub(1))
+            || in_core(i + 1 < ni, offset + 1)
+            || in_core(j > 0, offset.wrapping_sub(ni))
+            || in_core(j + 1 < nj, offset + ni);
+        if !beside {
+            *label = 0;
+        }
+    }
+    wide
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod ratio;
 
 use super::neighbourhood::connected_components;
 use super::preprocess::KeepGoing;
+use intensity::Build;
 use mindgap::volume::{LabelMap, Task, Volume};
 
 /// Refines the net's answer for one volume.
@@ -39,10 +40,11 @@ pub fn refine_while(
     let own = argmax(probabilities);
     match task {
         Task::Abdomen => {
-            intensity::refine(image, probabilities, own, &[mixture::draw, ratio::draw], keep_going)
+            let ways: [intensity::Draw; 2] = [mixture::draw, ratio::draw];
+            intensity::refine(image, probabilities, own, &ways, Build::Solid, keep_going)
         }
         // Blood is alike in all chambers and vessels: taken for one intensity, they would run into each other.
-        Task::Cardiac => intensity::refine(image, probabilities, own, &[ratio::draw], keep_going)
+        Task::Cardiac => intensity::refine(image, probabilities, own, &[ratio::draw], Build::Any, keep_going)
             .map(|outcome| heart::refine(outcome, probabilities)),
     }
 }
