@@ -1,10 +1,11 @@
 //! Refinement of structures by their intensity in the scan at hand.
 //!
 //! A net that was trained on synthetic contrast finds every organ and spills into what surrounds it. An organ is drawn anew
-//! in two ways, and of these and the net's own drawing it gets the one whose border follows the strongest edges of the scan:
-//! * [`mixture`] takes it for one narrow intensity. It finds the organ even where most of what the net drew is something else,
+//! in two ways, and of these and the net's own drawing, less its stray islands, it gets the one whose border follows the
+//! strongest edges of the scan:
+//! * [`mixture`](super::mixture) takes it for one narrow intensity. It finds the organ even where most of what the net drew is something else,
 //!   but loses half of a kidney whose cortex and medulla differ, and all of a liver that is not the commonest thing it holds;
-//! * [`ratio`] asks how much commoner an intensity is inside than around. It takes any number of intensities, but needs a net
+//! * [`ratio`](super::ratio) asks how much commoner an intensity is inside than around. It takes any number of intensities, but needs a net
 //!   that drew more of the organ than of its surroundings.
 //!
 //! Both assume a roughly flat bias field. Nothing here reads a label or changes a voxel far from what the net drew.
@@ -128,18 +129,22 @@ pub(super) fn refine(
     Some(Outcome { labels, own, kept })
 }
 
-/// Takes each organ from the drawing with the strongest border; `kept` are those taken from the net's own.
+/// Takes each organ from the drawing with the strongest border; `kept` are those that are as the net drew them.
 fn compose(scene: &Scene, drawings: &[LabelMap]) -> (LabelMap, Vec<u16>) {
     let (mut labels, mut kept) = (scene.own.map(|_| 0), Vec::new());
+    let mut one_each = scene.own.clone();
+    keep_one_component(&mut one_each, &scene.probabilities);
     for organ in scene.organs() {
-        let (mut best, mut strongest) = (&scene.own, border_contrast(&scene.image, &scene.own, organ));
+        let shared = overlap(&scene.own, &one_each, organ).unwrap_or(1.0);
+        let own = if shared >= ANOTHER_TISSUE { &one_each } else { &scene.own };
+        let (mut best, mut strongest) = (own, border_contrast(&scene.image, own, organ));
         for drawing in drawings {
             let contrast = border_contrast(&scene.image, drawing, organ);
             if contrast > strongest && same_tissue(scene, drawing, organ) {
                 (best, strongest) = (drawing, contrast);
             }
         }
-        if std::ptr::eq(best, &scene.own) {
+        if overlap(&scene.own, best, organ).is_none_or(|dice| dice == 1.0) {
             kept.push(organ);
         }
         for (offset, &label) in best.voxels().iter().enumerate().filter(|(_, label)| **label == organ) {
