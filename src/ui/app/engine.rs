@@ -60,7 +60,7 @@ impl App {
                 reasons if reasons.is_empty() => self.send(work),
                 reasons => {
                     self.held = work;
-                    self.state.dialog = Some(Dialog::Concerns(reasons));
+                    self.state.ask(Dialog::Concerns(reasons));
                 }
             },
             Err(error) => {

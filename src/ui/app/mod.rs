@@ -155,6 +155,7 @@ impl App {
         self.drain_engine();
         self.reconnect_if_due(context);
         self.continue_startup();
+        self.state.ask_what_waits();
         if self.frames == FRAMES_BEFORE_ENGINE {
             self.start_engine();
         }

@@ -270,7 +270,7 @@ impl App {
         match result {
             Ok(Opened::Choice(series)) => {
                 let chosen = series.first().map(|one| one.id.clone()).unwrap_or_default();
-                self.state.dialog = Some(Dialog::Series(SeriesDialog { request, role, series, chosen }));
+                self.state.ask(Dialog::Series(SeriesDialog { request, role, series, chosen }));
             }
             Ok(Opened::Scan(scan)) => {
                 for effect in update::scan_opened(&mut self.state, *scan, role) {

@@ -124,6 +124,8 @@ pub struct State {
     pub opening: Vec<Opening>,
     pub notices: Vec<Notice>,
     pub dialog: Option<Dialog>,
+    /// What has to be asked when the open dialog is closed.
+    questions: VecDeque<Dialog>,
     /// Resident memory of this process, where the system tells it.
     pub memory_bytes: Option<u64>,
     /// Who draws, for About.
@@ -166,6 +168,7 @@ impl State {
             opening: Vec::new(),
             notices: Vec::new(),
             dialog: None,
+            questions: VecDeque::new(),
             memory_bytes: None,
             adapter: String::new(),
             image_area_points: [0.0; 2],
@@ -175,6 +178,23 @@ impl State {
         };
         state.refresh_palette();
         state
+    }
+
+    /// Asks something that comes of itself, from a file or before a run: after what the user has open, never instead of it.
+    pub fn ask(&mut self, question: Dialog) {
+        self.questions.push_back(question);
+        self.ask_what_waits();
+    }
+
+    /// Opens the next question where no dialog is open. One about a run that is gone is not asked any more.
+    pub fn ask_what_waits(&mut self) {
+        while self.dialog.is_none()
+            && let Some(question) = self.questions.pop_front()
+        {
+            if self.run.is_some() || !matches!(question, Dialog::Concerns(_)) {
+                self.dialog = Some(question);
+            }
+        }
     }
 
     /// The command that reaches the next engine; empty: that of this machine.
@@ -300,5 +320,29 @@ impl State {
             (entry.value, [entry.rgb[0], entry.rgb[1], entry.rgb[2], alpha])
         });
         self.palette = Arc::new(LabelPalette::new(colours));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_question_that_comes_of_itself_waits_until_what_the_user_has_open_is_closed() {
+        let mut state = State::new(Task::Abdomen);
+        state.dialog = Some(Dialog::Settings);
+        let series = Dialog::Series(SeriesDialog {
+            request: OpenRequest::file("folder".into()),
+            role: None,
+            series: Vec::new(),
+            chosen: String::new(),
+        });
+        // The run that this one is about has ended meanwhile.
+        state.ask(Dialog::Concerns(vec!["too thick".to_owned()]));
+        state.ask(series.clone());
+        assert_eq!(state.dialog, Some(Dialog::Settings));
+        state.dialog = None;
+        state.ask_what_waits();
+        assert_eq!(state.dialog, Some(series));
     }
 }
