@@ -174,10 +174,10 @@ fn enter_opens_the_typed_path_and_escape_closes_a_menu_before_it_cancels_a_run()
     let files = StudyFiles::new();
     let mut window = window(&files, &[Script::WorkUntilCancelled]);
     window.key_press_modifiers(egui::Modifiers::COMMAND, egui::Key::O);
-    window.run();
+    window::rest(&mut window);
     type_path(&mut window, &files.path().join("absent.nii").display().to_string());
     window.key_press(egui::Key::Enter);
-    window.run();
+    window::rest(&mut window);
     settle(&mut window);
     assert!(notices(&window)[0].contains("absent.nii"), "{:?}", notices(&window));
     click(&mut window, RUN);
@@ -186,7 +186,7 @@ fn enter_opens_the_typed_path_and_escape_closes_a_menu_before_it_cancels_a_run()
     });
     click(&mut window, "View");
     window.key_press(egui::Key::Escape);
-    window.run();
+    window::rest(&mut window);
     assert!(window.state().state().run.as_ref().is_some_and(|run| !run.cancelling));
     assert!(window.query_by_label("Swap source and target").is_none(), "the menu is closed");
 }
@@ -251,7 +251,7 @@ fn the_wheel_changes_the_slice_and_keys_switch_what_is_shown() {
     let mut window = window(&files, &[Script::Answer]);
     let place = |window: &Harness<'static, App>| window.state().state().view.crosshair.world_mm.z;
     window.get_by_label("Source pane").click();
-    window.run();
+    window::rest(&mut window);
     let before = place(&window);
     window.event(egui::Event::MouseWheel {
         unit: egui::MouseWheelUnit::Line,
@@ -261,12 +261,12 @@ fn the_wheel_changes_the_slice_and_keys_switch_what_is_shown() {
         modifiers: egui::Modifiers::NONE,
     });
     window.step();
-    window.run();
+    window::rest(&mut window);
     let moved_mm = place(&window) - before;
     assert!((moved_mm - 6.0).abs() < 2.0, "two slices of 3 mm towards the head, not {moved_mm} mm");
     window.key_press(egui::Key::S);
     window.key_press(egui::Key::G);
-    window.run();
+    window::rest(&mut window);
     let view = &window.state().state().view;
     assert!(!view.labels.shown && !view.gap.shown);
 }

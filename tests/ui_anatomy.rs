@@ -73,13 +73,13 @@ fn where_edges_agree_is_laid_over_the_synthetic_image_when_it_is_asked_for() {
     let opacity = |window: &Harness<'static, App>| window.state().state().view.edges.opacity;
     let before = opacity(&window);
     window.get_by_role_and_label(egui::Role::Slider, "Opacity of the edges").focus();
-    window.run();
+    window::rest(&mut window);
     window.key_press(egui::Key::ArrowLeft);
-    window.run();
+    window::rest(&mut window);
     assert!(opacity(&window) < before);
     // Of the gap's own switch it is independent.
     window.key_press(egui::Key::G);
-    window.run();
+    window::rest(&mut window);
     assert!(pane(&window, "Target-like pane").contains("with heat map"));
 }
 
@@ -101,7 +101,7 @@ fn a_check_can_be_cancelled_and_leaves_the_synthetic_image_as_it_was() {
     click(&mut window, RUN);
     settle(&mut window);
     window.get_by_role_and_label(egui::Role::Button, "Model").click();
-    window.run();
+    window::rest(&mut window);
     click(&mut window, "Restart engine");
     settle(&mut window);
     click(&mut window, "Anatomy");
@@ -110,7 +110,7 @@ fn a_check_can_be_cancelled_and_leaves_the_synthetic_image_as_it_was() {
         app.state().run.as_ref().is_some_and(|run| run.fraction() > 0.0)
     });
     window.key_press(egui::Key::Escape);
-    window.run();
+    window::rest(&mut window);
     settle(&mut window);
     let study = &window.state().state().study;
     assert!(study.anatomy().is_none() && study.synthesis().is_some());

@@ -88,9 +88,9 @@ fn a_click_on_a_case_opens_the_scan_it_was_made_of_with_its_labels_even_after_th
     assert!(told(&window).contains("choose the folder in which they are"), "{}", told(&window));
     std::fs::rename(files.scans().join("case-ccc_scan.nii.gz"), files.scans().join("other.nii.gz")).unwrap();
     window.get_by_label("Folder of the scans").focus();
-    window.run();
+    window::rest(&mut window);
     window.event(egui::Event::Text(files.scans().display().to_string()));
-    window.run();
+    window::rest(&mut window);
     click(&mut window, "case-ccc");
     settle(&mut window);
     let study = &window.state().state().study;
@@ -166,7 +166,7 @@ fn names_of_files_are_not_shown_where_identity_is_hidden() {
     click(&mut window, "View");
     click(&mut window, "Hide identity");
     window.key_press(egui::Key::Escape);
-    window.run();
+    window::rest(&mut window);
     assert!(window.query_by_label("Jane_Doe.nii.gz").is_none());
     let hidden = window.get_by_label("name hidden");
     assert_eq!(hidden.accesskit_node().role(), egui::Role::Button);

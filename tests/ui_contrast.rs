@@ -98,10 +98,10 @@ fn one_structure_can_be_shown_alone_made_fainter_and_gone_to() {
     assert_eq!(crosshair.role, Role::Target);
     assert_eq!(labels.at(voxel.x as usize, voxel.y as usize, voxel.z as usize), 1, "{voxel}");
     window.get_by_role_and_label(egui::Role::Slider, "Opacity of liver").focus();
-    window.run();
+    window::rest(&mut window);
     for _ in 0..5 {
         window.key_press(egui::Key::ArrowLeft);
-        window.run();
+        window::rest(&mut window);
     }
     let opacity = window.state().state().label_opacity(1);
     assert!(opacity < 1.0 && opacity > 0.0, "{opacity}");
@@ -188,7 +188,7 @@ fn places_to_look_at_are_listed_and_a_click_goes_there() {
     click(&mut window, "Look here first");
     let first = window.state().state().study.prediction(Role::Target).unwrap().places[0].clone();
     window.get_by_label_contains("1  ").click();
-    window.run();
+    window::rest(&mut window);
     let state = window.state().state();
     let voxel = state.study.scan(Role::Target).unwrap().geometry().voxel_from_world();
     let at = voxel.transform_point3(state.view.crosshair.world_mm).round();
@@ -203,10 +203,10 @@ fn dragging_the_threshold_tells_how_much_of_the_body_lies_above_it() {
     // The scripted gap is one half everywhere.
     window.get_by_label("100 % of the body at 0.25 or more");
     window.get_by_role_and_label(egui::Role::Slider, "Gap threshold").focus();
-    window.run();
+    window::rest(&mut window);
     while window.state().state().view.gap.threshold < 0.55 {
         window.key_press(egui::Key::ArrowRight);
-        window.run();
+        window::rest(&mut window);
     }
     window.get_by_label_contains("0 % of the body at");
 }
@@ -260,7 +260,7 @@ fn every_volume_that_is_exported_has_beside_it_where_it_comes_from() {
         let items: Vec<_> = window.get_all_by_label(item).collect();
         items.last().unwrap().click();
         drop(items);
-        window.run();
+        window::rest(&mut window);
         click(&mut window, "Export");
         settle(&mut window);
         let path = files.path().join(name);

@@ -49,7 +49,7 @@ fn a_folder_with_several_series_asks_which_and_says_no_name() {
     // The larger one is chosen already; the other is the second of two equal titles.
     let second = window.get_all_by_label("5 · CT · Thorax").nth(1).unwrap();
     second.click();
-    window.run();
+    window::rest(&mut window);
     click(&mut window, "Open");
     settle(&mut window);
     let scan = window.state().state().study.scan(Role::Source).unwrap();

@@ -171,7 +171,7 @@ fn a_synthetic_image_says_so_in_every_layout_and_comparison_and_a_scan_does_not(
     assert!(whole > 500, "{whole}");
     assert!(provenance(&five).results.len() == 2, "synthesis and prediction");
     window.key_press(egui::Key::K);
-    window.run();
+    window::rest(&mut window);
     let compared = exported(&mut window, 1).unwrap();
     assert!(compared.ends_with("five-panes-compared_ct_mr.png"), "{}", compared.display());
     assert!(banner_pixels(&picture(&compared)) > 500);
@@ -218,10 +218,10 @@ fn a_figure_that_cannot_be_written_says_why_in_the_dialog_and_leaves_nothing_beh
         let path = files.path().join(name);
         let field = window.get_by_label("Path");
         field.focus();
-        window.run();
+        window::rest(&mut window);
         window.key_press_modifiers(egui::Modifiers::COMMAND, egui::Key::A);
         window.event(egui::Event::Text(path.display().to_string()));
-        window.run();
+        window::rest(&mut window);
         click(&mut window, "Export");
         settle(&mut window);
         if !drawn(&window) {

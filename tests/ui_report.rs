@@ -24,7 +24,7 @@ fn report_after_a_run(files: &StudyFiles) -> Harness<'static, App> {
     click(&mut window, RUN);
     settle(&mut window);
     window.key_press(egui::Key::R);
-    window.run();
+    window::rest(&mut window);
     settle(&mut window);
     window
 }
@@ -80,7 +80,7 @@ fn without_a_prediction_the_report_says_so_and_a_new_run_makes_a_new_one() {
     let files = StudyFiles::new();
     let mut window = window(&files, &[Script::Answer]);
     window.key_press(egui::Key::R);
-    window.run();
+    window::rest(&mut window);
     window.get_by_label("There is no finished prediction of the target yet.");
     for _ in 0..2 {
         click(&mut window, RUN);

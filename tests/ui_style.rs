@@ -43,7 +43,7 @@ fn after_a_run(files: &StudyFiles, styles: &Arc<Styles>) -> Harness<'static, App
     click(&mut window, RUN);
     settle(&mut window);
     window.get_by_role_and_label(egui::Role::Slider, SLIDER).focus();
-    window.run();
+    window::rest(&mut window);
     window
 }
 
@@ -119,13 +119,13 @@ fn a_style_is_kept_for_its_slice_and_no_other_slice_is_said_to_have_it() {
     }
     let over = window.get_by_label("Source pane").rect().center();
     window.event(egui::Event::PointerMoved(over));
-    window.run();
+    window::rest(&mut window);
     window.key_press(egui::Key::PageUp);
-    window.run();
+    window::rest(&mut window);
     assert_eq!(style(&window), 1.0);
     assert!(!pane(&window, PANE).contains("Style 0."));
     window.key_press(egui::Key::PageDown);
-    window.run();
+    window::rest(&mut window);
     assert!((style(&window) - 0.25).abs() < 1e-3);
     assert!(pane(&window, PANE).contains("Style 0.25"));
 }

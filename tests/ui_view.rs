@@ -26,15 +26,15 @@ fn view<'a>(window: &'a Harness<'static, App>) -> &'a View {
 
 fn choose(window: &mut Harness<'static, App>, list: &str, entry: &str) {
     window.get_by_label(list).click();
-    window.run();
+    window::rest(window);
     window.get_by_label(entry).click();
-    window.run();
+    window::rest(window);
 }
 
 fn point_at(window: &mut Harness<'static, App>, label: &str) {
     let at = window.get_by_label(label).rect().center();
     window.event(Event::PointerMoved(at));
-    window.run();
+    window::rest(window);
 }
 
 fn drag(window: &mut Harness<'static, App>, from: Pos2, by: egui::Vec2, button: PointerButton) {
@@ -48,7 +48,7 @@ fn drag(window: &mut Harness<'static, App>, from: Pos2, by: egui::Vec2, button: 
         window.step();
     }
     window.event(press(from + by, false));
-    window.run();
+    window::rest(window);
 }
 
 #[test]
@@ -63,10 +63,10 @@ fn one_scan_is_shown_in_all_three_planes_and_each_steps_along_its_own_axis() {
     for (plane, axis) in [("axial", 2), ("coronal", 1), ("sagittal", 0)] {
         let at = window.get_by_label(&format!("Source pane, {plane}")).rect().center();
         window.event(Event::PointerMoved(at));
-        window.run();
+        window::rest(&mut window);
         let before = view(&window).crosshair.world_mm;
         window.key_press(egui::Key::PageUp);
-        window.run();
+        window::rest(&mut window);
         let moved = (view(&window).crosshair.world_mm - before).abs().to_array();
         let largest = (0..3).max_by(|&a, &b| moved[a].total_cmp(&moved[b]));
         assert_eq!(largest, Some(axis), "{plane}: {moved:?}");
@@ -94,7 +94,7 @@ fn two_panes_can_change_places() {
     let left = |window: &Harness<'static, App>, name: &str| window.get_by_label(name).rect().left();
     assert!(left(&window, "Source pane") < left(&window, "Target pane"));
     window.get_by_label("Source pane").click_secondary();
-    window.run();
+    window::rest(&mut window);
     click(&mut window, "Change places with");
     click(&mut window, "Target");
     assert!(left(&window, "Source pane") > left(&window, "Target pane"));
@@ -113,7 +113,7 @@ fn a_left_drag_moves_the_crosshair_or_as_at_a_reading_station_the_window() {
     click(&mut window, "View");
     click(&mut window, "Mouse as at a reading station");
     window.key_press(egui::Key::Escape);
-    window.run();
+    window::rest(&mut window);
     let start = view(&window).crosshair.world_mm;
     drag(&mut window, centre, vec2(40.0, 0.0), PointerButton::Primary);
     assert_eq!(view(&window).crosshair.world_mm, start);
@@ -128,7 +128,7 @@ fn slices_play_until_they_are_stopped_and_begin_again_after_the_last() {
     let mut window = window(&files, &[Script::Answer]);
     point_at(&mut window, "Source pane");
     window.key_press(egui::Key::End);
-    window.run();
+    window::rest(&mut window);
     let last = view(&window).crosshair.world_mm.z;
     window.key_press(egui::Key::C);
     window.step();
@@ -137,7 +137,7 @@ fn slices_play_until_they_are_stopped_and_begin_again_after_the_last() {
     let first = view(&window).crosshair.world_mm.z;
     assert!(first < last - 10.0, "after {last} comes the other end, not {first}");
     window.key_press(egui::Key::C);
-    window.run();
+    window::rest(&mut window);
     assert!(!view(&window).cine);
 }
 
@@ -147,7 +147,7 @@ fn i_inverts_the_pane_under_the_pointer_alone() {
     let mut window = window(&files, &[Script::Answer]);
     point_at(&mut window, "Target pane");
     window.key_press(egui::Key::I);
-    window.run();
+    window::rest(&mut window);
     let inverted = view(&window).inverted;
     assert!(inverted[Pane::Target as usize]);
     assert_eq!(inverted.iter().filter(|on| **on).count(), 1);
@@ -162,7 +162,7 @@ fn k_compares_the_synthetic_image_with_its_source_in_three_ways_and_ends() {
     let mut seen = Vec::new();
     for _ in 0..4 {
         window.key_press(egui::Key::K);
-        window.run();
+        window::rest(&mut window);
         seen.push(view(&window).comparison);
     }
     use mindgap::ui::state::Comparison::{Blend, Checkerboard, Off, Swipe};
@@ -219,7 +219,7 @@ fn a_structure_under_the_pointer_stands_out_in_every_pane() {
     window::settle(&mut window);
     let move_to = |window: &mut Harness<'static, App>, at: Pos2| {
         window.event(Event::PointerMoved(at));
-        window.run();
+        window::rest(window);
     };
     let row = window.get_by_label("54.0 mL").rect().center();
     move_to(&mut window, row);

@@ -17,9 +17,6 @@ use std::time::{Duration, Instant};
 pub const RUN: &str = "Translate & segment  F5";
 const PATIENCE: Duration = Duration::from_secs(30);
 const FRAMES_OF_NEWS: usize = 4;
-/// A file or an answer that comes from a thread while frames settle starts their count anew. One arrives after a
-/// click, seldom two; a window that never comes to rest still fails, at this bound and by a test of its own.
-const FRAMES_TO_REST: u64 = 4 * (FRAMES_OF_NEWS as u64);
 
 /// A window on the two scans, its engines following the scripts one after the other (the last one for ever).
 pub fn window(files: &StudyFiles, scripts: &'static [Script]) -> Harness<'static, App> {
@@ -48,10 +45,7 @@ pub fn launcher(at: EngineSite, scripts: &'static [Script]) -> Launcher {
 
 pub fn window_with(startup: StartUp) -> Harness<'static, App> {
     let app = App::new(startup, Arc::new(|| ()));
-    let builder = Harness::builder()
-        .with_size([1600.0, 1000.0])
-        .with_max_steps(FRAMES_TO_REST)
-        .with_context_setup(theme::install);
+    let builder = Harness::builder().with_size([1600.0, 1000.0]).with_context_setup(theme::install);
     let draw = |ui: &mut egui::Ui, app: &mut App| {
         app.tick(ui.ctx());
         app.draw(ui);
@@ -70,16 +64,27 @@ pub fn wait_until(window: &mut Harness<'static, App>, what: &str, mut reached: i
     }
     // What came from a thread in the last frame changes the layout, which takes frames of its own.
     window.run_steps(FRAMES_OF_NEWS);
-    window.run();
+    rest(window);
 }
 
 pub fn settle(window: &mut Harness<'static, App>) {
     wait_until(window, "everything to settle", App::is_settled);
 }
 
+/// Lets the window take what the user did and come to rest. What a thread is still at work on may bring news in any frame,
+/// after which others follow: rest is then for [`settle`] or [`wait_until`] to see.
+pub fn rest(window: &mut Harness<'static, App>) {
+    window.step();
+    if window.state().is_settled() {
+        window.run();
+    } else {
+        window.run_steps(FRAMES_OF_NEWS);
+    }
+}
+
 pub fn click(window: &mut Harness<'static, App>, label: &str) {
     window.get_by_label(label).click();
-    window.run();
+    rest(window);
 }
 
 /// The dialog opens with the focus in its field.
