@@ -27,7 +27,7 @@ pub(super) struct Segment {
     /// Also write the uncertainty, 0..1.
     #[arg(long)]
     uncertainty: Option<PathBuf>,
-    /// Refine labels by averaging five views and by each organ's own intensity, hearts by shape; auto: where the scan is of the model's
+    /// Refine labels by averaging five views and by each structure's own intensities, hearts also by shape; auto: where the scan is of the model's
     /// target modality, and in its source modality structures of which the net is not sure.
     #[arg(long, default_value = "auto")]
     refine: Refine,

@@ -74,8 +74,8 @@ pub enum DeviceChoice {
     Cuda,
 }
 
-/// Whether labels are refined: five slightly changed views are averaged, then each organ's own intensity in the scan pulls
-/// its labels back from their surroundings.
+/// Whether labels are refined: five slightly changed views are averaged, then structures are drawn anew by their own
+/// intensities in the scan where that makes their border clearer, hearts also by shape. No label is read for it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Refine {

@@ -5,7 +5,7 @@
 //! none.
 
 use super::super::neighbourhood::{connected_components, dilate};
-use super::{Outcome, keep_one_component, overlap, restore};
+use super::{Outcome, keep_one_component, overlap, restore, same};
 use mindgap::volume::{LabelMap, Volume};
 
 /// Label values of the task's table.
@@ -29,11 +29,12 @@ pub(super) fn refine(so_far: Outcome, probabilities: &[Volume<f32>]) -> Outcome 
         close_cavity(slice, width);
     }
     let structures = 1..probabilities.len() as u16;
-    let lost = |&structure: &u16| overlap(&own, &labels, structure).is_some_and(|dice| dice < LOST);
-    let kept: Vec<u16> = structures.filter(lost).collect();
-    for &structure in &kept {
-        restore(&mut labels, &own, structure);
+    for structure in structures.clone() {
+        if overlap(&own, &labels, structure).is_some_and(|dice| dice < LOST) {
+            restore(&mut labels, &own, structure);
+        }
     }
+    let kept = structures.filter(|&structure| same(&own, &labels, structure)).collect();
     Outcome { labels, own, kept }
 }
 

@@ -1,8 +1,8 @@
 //! Refinement of structures by their intensity in the scan at hand.
 //!
 //! A net that was trained on synthetic contrast finds every organ and spills into what surrounds it. An organ is drawn anew
-//! in two ways, and of these and the net's own drawing, less its stray islands, it gets the one whose border follows the
-//! strongest edges of the scan:
+//! in one or two ways, and of these and the net's own drawing, less its stray islands, it gets the one whose border follows
+//! the strongest edges of the scan:
 //! * [`mixture`](super::mixture) takes it for one narrow intensity. It finds the organ even where most of what the net drew is something else,
 //!   but loses half of a kidney whose cortex and medulla differ, and all of a liver that is not the commonest thing it holds;
 //! * [`ratio`](super::ratio) asks how much commoner an intensity is inside than around. It takes any number of intensities, but needs a net
@@ -12,7 +12,7 @@
 
 use super::super::neighbourhood::{Region, dilate, smooth_3d, smooth_in_plane};
 use super::super::preprocess::KeepGoing;
-use super::{Outcome, keep_one_component, overlap, restore};
+use super::{Outcome, keep_one_component, overlap, restore, same};
 use mindgap::volume::{LabelMap, Volume};
 use rayon::prelude::*;
 
@@ -144,7 +144,7 @@ fn compose(scene: &Scene, drawings: &[LabelMap]) -> (LabelMap, Vec<u16>) {
                 (best, strongest) = (drawing, contrast);
             }
         }
-        if overlap(&scene.own, best, organ).is_none_or(|dice| dice == 1.0) {
+        if same(&scene.own, best, organ) {
             kept.push(organ);
         }
         for (offset, &label) in best.voxels().iter().enumerate().filter(|(_, label)| **label == organ) {
@@ -288,6 +288,15 @@ mod tests {
         ((i * 7 + j * 13 + k * 5) % 11) as f32 / 11.0 * 0.06 - 0.03
     }
 
+    /// A net's probability of an organ of r < 9 voxels that it drew up to `to`.
+    fn spilling(r: f32, to: f32) -> f32 {
+        match r {
+            r if r < 9.0 => 0.95,
+            r if r < to => 0.8,
+            _ => 0.05,
+        }
+    }
+
     /// A scan of one organ, r < 9 voxels: intensities, probabilities and the truth. Intensity and the net's probability
     /// of the organ are given by the distance from the axis.
     fn scan(
@@ -314,13 +323,8 @@ mod tests {
     fn a_label_that_spills_into_brighter_fat_is_pulled_back_and_stray_islands_go() {
         let (outcome, before, after) = refined(
             |r| if r < 9.0 { 0.4 } else { 0.9 },
-            |r| match r {
-                r if r < 9.0 => 0.95,
-                r if r < 12.0 => 0.8,
-                // The corners of the grid.
-                r if r > 26.0 => 0.9,
-                _ => 0.05,
-            },
+            // Beyond 26 voxels are the corners of the grid.
+            |r| if r > 26.0 { 0.9 } else { spilling(r, 12.0) },
         );
         assert!(before < 0.75 && after > 0.87, "Dice {before:.3} before, {after:.3} after");
         assert_eq!(outcome.own.at(0, 0, 5), 1);
@@ -329,18 +333,7 @@ mod tests {
 
     #[test]
     fn an_organ_is_found_even_where_most_of_what_the_net_drew_is_fat() {
-        let (_, before, after) = refined(
-            |r| if r < 9.0 { 0.45 } else { 0.65 },
-            |r| {
-                if r < 9.0 {
-                    0.95
-                } else if r < 15.0 {
-                    0.8
-                } else {
-                    0.05
-                }
-            },
-        );
+        let (_, before, after) = refined(|r| if r < 9.0 { 0.45 } else { 0.65 }, |r| spilling(r, 15.0));
         assert!(before < 0.55 && after > 0.85, "Dice {before:.3} before, {after:.3} after");
     }
 
@@ -351,15 +344,7 @@ mod tests {
             r if r < 9.0 => 0.8,
             _ => 0.15,
         };
-        let (image, probabilities, truth) = scan(intensity, |r| {
-            if r < 9.0 {
-                0.95
-            } else if r < 12.0 {
-                0.8
-            } else {
-                0.05
-            }
-        });
+        let (image, probabilities, truth) = scan(intensity, |r| spilling(r, 12.0));
         let own = argmax(&probabilities);
         let (region, scene) = Scene::around(&image, &probabilities, &own).unwrap();
         let truth = region.cut(&truth);

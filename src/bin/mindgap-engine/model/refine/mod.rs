@@ -59,6 +59,11 @@ pub fn overlap(a: &LabelMap, b: &LabelMap, structure: u16) -> Option<f64> {
     (sum > 0).then(|| 2.0 * both as f64 / sum as f64)
 }
 
+/// Whether a structure is the same in two label maps on one grid, voxel by voxel.
+fn same(a: &LabelMap, b: &LabelMap, structure: u16) -> bool {
+    a.voxels().iter().zip(b.voxels()).all(|(a, b)| (*a == structure) == (*b == structure))
+}
+
 /// Makes a structure what it is in `own`.
 pub fn restore(labels: &mut LabelMap, own: &LabelMap, structure: u16) {
     for (label, own) in labels.voxels_mut().iter_mut().zip(own.voxels()) {
