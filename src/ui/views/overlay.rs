@@ -10,8 +10,9 @@ use crate::session::Role;
 use crate::ui::state::{Pane, State};
 use crate::ui::theme;
 use crate::volume::Geometry;
-use egui::{Align2, Color32, FontId, Painter, Pos2, Rect, Stroke, pos2, vec2};
+use egui::{Align2, Color32, FontId, Galley, Painter, Pos2, Rect, Stroke, pos2, vec2};
 use glam::{DVec2, DVec3};
+use std::sync::Arc;
 
 const MARGIN: f32 = 10.0;
 /// Half of the gap in the middle of the crosshair, so that it never covers what it points at.
@@ -68,10 +69,17 @@ pub fn text(painter: &Painter, at: Pos2, align: Align2, text: &str, size: f32, c
 }
 
 fn text_in(painter: &Painter, at: Pos2, align: Align2, text: &str, font: FontId, colour: Color32) -> Rect {
+    put_galley(painter, at, align, painter.layout_no_wrap(text.to_owned(), font, colour))
+}
+
+fn put_galley(painter: &Painter, at: Pos2, align: Align2, galley: Arc<Galley>) -> Rect {
+    let rect = align.anchor_size(at, galley.size());
     for offset in [vec2(1.0, 1.0), vec2(-1.0, 0.0), vec2(0.0, -1.0)] {
-        painter.text(at + offset, align, text, font.clone(), Color32::from_black_alpha(200));
+        let shadow = Color32::from_black_alpha(200);
+        painter.galley_with_override_text_color(rect.min + offset, Arc::clone(&galley), shadow);
     }
-    painter.text(at, align, text, font, colour)
+    painter.galley(rect.min, galley, Color32::PLACEHOLDER);
+    rect
 }
 
 fn corners(painter: &Painter, rect: Rect, state: &State, content: &Content<'_>, at: &Placement<'_>) {
@@ -152,11 +160,12 @@ fn slice_position(at: &Placement<'_>) -> String {
     format!(" · {letter} {:.1} mm", along_mm.abs())
 }
 
-/// One line about a position, above the slice number.
+/// What is known of a position, above the slice number; in a narrow pane on more lines than one.
 pub fn readout(painter: &Painter, rect: Rect, state: &State, content: &Content<'_>, world_mm: DVec3) {
     if let Some(line) = probe::line(content, world_mm, state.table()) {
-        let at = rect.shrink(MARGIN).left_bottom() - vec2(0.0, 18.0);
-        text(painter, at, Align2::LEFT_BOTTOM, &line, 12.0, theme::STRONG);
+        let inner = rect.shrink(MARGIN);
+        let galley = painter.layout(line, FontId::proportional(12.0), theme::STRONG, inner.width());
+        put_galley(painter, inner.left_bottom() - vec2(0.0, 18.0), Align2::LEFT_BOTTOM, galley);
     }
 }
 
