@@ -60,6 +60,7 @@ restyled = 1
 target_batch = 1
 learning_rate = 1e-3
 critic_learning_rate = 2e-4
+critic_steps = 3
 lambda_alignment = 0.01
 gap_repaint = 1.0
 scan_share = 0.5
@@ -236,6 +237,7 @@ fn a_run_that_starts_from_a_bundle_keeps_what_it_does_not_train() {
         .replace("steps = 5\nbatch = 1", "steps = 0\nbatch = 1")
         .replace("warm_steps = 5", "warm_steps = 0")
         .replace("steps = 10", "steps = 0")
+        .replace("critic_steps = 3", "critic_steps = 0")
         .replace("rounds = 1", "rounds = 0")
         .replace(
             "[network]",

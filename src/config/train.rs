@@ -193,6 +193,10 @@ pub struct SegmentationConfig {
     pub target_batch: usize,
     pub learning_rate: f64,
     pub critic_learning_rate: f64,
+    /// Steps before these in which the feature critic alone learns, on the features of the warmed-up net: the gap as it is
+    /// before anything closes it.
+    #[serde(default)]
+    pub critic_steps: u64,
     /// Weight of L_adv, ramped over the first fifth of the steps.
     pub lambda_alignment: f64,
     /// How readily the mask has a structure of the source repainted: its chance in a slice is this times the structure's mean
@@ -305,6 +309,12 @@ impl TrainConfig {
                 "segmentation.gap_repaint",
                 "0 or more".to_owned(),
                 s.gap_repaint.to_string(),
+            ),
+            (
+                s.critic_steps == 0 || s.target_batch > 0,
+                "segmentation.critic_steps",
+                "0 without target slices (target_batch): the critic has nothing to compare".to_owned(),
+                s.critic_steps.to_string(),
             ),
             (
                 s.target_batch == 0 || s.real + s.translated >= 1,

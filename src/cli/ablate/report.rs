@@ -132,8 +132,9 @@ fn imbalance_table(outcomes: &[Outcome]) -> String {
     let variance = mean(differences.iter().map(|d| (d - average).powi(2))).unwrap_or(0.0);
     let spread = (variance * count as f64 / (count.max(2) - 1) as f64).sqrt();
     format!(
-        "\n## Local imbalance\n\nMean gap a(p) on labelled source slices over the first half of the adaptation (early) and its last \
-         quarter (late); mean Dice of all structures.\n\n| flipped | seed | its gap, early | largest other, early | its gap, late | \
+        "\n## Local imbalance\n\nMean gap a(p) on labelled source slices before the net is adapted (early: the second half of the critic's \
+         head start, or, without one, the first half of the adaptation) and over the last quarter of the adaptation (late); mean Dice of \
+         all structures.\n\n| flipped | seed | its gap, early | largest other, early | its gap, late | \
          global | both |\n|---|---|---|---|---|---|---|\n{rows}\nThe gap is largest in the flipped structure in {largest} of {count}, \
          and falls in {fell} of {count}. Both is above global in {above} of {count}: mean difference {average:+.3} (standard \
          deviation {spread:.3}).\n"

@@ -47,7 +47,8 @@ pub(super) struct CaseScore {
     pub gap_elsewhere: f64,
 }
 
-/// Mean a(p) in one structure over the first half of the adaptation and over its last quarter.
+/// Mean a(p) in one structure before and after the net was adapted: over the second half of the critic's head start, or, where
+/// it had none, the first half of the adaptation; and over the adaptation's last quarter.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(super) struct GapCourse {
     pub label: u16,
@@ -240,8 +241,13 @@ impl Runner<'_> {
 /// Reads the course of the gaps from a training's log, rows of "phase",step,"quantity",value.
 fn gap_course(log: &Path, config: &TrainConfig) -> anyhow::Result<Vec<GapCourse>> {
     let text = std::fs::read_to_string(log).with_context(|| log.display().to_string())?;
-    let total = config.segmentation.steps as f64;
-    let mean_over = |name: &str, steps: std::ops::RangeInclusive<f64>| {
+    let (head_start, steps) = (config.segmentation.critic_steps, config.segmentation.steps);
+    let early = match head_start {
+        0 => 0..=steps / 2,
+        _ => head_start / 2 + 1..=head_start,
+    };
+    let late = head_start + steps * 3 / 4 + 1..=head_start + steps;
+    let mean_over = |name: &str, steps: &std::ops::RangeInclusive<u64>| {
         let quantity = format!("\"gap, {name}\"");
         let values: Vec<f64> = text
             .lines()
@@ -249,13 +255,13 @@ fn gap_course(log: &Path, config: &TrainConfig) -> anyhow::Result<Vec<GapCourse>
             .filter_map(|row| {
                 let (step, rest) = row.split_once(',')?;
                 let value = rest.strip_prefix(&quantity)?.strip_prefix(',')?.parse().ok()?;
-                steps.contains(&(step.parse::<f64>().ok()? / total)).then_some(value)
+                steps.contains(&step.parse().ok()?).then_some(value)
             })
             .collect();
         (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
     };
     let course = |label: u16, name: &str| {
-        Some(GapCourse { label, early: mean_over(name, 0.0..=0.5)?, late: mean_over(name, 0.75..=1.0)? })
+        Some(GapCourse { label, early: mean_over(name, &early)?, late: mean_over(name, &late)? })
     };
     let structures = &config.task.table().entries;
     Ok(structures.iter().filter_map(|entry| course(entry.value, &entry.name)).collect())
@@ -314,5 +320,12 @@ mod tests {
         // The spleen was never seen late.
         let [GapCourse { label: 1, early, late }] = course[..] else { panic!("{course:?}") };
         assert!((early - 0.3).abs() < 1e-9 && (late - 0.1).abs() < 1e-9, "{early} {late}");
+
+        // With a head start of the critic, the gap before the adaptation is what the critic saw at the end of it.
+        config.segmentation.critic_steps = 50;
+        config.segmentation.steps = 50;
+        let course = gap_course(&log, &config).unwrap();
+        let [GapCourse { label: 1, early, late }] = course[..] else { panic!("{course:?}") };
+        assert!((early - 0.2).abs() < 1e-9 && (late - 0.1).abs() < 1e-9, "{early} {late}");
     }
 }

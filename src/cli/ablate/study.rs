@@ -281,6 +281,9 @@ fn restrict(config: &mut TrainConfig, arm: Arm) {
         Arm::Local => (s.real, s.translated) = (labelled, 0),
         Arm::Both => (s.real, s.translated) = (labelled / 2, labelled - labelled / 2),
     }
+    if s.target_batch == 0 {
+        s.critic_steps = 0;
+    }
     (s.restyled, s.sketched) = (0, 0);
     config.self_training.rounds = 0;
 }
@@ -297,6 +300,7 @@ fn idle_segmentation(settings: SegmentationConfig) -> SegmentationConfig {
         target_batch: 0,
         learning_rate: 0.0,
         critic_learning_rate: 0.0,
+        critic_steps: 0,
         lambda_alignment: 0.0,
         gap_repaint: 0.0,
         ..settings

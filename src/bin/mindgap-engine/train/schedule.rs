@@ -38,7 +38,7 @@ impl Phase {
         match self {
             Phase::Translate => config.translation.steps,
             Phase::Warm => config.segmentation.warm_steps,
-            Phase::Adapt => config.segmentation.steps,
+            Phase::Adapt => config.segmentation.critic_steps + config.segmentation.steps,
             Phase::SelfTrain(_) => config.self_training.steps,
         }
     }
@@ -62,12 +62,16 @@ impl Phase {
     }
 }
 
+/// Linear warm-up over 30 steps, then constant.
+pub fn warmed_up(rate: f64, step: u64) -> f64 {
+    rate * ((step + 1) as f64 / 30.0).min(1.0)
+}
+
 /// Linear warm-up over 30 steps, then a cosine down to a fiftieth.
 pub fn cosine(rate: f64, step: u64, total: u64) -> f64 {
-    let warm_up = ((step + 1) as f64 / 30.0).min(1.0);
     let progress = step as f64 / total.max(1) as f64;
     let floor = 0.02;
-    rate * warm_up * (floor + (1.0 - floor) * 0.5 * (1.0 + (std::f64::consts::PI * progress).cos()))
+    warmed_up(rate, step) * (floor + (1.0 - floor) * 0.5 * (1.0 + (std::f64::consts::PI * progress).cos()))
 }
 
 /// Constant for the first half, then linear down to a twentieth.

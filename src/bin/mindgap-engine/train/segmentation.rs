@@ -62,8 +62,13 @@ pub fn step(
     if phase == Phase::Warm {
         return warm_step(batch, config, state);
     }
+    let head_start = if phase == Phase::Adapt { config.segmentation.critic_steps } else { 0 };
+    if state.step < head_start {
+        return critic_step(batch, config, state);
+    }
     let parts = Parts::of(batch, config, state)?;
-    let (step, total) = (state.step, phase.steps(config));
+    parts.repaint(&batch.repaints, &repaint_chances(&state.gap_of_class, config.segmentation.gap_repaint))?;
+    let (step, total) = (state.step - head_start, phase.steps(config) - head_start);
     let features = state.live.segmenter.encode(&parts.images);
     let score = state.live.gap.score(&features.map);
     let mask = mask_of_score(&score).detach();
@@ -101,13 +106,49 @@ pub fn step(
         let rate = schedule::cosine(config.segmentation.critic_learning_rate, step, total);
         state.gap_adam.apply(&gradients, rate)?;
         record.losses.push(("feature critic", l_df));
-        record.losses.push(("mean gap", parts.target(&mask).f_mean(tch::Kind::Float)?.f_double_value(&[])?));
-        record.gap_of_class = gap_of_class(&parts, &mask, config.network.classes)?;
-        state.follow_gaps(&record.gap_of_class);
+        note_gaps(&parts, &mask, config, state, &mut record)?;
     }
     state.average("segmenter.", DECAY, step);
-    state.average("gap.", DECAY, step);
+    state.average("gap.", DECAY, state.step);
     Ok(record)
+}
+
+/// The head start of the feature critic: D_f learns on the features of the net as the warm-up left it, which is held. What
+/// the gap is before anything closes it is then known, and the mask acts on it from the first step.
+fn critic_step(
+    batch: &Batch,
+    config: &TrainConfig,
+    state: &mut TrainState,
+) -> Result<StepRecord, TrainError> {
+    let mut record = StepRecord::new(Vec::new());
+    let parts = Parts::of(batch, config, state)?;
+    if parts.targets == 0 {
+        return Ok(record);
+    }
+    let features = tch::no_grad(|| state.live.segmenter.encode(&parts.images));
+    let mask = state.live.gap.mask(&features.map);
+    let (l_df, gradients) = critic_gradients(&features.map, &parts, state)?;
+    state
+        .gap_adam
+        .apply(&gradients, schedule::warmed_up(config.segmentation.critic_learning_rate, state.step))?;
+    record.losses.push(("feature critic", l_df));
+    note_gaps(&parts, &mask, config, state, &mut record)?;
+    state.average("gap.", DECAY, state.step);
+    Ok(record)
+}
+
+/// Puts what the critic sees into the step's record and the moving means.
+fn note_gaps(
+    parts: &Parts,
+    mask: &Tensor,
+    config: &TrainConfig,
+    state: &mut TrainState,
+    record: &mut StepRecord,
+) -> Result<(), TrainError> {
+    record.losses.push(("mean gap", parts.target(mask).f_mean(tch::Kind::Float)?.f_double_value(&[])?));
+    record.gap_of_class = gap_of_class(parts, mask, config.network.classes)?;
+    state.follow_gaps(&record.gap_of_class);
+    Ok(())
 }
 
 /// One step's images in a single batch: translated source slices, other labelled slices, target slices.
@@ -143,23 +184,21 @@ impl Parts {
             0 => config.segmentation.real.min(batch.labelled.len()),
             translated => translated,
         };
-        let parts = Self {
+        Ok(Self {
             images: Tensor::f_cat(&pictures, 0)?,
             truth: tensor::label_batch(&labels.concat(), labels.len(), batch.size, device)?,
             aligned: aligned as i64,
             targets: batch.target.len() as i64,
-        };
-        if parts.targets > 0 {
-            let chances = repaint_chances(&state.gap_of_class, config.segmentation.gap_repaint);
-            tch::no_grad(|| parts.repaint(&batch.repaints, &chances))?;
-        }
-        Ok(parts)
+        })
     }
 
     /// Changes the contrast of structures in the slices that stand for the source, the more often the larger the gap that
     /// the critic still sees in them: what has to be learned from shape and place then cannot be learned from brightness.
-    /// The background is no structure and keeps its contrast.
+    /// The background is no structure and keeps its contrast. Without target slices there is no critic and nothing changes.
     fn repaint(&self, repaints: &[Vec<Repaint>], chances: &[f32]) -> Result<(), TrainError> {
+        if self.targets == 0 {
+            return Ok(());
+        }
         for (slice, classes) in repaints.iter().enumerate().take(self.aligned as usize) {
             let (mut image, labels) = (self.images.f_get(slice as i64)?, self.truth.f_get(slice as i64)?);
             for (class, repaint) in classes.iter().enumerate().skip(1) {
@@ -244,6 +283,40 @@ fn warm_step(batch: &Batch, config: &TrainConfig, state: &mut TrainState) -> Res
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::model::tests::seeded;
+    use mindgap::config::train::preset_path;
+
+    #[test]
+    fn in_its_head_start_the_critic_learns_and_the_net_stays_as_the_warm_up_left_it() {
+        let text = std::fs::read_to_string(preset_path("abdomen-ct-to-mr").unwrap()).unwrap();
+        let mut config = TrainConfig::parse(&text).unwrap();
+        config.segmentation.critic_steps = 2;
+        let mut state = seeded(5, || TrainState::new(&config, tch::Device::Cpu));
+        let image =
+            |level: f32| vec![(0..32 * 32).map(|n| level + 0.01 * (n % 7) as f32).collect::<Vec<f32>>()];
+        let batch = Batch {
+            size: [32, 32],
+            source: image(0.2),
+            source_labels: vec![[[0u8; 512], [1; 512]].concat()],
+            target: image(0.8),
+            ..Batch::default()
+        };
+        let weights = |state: &TrainState, part: &str| -> Vec<f32> {
+            let mut named: Vec<_> = state.live.store.variables().into_iter().collect();
+            named.retain(|(name, _)| name.starts_with(part));
+            named.sort_by(|a, b| a.0.cmp(&b.0));
+            named.iter().flat_map(|(_, tensor)| tensor::values(tensor).unwrap()).collect()
+        };
+        let (net, critic) = (weights(&state, "segmenter."), weights(&state, "gap."));
+        let record = step(Phase::Adapt, &batch, &config, &mut state).unwrap();
+        assert!(weights(&state, "segmenter.") == net, "the net must be held");
+        assert!(weights(&state, "gap.") != critic, "the critic must learn");
+        assert_eq!(record.gap_of_class.len(), 5, "the gap of each class is told from the first step");
+
+        state.step = 2;
+        step(Phase::Adapt, &batch, &config, &mut state).unwrap();
+        assert!(weights(&state, "segmenter.") != net, "after it the net must learn");
+    }
 
     #[test]
     fn the_structure_with_the_largest_gap_is_repainted_most_and_equal_gaps_equally() {
