@@ -11,7 +11,7 @@ use std::sync::Arc;
 use mindgap::render::uniforms::PixelView;
 use mindgap::render::{
     Colormap, HeadlessWindow, Interpolation, LabelPalette, PaneTransform, Pixels, Plane, RenderError,
-    SliceCallback, SliceGrid, SliceLayers, SliceStyle, SliceUniforms, reference,
+    SliceCallback, SliceGrid, SliceLayers, SlicePictures, SliceStyle, SliceUniforms, reference, software,
 };
 
 const LARGEST_DIFFERENCE: u8 = 2;
@@ -70,6 +70,7 @@ fn palette() -> Arc<LabelPalette> {
 fn on_screen(window: &mut HeadlessWindow, callback: &SliceCallback) -> Pixels {
     for _ in 0..2 {
         window.frame(Vec::new(), |ui| {
+            ui.painter().rect_filled(ui.max_rect().expand(99.0), 0.0, egui::Color32::BLACK);
             ui.painter().add(callback.clone().into_shape());
         });
     }
@@ -147,6 +148,47 @@ fn a_slice_that_is_a_map_itself_looks_as_defined() {
         ..SliceStyle::default()
     };
     assert_parity("coloured", [120, 240], &layers(50, 50, [1.0, 1.0]), &style, 1.0, [0.0, 0.0]);
+}
+
+/// Where the processor computes slices, too: panes between pixels, a slice replaced by another, one that shines through.
+#[test]
+fn a_computed_slice_reaches_the_screen_texel_by_texel() {
+    let Some(mut window) = window([120.0, 90.0], 1.5) else { return };
+    let mut pictures = SlicePictures::default();
+    pictures.compute_on_processor(true);
+    let style = SliceStyle { window_level: 100.0, window_width: 500.0, ..SliceStyle::default() };
+    for (slice, offset, opacity) in [(40, 10.3_f32, 1.0_f32), (41, 10.3, 1.0), (41, 17.0, 0.25)] {
+        let rect = egui::Rect::from_min_size([offset, 7.7].into(), [63.4, 51.0].into());
+        let layers = layers(slice, 33, [1.0, 1.4]);
+        let transform = PaneTransform::fit(layers.grid(), rect.size().into(), 1.2, [2.0, 0.0]);
+        let callback =
+            SliceCallback { pane: 3, rect, layers: layers.clone(), palette: palette(), style, transform };
+        window.frame(Vec::new(), |ui| {
+            ui.painter().rect_filled(ui.max_rect().expand(99.0), 0.0, egui::Color32::WHITE);
+            let picture = pictures.of(ui.ctx(), callback.clone()).unwrap();
+            ui.painter_at(rect).add(picture.shape(opacity));
+        });
+        let shown = window.pixels().unwrap();
+        let low = [offset, 7.7].map(|edge| (edge * 1.5).round() as i32);
+        let size_px =
+            [((offset + 63.4) * 1.5).round() as i32 - low[0], (58.7_f32 * 1.5).round() as i32 - low[1]]
+                .map(|side| side as u32);
+        let view = PixelView::new(&transform, rect.min.into(), low, size_px, 1.5);
+        let uniforms = SliceUniforms::new(&layers, &style, &view, 1);
+        let computed = software::render(&layers, &palette(), &uniforms, size_px);
+        for row in 0..size_px[1] {
+            for column in 0..size_px[0] {
+                let at = (low[1] as u32 + row) * shown.width + low[0] as u32 + column;
+                let got = &shown.rgba[4 * at as usize..][..3];
+                let texel = &computed[4 * (row * size_px[0] + column) as usize..][..3];
+                let over_white = |channel: u8| f32::from(channel) * opacity + 255.0 * (1.0 - opacity);
+                let far = got.iter().zip(texel).any(|(a, b)| (f32::from(*a) - over_white(*b)).abs() > 1.0);
+                assert!(!far, "slice {slice}, {column}, {row}: {got:?} for {texel:?} at {opacity}");
+            }
+        }
+        let corner = &shown.rgba[..3];
+        assert_eq!(corner, [255; 3], "nothing is drawn beside the pane");
+    }
 }
 
 /// Five panes keep to their own slots, on a screen with two pixels a point, one of them cut off by the screen's edge.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use egui_wgpu::wgpu;
 
+use super::blit::ComputedPicture;
 use super::palette::LabelPalette;
 use super::resources::SliceResources;
 use super::slice::SliceLayers;
@@ -32,9 +33,9 @@ impl SliceCallback {
         egui::Shape::Callback(egui_wgpu::Callback::new_paint_callback(self.rect, self))
     }
 
-    /// The picture of the pane, computed on the processor, with its place in whole pixels of the screen; none if it has
-    /// none.
-    pub(super) fn software_picture(&self, pixels_per_point: f32) -> Option<(egui::Rect, [u32; 2], Vec<u8>)> {
+    /// The picture of the pane, computed on the processor, and the first of the whole pixels of the screen that it is for;
+    /// none if it has none.
+    pub(super) fn software_picture(&self, pixels_per_point: f32) -> Option<([i32; 2], ComputedPicture)> {
         let low = (self.rect.min.to_vec2() * pixels_per_point).round();
         let size = (self.rect.max.to_vec2() * pixels_per_point).round() - low;
         let size_px = [size.x.max(0.0) as u32, size.y.max(0.0) as u32];
@@ -44,9 +45,8 @@ impl SliceCallback {
         let corner = [low.x as i32, low.y as i32];
         let view = PixelView::new(&self.transform, self.rect.min.into(), corner, size_px, pixels_per_point);
         let uniforms = SliceUniforms::new(&self.layers, &self.style, &view, 1);
-        let bytes = software::render(&self.layers, &self.palette, &uniforms, size_px);
-        let place = egui::Rect::from_min_size((low / pixels_per_point).to_pos2(), size / pixels_per_point);
-        Some((place, size_px, bytes))
+        let rgba = software::render(&self.layers, &self.palette, &uniforms, size_px);
+        Some((corner, ComputedPicture::new(size_px, rgba)?))
     }
 
     /// The part of the pane that is on the screen, in whole pixels as egui rounds it; none if there is no such pixel.

@@ -143,7 +143,9 @@ impl HeadlessWindow {
     pub fn pixels(&mut self) -> Result<Pixels, RenderError> {
         let egui_wgpu::RenderState { device, queue, renderer, target_format, .. } = &self.state;
         let primitives = self.context.tessellate(self.shapes.clone(), self.screen.pixels_per_point);
-        let target = draw(device, queue, &mut renderer.write(), *target_format, &primitives, &self.screen);
+        let ground = ground(&self.context.global_style().visuals, *target_format);
+        let target =
+            draw(device, queue, &mut renderer.write(), *target_format, ground, &primitives, &self.screen);
         let pixels = read_rgba8(device, queue, &target);
         match self.health.failure() {
             Some(detail) => Err(RenderError::Device { detail }),
@@ -158,7 +160,8 @@ impl HeadlessWindow {
     pub fn present(&mut self) -> Result<(), RenderError> {
         let egui_wgpu::RenderState { device, queue, renderer, target_format, .. } = &self.state;
         let primitives = self.context.tessellate(self.shapes.clone(), self.screen.pixels_per_point);
-        draw(device, queue, &mut renderer.write(), *target_format, &primitives, &self.screen);
+        let ground = ground(&self.context.global_style().visuals, *target_format);
+        draw(device, queue, &mut renderer.write(), *target_format, ground, &primitives, &self.screen);
         let wait = wgpu::PollType::Wait { submission_index: None, timeout: Some(GPU_PATIENCE) };
         device.poll(wait).map_err(device_error)?;
         match self.health.failure() {
@@ -183,12 +186,23 @@ impl HeadlessWindow {
     }
 }
 
+/// What a window is cleared with before its panels, which have no ground of their own, are drawn: their colour, as a target of
+/// that format takes it.
+pub fn ground(visuals: &egui::Visuals, format: wgpu::TextureFormat) -> wgpu::Color {
+    let [r, g, b, a] = match format.is_srgb() {
+        true => egui::Rgba::from(visuals.panel_fill).to_array(),
+        false => visuals.panel_fill.to_normalized_gamma_f32(),
+    };
+    wgpu::Color { r: f64::from(r), g: f64::from(g), b: f64::from(b), a: f64::from(a) }
+}
+
 /// Draws `primitives` with `renderer` onto a new texture of the `format` the renderer was made for.
 fn draw(
     device: &wgpu::Device,
     queue: &wgpu::Queue,
     renderer: &mut egui_wgpu::Renderer,
     format: wgpu::TextureFormat,
+    ground: wgpu::Color,
     primitives: &[egui::ClippedPrimitive],
     screen: &egui_wgpu::ScreenDescriptor,
 ) -> wgpu::Texture {
@@ -203,10 +217,7 @@ fn draw(
                 view: &view,
                 depth_slice: None,
                 resolve_target: None,
-                ops: wgpu::Operations {
-                    load: wgpu::LoadOp::Clear(wgpu::Color::BLACK),
-                    store: wgpu::StoreOp::Store,
-                },
+                ops: wgpu::Operations { load: wgpu::LoadOp::Clear(ground), store: wgpu::StoreOp::Store },
             })],
             ..wgpu::RenderPassDescriptor::default()
         });
@@ -407,7 +418,7 @@ mod tests {
             primitive: egui::epaint::Primitive::Callback(callback),
         };
         let screen = egui_wgpu::ScreenDescriptor { size_in_pixels: [256, 256], pixels_per_point: 1.0 };
-        let target = draw(device, queue, &mut renderer, format, &[primitive], &screen);
+        let target = draw(device, queue, &mut renderer, format, wgpu::Color::BLACK, &[primitive], &screen);
         let pixels = read_rgba8(device, queue, &target).unwrap();
         for (grey, pixel) in (0_u8..=255).zip(pixels.rgba.chunks_exact(4)) {
             assert!(pixel[0].abs_diff(grey) <= 1, "{pixel:?} for {grey}");

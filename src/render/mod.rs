@@ -6,6 +6,7 @@
 //! faster than a shader on the processor could.
 
 pub mod adapter;
+pub mod blit;
 pub mod callback;
 pub mod error;
 pub mod headless;
@@ -24,7 +25,7 @@ pub use crate::colormap::Colormap;
 pub use adapter::{DeviceHealth, describe_adapter, draws_on_processor, watch_device};
 pub use callback::SliceCallback;
 pub use error::RenderError;
-pub use headless::{HeadlessWindow, Pixels};
+pub use headless::{HeadlessWindow, Pixels, ground};
 pub use palette::LabelPalette;
 pub use picture::{SlicePicture, SlicePictures};
 pub use raster::{Eye, Solid, project_mm, render_solids};

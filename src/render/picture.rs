@@ -1,20 +1,22 @@
-//! A slice on its way to the screen: drawn by the device, or computed here and shown as a texture.
+//! A slice on its way to the screen: drawn by the device, or computed here and copied there.
 //!
 //! Both ways give the same picture; which one is faster depends on the device alone.
 
+use super::blit::{BlitCallback, ComputedPicture};
 use super::callback::SliceCallback;
 use super::transform::PaneTransform;
 use super::uniforms::SliceStyle;
-use egui::{Color32, ColorImage, Context, Pos2, Rect, Shape, TextureHandle, TextureOptions};
+use egui::{Context, Rect, Shape};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// One slice in one pane, this frame.
 #[derive(Clone)]
 pub enum SlicePicture {
     /// The device runs the slice pass.
     Device(Box<SliceCallback>),
-    /// It has been computed, for this place.
-    Computed { pane: Rect, place: Rect, texture: TextureHandle },
+    /// It has been computed for the slot's place on the screen, whose first pixel is given.
+    Computed { slot: u64, rect: Rect, origin_px: [i32; 2], picture: Arc<ComputedPicture> },
 }
 
 /// How slices are drawn on this device, and the pictures that were computed last.
@@ -26,8 +28,8 @@ pub struct SlicePictures {
 
 struct Computed {
     of: Fingerprint,
-    place: Rect,
-    texture: TextureHandle,
+    origin_px: [i32; 2],
+    picture: Arc<ComputedPicture>,
 }
 
 /// Everything that a picture depends on.
@@ -46,7 +48,7 @@ impl SlicePicture {
     pub fn rect(&self) -> Rect {
         match self {
             SlicePicture::Device(callback) => callback.rect,
-            SlicePicture::Computed { pane, .. } => *pane,
+            SlicePicture::Computed { rect, .. } => *rect,
         }
     }
 
@@ -58,10 +60,14 @@ impl SlicePicture {
                 callback.style.opacity = opacity;
                 callback.into_shape()
             }
-            SlicePicture::Computed { place, texture, .. } => {
-                let whole = Rect::from_min_max(Pos2::ZERO, Pos2::new(1.0, 1.0));
-                let tint = Color32::from_white_alpha((255.0 * opacity.clamp(0.0, 1.0)).round() as u8);
-                Shape::image(texture.id(), *place, whole, tint)
+            SlicePicture::Computed { slot, rect, origin_px, picture } => {
+                let callback = BlitCallback {
+                    slot: *slot,
+                    origin_px: *origin_px,
+                    picture: picture.clone(),
+                    opacity: opacity.clamp(0.0, 1.0),
+                };
+                Shape::Callback(egui_wgpu::Callback::new_paint_callback(*rect, callback))
             }
         }
     }
@@ -78,22 +84,14 @@ impl SlicePictures {
         if !self.on_processor {
             return Some(SlicePicture::Device(Box::new(callback)));
         }
-        let (slot, pane) = (callback.pane, callback.rect);
+        let (slot, rect) = (callback.pane, callback.rect);
         let of = Fingerprint::of(&callback, context.pixels_per_point());
         if self.computed.get(&slot).is_none_or(|computed| computed.of != of) {
-            let (place, [width, height], bytes) = callback.software_picture(of.pixels_per_point)?;
-            let picture = ColorImage::from_rgba_premultiplied([width as usize, height as usize], &bytes);
-            let texture = match self.computed.remove(&slot) {
-                Some(mut old) => {
-                    old.texture.set(picture, TextureOptions::NEAREST);
-                    old.texture
-                }
-                None => context.load_texture(format!("slice {slot}"), picture, TextureOptions::NEAREST),
-            };
-            self.computed.insert(slot, Computed { of, place, texture });
+            let (origin_px, picture) = callback.software_picture(of.pixels_per_point)?;
+            self.computed.insert(slot, Computed { of, origin_px, picture: Arc::new(picture) });
         }
-        let Computed { place, texture, .. } = self.computed.get(&slot)?;
-        Some(SlicePicture::Computed { pane, place: *place, texture: texture.clone() })
+        let Computed { origin_px, picture, .. } = self.computed.get(&slot)?;
+        Some(SlicePicture::Computed { slot, rect, origin_px: *origin_px, picture: picture.clone() })
     }
 }
 

@@ -37,12 +37,13 @@ impl SlicePipeline {
         let uniform_layout = layout(device, "slice uniforms", &[uniform]);
         let layer_layout = layout(device, "slice layers", &[values, labels, values, values]);
         let groups = [Some(&colormap_layout), Some(&uniform_layout), Some(&layer_layout)];
-        let pipeline = pipeline(device, format, &groups);
+        let over = Some(wgpu::BlendState::PREMULTIPLIED_ALPHA_BLENDING);
+        let pipeline = pipeline(device, format, SLICE_WGSL, &groups, over);
         Self { pipeline, colormap_layout, uniform_layout, layer_layout }
     }
 }
 
-fn texture_binding(sample_type: wgpu::TextureSampleType) -> wgpu::BindingType {
+pub(super) fn texture_binding(sample_type: wgpu::TextureSampleType) -> wgpu::BindingType {
     wgpu::BindingType::Texture {
         sample_type,
         view_dimension: wgpu::TextureViewDimension::D2,
@@ -50,7 +51,11 @@ fn texture_binding(sample_type: wgpu::TextureSampleType) -> wgpu::BindingType {
     }
 }
 
-fn layout(device: &wgpu::Device, label: &str, bindings: &[wgpu::BindingType]) -> wgpu::BindGroupLayout {
+pub(super) fn layout(
+    device: &wgpu::Device,
+    label: &str,
+    bindings: &[wgpu::BindingType],
+) -> wgpu::BindGroupLayout {
     let entries: Vec<_> = (0..)
         .zip(bindings)
         .map(|(binding, &ty)| wgpu::BindGroupLayoutEntry {
@@ -68,14 +73,17 @@ fn layout(device: &wgpu::Device, label: &str, bindings: &[wgpu::BindingType]) ->
         .create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some(label), entries: &entries })
 }
 
-fn pipeline(
+/// A pass that draws without vertices: `vs_main`, and `fs_linear` or `fs_gamma` by what the target holds.
+pub(super) fn pipeline(
     device: &wgpu::Device,
     format: wgpu::TextureFormat,
+    wgsl: &str,
     groups: &[Option<&wgpu::BindGroupLayout>],
+    blend: Option<wgpu::BlendState>,
 ) -> wgpu::RenderPipeline {
     let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
-        label: Some("slice.wgsl"),
-        source: wgpu::ShaderSource::Wgsl(SLICE_WGSL.into()),
+        label: Some("slice pass"),
+        source: wgpu::ShaderSource::Wgsl(wgsl.into()),
     });
     let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
         label: Some("slice pass"),
@@ -95,11 +103,7 @@ fn pipeline(
             module: &module,
             entry_point: Some(if format.is_srgb() { "fs_linear" } else { "fs_gamma" }),
             compilation_options: wgpu::PipelineCompilationOptions::default(),
-            targets: &[Some(wgpu::ColorTargetState {
-                format,
-                blend: Some(wgpu::BlendState::PREMULTIPLIED_ALPHA_BLENDING),
-                write_mask: wgpu::ColorWrites::ALL,
-            })],
+            targets: &[Some(wgpu::ColorTargetState { format, blend, write_mask: wgpu::ColorWrites::ALL })],
         }),
         primitive: wgpu::PrimitiveState::default(),
         depth_stencil: None,

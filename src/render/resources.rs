@@ -4,18 +4,20 @@
 
 use std::collections::HashMap;
 
+use super::blit::PictureResources;
 use super::palette::{LabelPalette, PALETTE_COLUMNS};
 use super::pipeline::{COLOUR_FORMAT, IMAGE_FORMAT, LABEL_FORMAT, SlicePipeline};
 use super::slice::{Plane, SliceGrid, SliceLayers, stored_texel};
 use super::uniforms::SliceUniforms;
 use crate::colormap::{COLORMAP_NODES, node_table};
 
-/// Pipeline, colour maps and the slots of all panes of one window.
+/// Pipelines, colour maps and the slots of all panes of one window.
 pub struct SliceResources {
     pipeline: SlicePipeline,
     colormaps: wgpu::BindGroup,
     largest_texture: u32,
     panes: HashMap<u64, PaneSlot>,
+    pub(super) pictures: PictureResources,
 }
 
 /// What one pane holds on the GPU.
@@ -59,7 +61,8 @@ impl SliceResources {
         });
         let colormaps = group(device, &pipeline.colormap_layout, &[&table]);
         let largest_texture = device.limits().max_texture_dimension_2d;
-        Self { pipeline, colormaps, largest_texture, panes: HashMap::new() }
+        let pictures = PictureResources::new(device, target_format);
+        Self { pipeline, colormaps, largest_texture, panes: HashMap::new(), pictures }
     }
 
     /// Makes the resources for a window's renderer and leaves them there for the callbacks. Once a window, at start.
@@ -192,7 +195,7 @@ impl LayerTexture {
     }
 }
 
-fn create_texture(
+pub(super) fn create_texture(
     device: &wgpu::Device,
     format: wgpu::TextureFormat,
     [width, height]: [u32; 2],

@@ -176,7 +176,7 @@ impl FigureOrder {
 
 /// Draws the images of `state` with the caption below them, as [`FigureOrder::draw`] does it.
 pub fn show(ui: &mut Ui, state: &State, names: bool, memory: &mut PaneMemory, actions: &mut Vec<Action>) {
-    let frame = Frame::NONE.fill(theme::of(ui).frame).inner_margin(Margin::symmetric(10, 0));
+    let frame = Frame::NONE.inner_margin(Margin::symmetric(10, 0));
     let bar = Panel::bottom("caption").exact_size(CAPTION_POINTS).show_separator_line(false).frame(frame);
     bar.show(ui, |ui| caption(ui, state, names));
     CentralPanel::no_frame().show(ui, |ui| grid::show(ui, state, memory, actions));

@@ -84,6 +84,7 @@ pub fn run_window(startup: StartUp) -> Result<(), UiError> {
         let mut app = App::new(startup, Arc::new(move || context.request_repaint()));
         let adapter = state.adapter.get_info();
         app.set_adapter(describe_adapter(&adapter), draws_on_processor(&adapter));
+        app.set_target(state.target_format);
         close_on_signal(&app, creation.egui_ctx.clone());
         Ok(Box::new(app))
     };

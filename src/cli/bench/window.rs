@@ -92,15 +92,15 @@ impl Window {
         }
         let (mut scrolled, mut windowed, mut floor) = (Vec::new(), Vec::new(), Vec::new());
         let mut interface = Vec::new();
-        session.frame(button(at, true))?;
-        session.frame(button(at, false))?;
+        session.frame(button(at, PointerButton::Primary, true))?;
+        session.frame(button(at, PointerButton::Primary, false))?;
         for number in 0..self.frames {
             let [whole, without_device] = session.frame(wheel(number))?;
             scrolled.push(whole);
             interface.push(without_device);
             floor.push(bare.frame()?);
         }
-        session.frame(button(at, true))?;
+        session.frame(button(at, PointerButton::Secondary, true))?;
         for number in 0..self.frames {
             let moved = at + egui::vec2(number as f32 % 40.0, 3.0);
             windowed.push(session.frame(vec![Event::PointerMoved(moved)])?[0]);
@@ -173,6 +173,9 @@ impl Session {
     fn new(size: [f32; 2], study: Study) -> anyhow::Result<Self> {
         let mut window = HeadlessWindow::new(size, 1.0)?;
         theme::install(window.context());
+        if std::env::var("XF").is_ok() {
+            window.context().tessellation_options_mut(|o| o.feathering = false);
+        }
         let no_engine = |_: &EngineSite| Err(EngineError::Missing(PathBuf::from("no engine is measured")));
         let mut app =
             App::new(StartUp { launcher: Arc::new(no_engine), ..StartUp::default() }, Arc::new(|| ()));
@@ -272,8 +275,8 @@ fn wheel(number: u32) -> Vec<Event> {
     }]
 }
 
-fn button(pos: Pos2, pressed: bool) -> Vec<Event> {
-    vec![Event::PointerButton { pos, button: PointerButton::Secondary, pressed, modifiers: Modifiers::NONE }]
+fn button(pos: Pos2, button: PointerButton, pressed: bool) -> Vec<Event> {
+    vec![Event::PointerButton { pos, button, pressed, modifiers: Modifiers::NONE }]
 }
 
 /// One scan in both roles, with a synthesis, labels and a gap on its grid.

@@ -21,6 +21,7 @@ use super::update::{self, Effect};
 use super::views::{grid, pane::PaneMemory};
 use super::{action::Action, keys, memory};
 use crate::protocol::{EngineInfo, JobError};
+use crate::render::ground;
 use crate::session::cohort::ScanIndex;
 use crate::session::loader::PackedWork;
 use crate::session::{Background, Engine, Role, Study, Wake};
@@ -73,6 +74,7 @@ pub struct App {
     closing: Closing,
     /// Whether a window from a larger screen has been fitted to this one.
     window_fitted: bool,
+    target_format: wgpu::TextureFormat,
 }
 
 impl App {
@@ -103,6 +105,7 @@ impl App {
             settings_path: None,
             closing: Closing::default(),
             window_fitted: false,
+            target_format: wgpu::TextureFormat::Rgba8Unorm,
         };
         if let Some(path) = &startup.settings {
             app.recall(path);
@@ -126,6 +129,11 @@ impl App {
     pub fn set_adapter(&mut self, adapter: String, on_processor: bool) {
         self.state.adapter = adapter;
         self.panes.pictures.compute_on_processor(on_processor);
+    }
+
+    /// Says what the window's pixels are kept as.
+    pub fn set_target(&mut self, format: wgpu::TextureFormat) {
+        self.target_format = format;
     }
 
     /// Raise it from anywhere, wake the window, and it closes.
@@ -252,6 +260,11 @@ impl eframe::App for App {
         self.draw(ui);
     }
 
+    fn clear_color(&self, visuals: &egui::Visuals) -> [f32; 4] {
+        let ground = ground(visuals, self.target_format);
+        [ground.r, ground.g, ground.b, ground.a].map(|channel| channel as f32)
+    }
+
     fn on_exit(&mut self) {
         self.save_settings();
     }
@@ -259,8 +272,9 @@ impl eframe::App for App {
 
 /// Draws everything; answers how many points the notices take.
 fn draw_frame(ui: &mut Ui, state: &State, panes: &mut PaneMemory, actions: &mut Vec<Action>) -> f32 {
-    let fill = super::theme::of(ui).frame;
-    let frame = |margin: Margin| Frame::NONE.fill(fill).inner_margin(margin);
+    // They lie on the window's background, which is of the frame's colour: to paint it again costs a window drawn by the
+    // processor as much as the images.
+    let frame = |margin: Margin| Frame::NONE.inner_margin(margin);
     Panel::top("top bar").exact_size(40.0).frame(frame(Margin::symmetric(10, 0))).show(ui, |ui| {
         top_bar::show(ui, state, actions);
     });

@@ -21,7 +21,6 @@ const TABS_HEIGHT: f32 = 34.0;
 
 /// Draws the cell into `rect`.
 pub fn show(ui: &mut Ui, rect: Rect, state: &State, surface: &mut SurfaceTexture, actions: &mut Vec<Action>) {
-    ui.painter_at(rect).rect_filled(rect, 0.0, theme::of(ui).frame);
     let [tabs, below] = [rect.top()..=rect.top() + TABS_HEIGHT, rect.top() + TABS_HEIGHT..=rect.bottom()]
         .map(|range| Rect::from_x_y_ranges(rect.x_range(), range));
     ui.scope_builder(UiBuilder::new().max_rect(tabs.shrink2(vec2(10.0, 4.0))), |ui| {
@@ -89,8 +88,10 @@ fn confidence(ui: &mut Ui, rect: Rect, state: &State) {
     // The scale at the side says that the gap is high up here, where there is no room for the words.
     let [expected, look_here] = if inner.width() > 270.0 {
         ["high gap, unsure: expected", "high gap, sure: look here"]
-    } else {
+    } else if inner.width() > 190.0 {
         ["unsure: expected", "sure: look here"]
+    } else {
+        ["unsure", "look here"]
     };
     write(inner.left_top(), Align2::LEFT_TOP, expected, 10.5, colours.weak);
     write(inner.right_top(), Align2::RIGHT_TOP, look_here, 10.5, colours.data);

@@ -50,11 +50,11 @@ pub fn paint(painter: &Painter, rect: Rect, state: &State, content: &Content<'_>
     if content.synthetic {
         banner(painter, pos2(rect.center().x, rect.bottom() - 52.0), "SYNTHETIC");
     }
-    // What to press next is of no use on paper.
+    // What to press next is of no use on paper. Below it there is room for what is read off a position, in two lines.
     if let Some(hint) = content.hint.filter(|_| !state.view.still) {
         text(
             painter,
-            pos2(rect.center().x, rect.bottom() - 58.0),
+            pos2(rect.center().x, rect.bottom() - 78.0),
             Align2::CENTER_CENTER,
             hint,
             12.5,

@@ -112,8 +112,7 @@ fn draw(phase: Phase, config: &TrainConfig, data: &TrainData, step: u64, pseudo:
     match phase {
         Phase::Translate => {
             for _ in 0..config.translation.batch {
-                artist.add_source(Bend::Mild);
-                artist.add_target(false);
+                artist.add_pair();
             }
         }
         Phase::Warm => {
@@ -141,6 +140,15 @@ fn draw(phase: Phase, config: &TrainConfig, data: &TrainData, step: u64, pseudo:
         }
     }
     artist.batch
+}
+
+/// Draws in search of a slice with contrast, at most.
+const MOST_DRAWS: usize = 16;
+
+/// Whether intensities, in 0..1, differ by more than noise.
+fn has_contrast(image: &[f32]) -> bool {
+    let (low, high) = image.iter().fold((f32::MAX, f32::MIN), |(low, high), v| (low.min(*v), high.max(*v)));
+    high - low > 0.02
 }
 
 /// How strongly slices are bent.
@@ -172,6 +180,26 @@ impl<'a> Artist<'a> {
             Some(degrees) => GeometryRange { rotation: degrees.to_radians(), ..range },
             None => range,
         }
+    }
+
+    /// A source and a target slice for the style transfer. One without contrast, of air alone, has no style; a generator that
+    /// normalises each channel would make of it gradients beyond all bounds.
+    fn add_pair(&mut self) {
+        let source = self.draw_until_contrast(|artist| artist.source_sample(Bend::Mild).image);
+        let target = self.draw_until_contrast(Self::target_image);
+        self.batch.source.push(source);
+        self.batch.target.push(target);
+    }
+
+    fn draw_until_contrast(&mut self, mut draw: impl FnMut(&mut Self) -> Vec<f32>) -> Vec<f32> {
+        let mut image = draw(self);
+        for _ in 1..MOST_DRAWS {
+            if has_contrast(&image) {
+                break;
+            }
+            image = draw(self);
+        }
+        image
     }
 
     fn add_source(&mut self, bend: Bend) {
