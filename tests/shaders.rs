@@ -5,8 +5,9 @@
 use std::mem::offset_of;
 use std::path::PathBuf;
 
-use mindgap::render::SliceUniforms;
 use mindgap::render::pipeline::SLICE_WGSL;
+use mindgap::render::volumes::CUT_WGSL;
+use mindgap::render::{CutUniforms, SliceUniforms};
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 
 #[test]
@@ -28,22 +29,26 @@ fn every_shader_is_valid_without_optional_device_features() {
     assert!(checked > 0, "no shader in {}", folder.display());
 }
 
+/// Names and offsets of a struct's members in a shader, and its size.
+fn in_shader(wgsl: &str, name: &str) -> (Vec<(String, usize)>, usize) {
+    let module = naga::front::wgsl::parse_str(wgsl).unwrap();
+    let (_, ty) =
+        module.types.iter().find(|(_, ty)| ty.name.as_deref() == Some(name)).expect("the uniform struct");
+    let naga::TypeInner::Struct { members, span } = &ty.inner else { panic!("{name} is no struct") };
+    let offsets = members.iter().map(|member| (member.name.clone().unwrap(), member.offset as usize));
+    (offsets.collect(), *span as usize)
+}
+
+macro_rules! in_rust {
+    ($mirror:ty: $($field:ident),* $(,)?) => {
+        (vec![$((stringify!($field).to_owned(), offset_of!($mirror, $field))),*], size_of::<$mirror>())
+    };
+}
+
 #[test]
-fn the_uniforms_lie_where_the_shader_reads_them() {
-    let module = naga::front::wgsl::parse_str(SLICE_WGSL).unwrap();
-    let (_, ty) = module
-        .types
-        .iter()
-        .find(|(_, ty)| ty.name.as_deref() == Some("SliceUniforms"))
-        .expect("the uniform struct");
-    let naga::TypeInner::Struct { members, span } = &ty.inner else { panic!("SliceUniforms is no struct") };
-    let in_shader: Vec<(&str, usize)> =
-        members.iter().map(|member| (member.name.as_deref().unwrap(), member.offset as usize)).collect();
-    macro_rules! offsets {
-        ($($field:ident),* $(,)?) => { vec![$((stringify!($field), offset_of!(SliceUniforms, $field))),*] };
-    }
-    let in_rust = offsets![
-        image_from_uv_scale,
+fn the_uniforms_lie_where_the_shaders_read_them() {
+    let slice = in_rust![
+        SliceUniforms: image_from_uv_scale,
         image_from_uv_offset,
         extent_px,
         image_px_per_screen_px,
@@ -64,6 +69,6 @@ fn the_uniforms_lie_where_the_shader_reads_them() {
         taps,
         opacity,
     ];
-    assert_eq!(in_shader, in_rust);
-    assert_eq!(*span as usize, size_of::<SliceUniforms>());
+    assert_eq!(in_shader(SLICE_WGSL, "SliceUniforms"), slice);
+    assert_eq!(in_shader(CUT_WGSL, "CutUniforms"), in_rust![CutUniforms: first, column, row, scaling]);
 }

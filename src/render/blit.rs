@@ -4,7 +4,7 @@
 //! unless something is to shine through. On an adapter that is a program, egui's own way, a filtered and blended image,
 //! takes several times as long.
 
-use super::pipeline::{COLOUR_FORMAT, layout, pipeline, texture_binding};
+use super::pipeline::{COLOUR_FORMAT, entry_for, layout, pass, texture_binding};
 use super::resources::{SliceResources, create_texture};
 use egui_wgpu::wgpu;
 use std::collections::HashMap;
@@ -101,16 +101,19 @@ impl PictureResources {
             has_dynamic_offset: false,
             min_binding_size: NonZeroU64::new(UNIFORM_BYTES),
         };
-        let texels = texture_binding(wgpu::TextureSampleType::Float { filterable: false });
-        let layout = layout(device, "computed picture", &[uniforms, texels]);
+        let texels = texture_binding(
+            wgpu::TextureSampleType::Float { filterable: false },
+            wgpu::TextureViewDimension::D2,
+        );
+        let layout = layout(device, "computed picture", &[(0, uniforms), (1, texels)]);
         let through = wgpu::BlendComponent {
             src_factor: wgpu::BlendFactor::Constant,
             dst_factor: wgpu::BlendFactor::OneMinusConstant,
             operation: wgpu::BlendOperation::Add,
         };
         let blended = Some(wgpu::BlendState { color: through, alpha: through });
-        let [opaque, blended] =
-            [None, blended].map(|blend| pipeline(device, format, PICTURE_WGSL, &[Some(&layout)], blend));
+        let [opaque, blended] = [None, blended]
+            .map(|blend| pass(device, format, PICTURE_WGSL, entry_for(format), &[Some(&layout)], blend));
         Self { layout, opaque, blended, slots: HashMap::new() }
     }
 
@@ -158,7 +161,7 @@ impl PictureResources {
 
 impl Slot {
     fn new(device: &wgpu::Device, layout: &wgpu::BindGroupLayout, size_px: [u32; 2]) -> Self {
-        let texture = create_texture(device, COLOUR_FORMAT, size_px);
+        let texture = create_texture(device, COLOUR_FORMAT, size_px, wgpu::TextureUsages::COPY_DST);
         // New buffers hold zeros.
         let uniforms = device.create_buffer(&wgpu::BufferDescriptor {
             label: Some("computed picture"),

@@ -77,7 +77,7 @@ impl egui_wgpu::CallbackTrait for SliceCallback {
         device: &wgpu::Device,
         queue: &wgpu::Queue,
         screen: &egui_wgpu::ScreenDescriptor,
-        _encoder: &mut wgpu::CommandEncoder,
+        encoder: &mut wgpu::CommandEncoder,
         callback_resources: &mut egui_wgpu::CallbackResources,
     ) -> Vec<wgpu::CommandBuffer> {
         let Some(resources) = callback_resources.get_mut::<SliceResources>() else {
@@ -87,7 +87,7 @@ impl egui_wgpu::CallbackTrait for SliceCallback {
         if let Some(view) = self.pixel_view(screen) {
             let stride = resources.stride(self.layers.grid());
             let uniforms = SliceUniforms::new(&self.layers, &self.style, &view, stride);
-            resources.update(device, queue, self.pane, &self.layers, &self.palette, &uniforms);
+            resources.update(device, queue, encoder, self.pane, &self.layers, &self.palette, &uniforms);
         }
         Vec::new()
     }

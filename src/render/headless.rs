@@ -392,10 +392,10 @@ mod tests {
     #[test]
     fn a_target_that_encodes_srgb_itself_shows_the_same_greys() {
         let Some(window) = window() else { return };
-        let (device, queue) = (&window.state.device, &window.state.queue);
+        let egui_wgpu::RenderState { adapter, device, queue, .. } = &window.state;
         let format = wgpu::TextureFormat::Rgba8UnormSrgb;
         let mut renderer = egui_wgpu::Renderer::new(device, format, egui_wgpu::RendererOptions::default());
-        renderer.callback_resources.insert(SliceResources::new(device, queue, format));
+        renderer.callback_resources.insert(SliceResources::new(adapter, device, queue, format));
         let grid = SliceGrid::new(256, 1, [1.0, 256.0]).unwrap();
         let image = Plane::new(grid, (0_u8..=255).map(f32::from).collect()).unwrap();
         let rect = egui::Rect::from_min_size(egui::Pos2::ZERO, egui::vec2(256.0, 256.0));

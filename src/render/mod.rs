@@ -20,6 +20,7 @@ pub mod slice;
 pub mod software;
 pub mod transform;
 pub mod uniforms;
+pub mod volumes;
 
 pub use crate::colormap::Colormap;
 pub use adapter::{DeviceHealth, describe_adapter, draws_on_processor, watch_device};
@@ -30,6 +31,7 @@ pub use palette::LabelPalette;
 pub use picture::{SlicePicture, SlicePictures};
 pub use raster::{Eye, Solid, project_mm, render_solids};
 pub use resources::SliceResources;
-pub use slice::{Plane, SliceError, SliceGrid, SliceLayers};
+pub use slice::{Plane, SliceError, SliceGrid, SliceLayers, VolumeSlice};
 pub use transform::PaneTransform;
 pub use uniforms::{HeatStyle, Interpolation, LabelStyle, SliceStyle, SliceUniforms};
+pub use volumes::{CutUniforms, Texels, VolumeTexels};

@@ -31,34 +31,36 @@ impl SlicePipeline {
             has_dynamic_offset: false,
             min_binding_size: NonZeroU64::new(size_of::<SliceUniforms>() as u64),
         };
-        let values = texture_binding(wgpu::TextureSampleType::Float { filterable: false });
-        let labels = texture_binding(wgpu::TextureSampleType::Uint);
-        let colormap_layout = layout(device, "slice colour maps", &[values]);
-        let uniform_layout = layout(device, "slice uniforms", &[uniform]);
-        let layer_layout = layout(device, "slice layers", &[values, labels, values, values]);
+        let flat = wgpu::TextureViewDimension::D2;
+        let values = texture_binding(wgpu::TextureSampleType::Float { filterable: false }, flat);
+        let labels = texture_binding(wgpu::TextureSampleType::Uint, flat);
+        let colormap_layout = layout(device, "slice colour maps", &[(0, values)]);
+        let uniform_layout = layout(device, "slice uniforms", &[(0, uniform)]);
+        let layers = [(0, values), (1, labels), (2, values), (3, values)];
+        let layer_layout = layout(device, "slice layers", &layers);
         let groups = [Some(&colormap_layout), Some(&uniform_layout), Some(&layer_layout)];
         let over = Some(wgpu::BlendState::PREMULTIPLIED_ALPHA_BLENDING);
-        let pipeline = pipeline(device, format, SLICE_WGSL, &groups, over);
+        let pipeline = pass(device, format, SLICE_WGSL, entry_for(format), &groups, over);
         Self { pipeline, colormap_layout, uniform_layout, layer_layout }
     }
 }
 
-pub(super) fn texture_binding(sample_type: wgpu::TextureSampleType) -> wgpu::BindingType {
-    wgpu::BindingType::Texture {
-        sample_type,
-        view_dimension: wgpu::TextureViewDimension::D2,
-        multisampled: false,
-    }
+pub(super) fn texture_binding(
+    sample_type: wgpu::TextureSampleType,
+    view_dimension: wgpu::TextureViewDimension,
+) -> wgpu::BindingType {
+    wgpu::BindingType::Texture { sample_type, view_dimension, multisampled: false }
 }
 
+/// By number of the binding.
 pub(super) fn layout(
     device: &wgpu::Device,
     label: &str,
-    bindings: &[wgpu::BindingType],
+    bindings: &[(u32, wgpu::BindingType)],
 ) -> wgpu::BindGroupLayout {
-    let entries: Vec<_> = (0..)
-        .zip(bindings)
-        .map(|(binding, &ty)| wgpu::BindGroupLayoutEntry {
+    let entries: Vec<_> = bindings
+        .iter()
+        .map(|&(binding, ty)| wgpu::BindGroupLayoutEntry {
             binding,
             // The vertex stage hands on those uniforms that fragments branch on.
             visibility: match ty {
@@ -73,11 +75,17 @@ pub(super) fn layout(
         .create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some(label), entries: &entries })
 }
 
-/// A pass that draws without vertices: `vs_main`, and `fs_linear` or `fs_gamma` by what the target holds.
-pub(super) fn pipeline(
+/// The fragment shader of a picture for a target that encodes what is written to it, or holds it as it is.
+pub(super) fn entry_for(format: wgpu::TextureFormat) -> &'static str {
+    if format.is_srgb() { "fs_linear" } else { "fs_gamma" }
+}
+
+/// A pass that draws without vertices: `vs_main` and the named fragment shader.
+pub(super) fn pass(
     device: &wgpu::Device,
     format: wgpu::TextureFormat,
     wgsl: &str,
+    entry: &str,
     groups: &[Option<&wgpu::BindGroupLayout>],
     blend: Option<wgpu::BlendState>,
 ) -> wgpu::RenderPipeline {
@@ -101,7 +109,7 @@ pub(super) fn pipeline(
         },
         fragment: Some(wgpu::FragmentState {
             module: &module,
-            entry_point: Some(if format.is_srgb() { "fs_linear" } else { "fs_gamma" }),
+            entry_point: Some(entry),
             compilation_options: wgpu::PipelineCompilationOptions::default(),
             targets: &[Some(wgpu::ColorTargetState { format, blend, write_mask: wgpu::ColorWrites::ALL })],
         }),

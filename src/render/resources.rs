@@ -9,6 +9,7 @@ use super::palette::{LabelPalette, PALETTE_COLUMNS};
 use super::pipeline::{COLOUR_FORMAT, IMAGE_FORMAT, LABEL_FORMAT, SlicePipeline};
 use super::slice::{Plane, SliceGrid, SliceLayers, stored_texel};
 use super::uniforms::SliceUniforms;
+use super::volumes::DeviceVolumes;
 use crate::colormap::{COLORMAP_NODES, node_table};
 
 /// Pipelines, colour maps and the slots of all panes of one window.
@@ -18,6 +19,8 @@ pub struct SliceResources {
     largest_texture: u32,
     panes: HashMap<u64, PaneSlot>,
     pub(super) pictures: PictureResources,
+    /// Where slices can be cut by the device.
+    volumes: Option<DeviceVolumes>,
 }
 
 /// What one pane holds on the GPU.
@@ -39,6 +42,19 @@ struct LayerTexture {
     revision: u64,
 }
 
+/// What it takes to fill the textures of a pane.
+struct Filler<'a> {
+    device: &'a wgpu::Device,
+    queue: &'a wgpu::Queue,
+    encoder: &'a mut wgpu::CommandEncoder,
+    volumes: Option<&'a mut DeviceVolumes>,
+    /// Slice pixels a texel stands for.
+    stride: u32,
+}
+
+/// How textures are filled that are sent.
+const SENT: wgpu::TextureUsages = wgpu::TextureUsages::COPY_DST;
+
 /// Something to be held by a [`LayerTexture`].
 struct LayerContent {
     revision: u64,
@@ -49,9 +65,14 @@ struct LayerContent {
 impl SliceResources {
     /// For a render pass with one colour target of `target_format`, one sample a pixel and no depth buffer, as eframe
     /// and [`super::HeadlessWindow`] set up unless told otherwise.
-    pub fn new(device: &wgpu::Device, queue: &wgpu::Queue, target_format: wgpu::TextureFormat) -> Self {
+    pub fn new(
+        adapter: &wgpu::Adapter,
+        device: &wgpu::Device,
+        queue: &wgpu::Queue,
+        target_format: wgpu::TextureFormat,
+    ) -> Self {
         let pipeline = SlicePipeline::new(device, target_format);
-        let mut table = LayerTexture::absent(device, COLOUR_FORMAT);
+        let mut table = LayerTexture::absent(device, COLOUR_FORMAT, SENT);
         let maps = node_table();
         let size = [COLORMAP_NODES as u32, (maps.len() / COLORMAP_NODES) as u32];
         table.show(device, queue, 1, || LayerContent {
@@ -62,12 +83,13 @@ impl SliceResources {
         let colormaps = group(device, &pipeline.colormap_layout, &[&table]);
         let largest_texture = device.limits().max_texture_dimension_2d;
         let pictures = PictureResources::new(device, target_format);
-        Self { pipeline, colormaps, largest_texture, panes: HashMap::new(), pictures }
+        let volumes = DeviceVolumes::new(adapter, device);
+        Self { pipeline, colormaps, largest_texture, panes: HashMap::new(), pictures, volumes }
     }
 
     /// Makes the resources for a window's renderer and leaves them there for the callbacks. Once a window, at start.
     pub fn register(state: &egui_wgpu::RenderState) {
-        let resources = Self::new(&state.device, &state.queue, state.target_format);
+        let resources = Self::new(&state.adapter, &state.device, &state.queue, state.target_format);
         state.renderer.write().callback_resources.insert(resources);
     }
 
@@ -77,11 +99,12 @@ impl SliceResources {
         grid.width().max(grid.height()).div_ceil(self.largest_texture)
     }
 
-    /// Brings the slot of `pane` up to date; uploads only what has another revision than last time.
+    /// Brings the slot of `pane` up to date; cuts or uploads only what has another revision than last time.
     pub(super) fn update(
         &mut self,
         device: &wgpu::Device,
         queue: &wgpu::Queue,
+        encoder: &mut wgpu::CommandEncoder,
         pane: u64,
         layers: &SliceLayers,
         palette: &LabelPalette,
@@ -89,13 +112,17 @@ impl SliceResources {
     ) {
         let stride = self.stride(layers.grid());
         let pipeline = &self.pipeline;
-        let slot = self.panes.entry(pane).or_insert_with(|| PaneSlot::new(device, pipeline));
+        // Slices of textures are drawn into as well, where the device cuts them.
+        let filled =
+            if self.volumes.is_some() { SENT | wgpu::TextureUsages::RENDER_ATTACHMENT } else { SENT };
+        let slot = self.panes.entry(pane).or_insert_with(|| PaneSlot::new(device, pipeline, filled));
         // Most frames change nothing in most panes, and each write costs the driver memory for a copy.
         if slot.shown != Some(*uniforms) {
             queue.write_buffer(&slot.uniforms, 0, bytemuck::bytes_of(uniforms));
             slot.shown = Some(*uniforms);
         }
-        if slot.show(device, queue, layers, palette, stride) {
+        let mut filler = Filler { device, queue, encoder, volumes: self.volumes.as_mut(), stride };
+        if slot.show(&mut filler, layers, palette) {
             slot.layer_group = slot.bind_layers(device, pipeline);
         }
     }
@@ -112,7 +139,7 @@ impl SliceResources {
 }
 
 impl PaneSlot {
-    fn new(device: &wgpu::Device, pipeline: &SlicePipeline) -> Self {
+    fn new(device: &wgpu::Device, pipeline: &SlicePipeline, filled: wgpu::TextureUsages) -> Self {
         let uniforms = device.create_buffer(&wgpu::BufferDescriptor {
             label: Some("slice uniforms"),
             size: size_of::<SliceUniforms>() as u64,
@@ -124,31 +151,24 @@ impl PaneSlot {
             layout: &pipeline.uniform_layout,
             entries: &[wgpu::BindGroupEntry { binding: 0, resource: uniforms.as_entire_binding() }],
         });
-        let image = LayerTexture::absent(device, IMAGE_FORMAT);
-        let labels = LayerTexture::absent(device, LABEL_FORMAT);
-        let heat = LayerTexture::absent(device, IMAGE_FORMAT);
-        let palette = LayerTexture::absent(device, COLOUR_FORMAT);
+        let image = LayerTexture::absent(device, IMAGE_FORMAT, filled);
+        let labels = LayerTexture::absent(device, LABEL_FORMAT, filled);
+        let heat = LayerTexture::absent(device, IMAGE_FORMAT, filled);
+        let palette = LayerTexture::absent(device, COLOUR_FORMAT, SENT);
         let layer_group = group(device, &pipeline.layer_layout, &[&image, &labels, &heat, &palette]);
         Self { uniforms, shown: None, uniform_group, image, labels, heat, palette, layer_group }
     }
 
     /// True if a texture was replaced, so that the bind group must be too.
-    fn show(
-        &mut self,
-        device: &wgpu::Device,
-        queue: &wgpu::Queue,
-        layers: &SliceLayers,
-        palette: &LabelPalette,
-        stride: u32,
-    ) -> bool {
-        let image = layers.image();
-        let mut replaced = self.image.show(device, queue, image.revision(), || values(image, stride));
+    fn show(&mut self, filler: &mut Filler<'_>, layers: &SliceLayers, palette: &LabelPalette) -> bool {
+        let mut replaced = filler.fill(&mut self.image, layers.image(), stored_texel);
         if let Some(heat) = layers.heat() {
-            replaced |= self.heat.show(device, queue, heat.revision(), || values(heat, stride));
+            replaced |= filler.fill(&mut self.heat, heat, stored_texel);
         }
         if let Some(labels) = layers.labels() {
-            replaced |= self.labels.show(device, queue, labels.revision(), || label_values(labels, stride));
+            replaced |= filler.fill(&mut self.labels, labels, |label| label);
         }
+        let (device, queue) = (filler.device, filler.queue);
         replaced |= self.palette.show(device, queue, palette.revision(), || colours(palette));
         replaced
     }
@@ -159,9 +179,44 @@ impl PaneSlot {
     }
 }
 
+impl Filler<'_> {
+    /// Brings a texture up to date, cut by the device or sent to it; true if another texture took its place.
+    fn fill<T: Copy + bytemuck::NoUninit>(
+        &mut self,
+        texture: &mut LayerTexture,
+        plane: &Plane<T>,
+        texel: impl Fn(T) -> T,
+    ) -> bool {
+        if texture.revision == plane.revision() {
+            return false;
+        }
+        if let (Some(volumes), Some(slice), 1) = (self.volumes.as_mut(), plane.slice(), self.stride) {
+            let size = [plane.grid().width(), plane.grid().height()];
+            let replaced = texture.resize(self.device, size);
+            if volumes.cut(self.device, self.queue, self.encoder, slice, &texture.texture) {
+                texture.revision = plane.revision();
+                return replaced;
+            }
+            return texture.show(self.device, self.queue, plane.revision(), || content(plane, 1, texel))
+                || replaced;
+        }
+        texture.show(self.device, self.queue, plane.revision(), || content(plane, self.stride, texel))
+    }
+}
+
 impl LayerTexture {
-    fn absent(device: &wgpu::Device, format: wgpu::TextureFormat) -> Self {
-        Self { texture: create_texture(device, format, [1, 1]), revision: 0 }
+    fn absent(device: &wgpu::Device, format: wgpu::TextureFormat, filled: wgpu::TextureUsages) -> Self {
+        Self { texture: create_texture(device, format, [1, 1], filled), revision: 0 }
+    }
+
+    /// True if its size needed another texture.
+    fn resize(&mut self, device: &wgpu::Device, size: [u32; 2]) -> bool {
+        let replace = [self.texture.width(), self.texture.height()] != size;
+        if replace {
+            let filled = self.texture.usage() & !wgpu::TextureUsages::TEXTURE_BINDING;
+            self.texture = create_texture(device, self.texture.format(), size, filled);
+        }
+        replace
     }
 
     /// Uploads `content` unless `revision` is already shown; true if its size needed another texture.
@@ -176,10 +231,7 @@ impl LayerTexture {
             return false;
         }
         let LayerContent { revision, size, bytes } = content();
-        let replace = [self.texture.width(), self.texture.height()] != size;
-        if replace {
-            self.texture = create_texture(device, self.texture.format(), size);
-        }
+        let replaced = self.resize(device, size);
         queue.write_texture(
             self.texture.as_image_copy(),
             &bytes,
@@ -191,7 +243,7 @@ impl LayerTexture {
             self.texture.size(),
         );
         self.revision = revision;
-        replace
+        replaced
     }
 }
 
@@ -199,6 +251,7 @@ pub(super) fn create_texture(
     device: &wgpu::Device,
     format: wgpu::TextureFormat,
     [width, height]: [u32; 2],
+    filled: wgpu::TextureUsages,
 ) -> wgpu::Texture {
     device.create_texture(&wgpu::TextureDescriptor {
         label: Some("slice layer"),
@@ -207,7 +260,7 @@ pub(super) fn create_texture(
         sample_count: 1,
         dimension: wgpu::TextureDimension::D2,
         format,
-        usage: wgpu::TextureUsages::TEXTURE_BINDING | wgpu::TextureUsages::COPY_DST,
+        usage: wgpu::TextureUsages::TEXTURE_BINDING | filled,
         view_formats: &[],
     })
 }
@@ -232,13 +285,12 @@ fn group(
     })
 }
 
-fn values(plane: &Plane<f32>, stride: u32) -> LayerContent {
-    let (size, texels) = thinned(plane, stride, stored_texel);
-    LayerContent { revision: plane.revision(), size, bytes: bytemuck::cast_slice(&texels).to_vec() }
-}
-
-fn label_values(plane: &Plane<u16>, stride: u32) -> LayerContent {
-    let (size, texels) = thinned(plane, stride, |label| label);
+fn content<T: Copy + bytemuck::NoUninit>(
+    plane: &Plane<T>,
+    stride: u32,
+    texel: impl Fn(T) -> T,
+) -> LayerContent {
+    let (size, texels) = thinned(plane, stride, texel);
     LayerContent { revision: plane.revision(), size, bytes: bytemuck::cast_slice(&texels).to_vec() }
 }
 
@@ -264,6 +316,108 @@ fn thinned<T: Copy>(plane: &Plane<T>, stride: u32, texel: impl Fn(T) -> T) -> ([
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::render::{
+        HeadlessWindow, PaneTransform, SliceCallback, SliceStyle, Texels, VolumeSlice, VolumeTexels,
+    };
+    use std::ops::Range;
+    use std::sync::Arc;
+
+    /// Every voxel of a plane has the plane's number.
+    #[derive(Debug)]
+    struct Steps {
+        dims: [usize; 3],
+        voxels: Vec<i16>,
+    }
+
+    impl Steps {
+        fn new(dims: [usize; 3]) -> Arc<Self> {
+            let plane = dims[0] * dims[1];
+            Arc::new(Self { dims, voxels: (0..plane * dims[2]).map(|n| (n / plane) as i16).collect() })
+        }
+
+        fn slice(self: &Arc<Self>, k: usize) -> Arc<Plane<f32>> {
+            let [ni, nj, _] = self.dims;
+            let grid = SliceGrid::new(ni as u32, nj as u32, [1.0, 1.0]).unwrap();
+            Arc::new(Plane::of_volume(
+                grid,
+                VolumeSlice {
+                    volume: self.clone(),
+                    first: [0, 0, k as i32],
+                    column: [1, 0, 0],
+                    row: [0, 1, 0],
+                    cut: Box::new(move || vec![k as f32; ni * nj]),
+                },
+            ))
+        }
+    }
+
+    impl VolumeTexels for Steps {
+        fn dims(&self) -> [usize; 3] {
+            self.dims
+        }
+
+        fn scaling(&self) -> [f32; 2] {
+            [1.0, 0.0]
+        }
+
+        fn planes(&self, planes: Range<usize>) -> Option<Texels<'_>> {
+            let plane = self.dims[0] * self.dims[1];
+            Some(Texels::Integers((&self.voxels[plane * planes.start..plane * planes.end]).into()))
+        }
+    }
+
+    /// A window, or `None` and a loud word where nothing can draw.
+    fn window() -> Option<HeadlessWindow> {
+        let window = HeadlessWindow::new([32.0, 32.0], 1.0);
+        window.inspect_err(|error| eprintln!("SKIPPED: {error}")).ok()
+    }
+
+    /// Draws a slice of a hundred grey levels and answers the one in the middle of the picture.
+    fn level_shown(window: &mut HeadlessWindow, image: &Arc<Plane<f32>>) -> f32 {
+        let rect = egui::Rect::from_min_size(egui::Pos2::ZERO, egui::vec2(32.0, 32.0));
+        let style = SliceStyle { window_level: 50.0, window_width: 100.0, ..SliceStyle::default() };
+        let callback = SliceCallback {
+            pane: 0,
+            rect,
+            layers: SliceLayers::new(image.clone()),
+            palette: Arc::new(LabelPalette::new([])),
+            style,
+            transform: PaneTransform::fit(image.grid(), [32.0, 32.0], 1.0, [0.0, 0.0]),
+        };
+        window.frame(Vec::new(), |ui| {
+            ui.painter().add(callback.clone().into_shape());
+        });
+        let picture = window.pixels().unwrap();
+        f32::from(picture.rgba[4 * (16 * 32 + 16)]) / 2.55
+    }
+
+    #[test]
+    fn a_large_volume_is_shown_while_it_is_sent_and_cut_by_the_device_from_then_on() {
+        let Some(mut window) = window() else { return };
+        // Five megabytes.
+        let volume = Steps::new([256, 256, 40]);
+        let mut cut_here = Vec::new();
+        for k in [7, 39, 12, 30, 39] {
+            let image = volume.slice(k);
+            let level = level_shown(&mut window, &image);
+            assert!((level - k as f32).abs() < 0.6, "slice {k} shows {level}");
+            cut_here.push(image.is_cut());
+        }
+        assert_eq!(cut_here, [true, true, false, false, false]);
+    }
+
+    #[test]
+    fn a_volume_beyond_the_devices_limits_is_shown_all_the_same() {
+        let Some(mut window) = window() else { return };
+        let most = window.render_state().device.limits().max_texture_dimension_3d as usize;
+        let volume = Steps::new([1, 1, most + 1]);
+        for k in [3, 90] {
+            let image = volume.slice(k);
+            let level = level_shown(&mut window, &image);
+            assert!((level - k as f32).abs() < 0.6, "slice {k} shows {level}");
+            assert!(image.is_cut());
+        }
+    }
 
     #[test]
     fn a_slice_beyond_the_largest_texture_is_thinned_evenly() {

@@ -3,8 +3,10 @@
 //! Every [`Plane`] has a revision of its own, unique in the process, so that the GPU copy is refreshed exactly when
 //! another plane is shown and never because a caller forgot to say so.
 
-use std::sync::Arc;
+use super::volumes::VolumeTexels;
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// What the textures hold for NaN: such pixels draw black and take no part in interpolation.
 pub const MISSING: f32 = -3.0e38;
@@ -40,8 +42,32 @@ pub struct SliceGrid {
 #[derive(Debug)]
 pub struct Plane<T> {
     grid: SliceGrid,
-    values: Vec<T>,
+    values: OnceLock<Vec<T>>,
+    slice: Option<VolumeSlice<T>>,
     revision: u64,
+}
+
+/// A plane as a slice of a volume along its own voxel axes, which a device that holds the volume cuts itself.
+pub struct VolumeSlice<T> {
+    pub volume: Arc<dyn VolumeTexels>,
+    /// The voxel (i, j, k) under the plane's first pixel.
+    pub first: [i32; 3],
+    /// From the voxel of one column, and of one row, to that of the next.
+    pub column: [i32; 3],
+    pub row: [i32; 3],
+    /// The same on the processor: as many values as the plane has pixels.
+    pub cut: Box<dyn Fn() -> Vec<T> + Send + Sync>,
+}
+
+impl<T> fmt::Debug for VolumeSlice<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { first, column, row, .. } = self;
+        f.debug_struct("VolumeSlice")
+            .field("first", first)
+            .field("column", column)
+            .field("row", row)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What one pane shows: a slice and, on the same grid, its labels and one heat map (gap or uncertainty).
@@ -91,7 +117,12 @@ impl<T> Plane<T> {
         if got != expected {
             return Err(SliceError::Length { width: grid.width, height: grid.height, expected, got });
         }
-        Ok(Self { grid, values, revision: next_revision() })
+        Ok(Self { grid, values: values.into(), slice: None, revision: next_revision() })
+    }
+
+    /// A slice of a volume, cut on the processor only when its values are asked for.
+    pub fn of_volume(grid: SliceGrid, slice: VolumeSlice<T>) -> Self {
+        Self { grid, values: OnceLock::new(), slice: Some(slice), revision: next_revision() }
     }
 
     pub fn grid(&self) -> &SliceGrid {
@@ -99,7 +130,18 @@ impl<T> Plane<T> {
     }
 
     pub fn values(&self) -> &[T] {
-        &self.values
+        self.values.get_or_init(|| self.slice.as_ref().map(|slice| (slice.cut)()).unwrap_or_default())
+    }
+
+    /// Whether its values are here already.
+    #[cfg(test)]
+    pub(crate) fn is_cut(&self) -> bool {
+        self.values.get().is_some()
+    }
+
+    /// Where a device finds it.
+    pub(super) fn slice(&self) -> Option<&VolumeSlice<T>> {
+        self.slice.as_ref()
     }
 
     /// Unique among all planes of the process and never 0.

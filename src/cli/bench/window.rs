@@ -11,7 +11,7 @@ use crate::render::HeadlessWindow;
 use crate::session::{
     EngineError, EngineSite, OpenRequest, OpenScan, Prediction, Role, Study, Synthesis, summarise,
 };
-use crate::ui::views::cut::{Voxels, cut_slice};
+use crate::ui::views::cut::{Cut, Voxels, cut_slice};
 use crate::ui::views::frame::{Convention, SliceFrame, SlicePlane};
 use crate::ui::{App, StartUp, theme};
 use crate::volume::{self, Geometry, Modality, Scaling, Scan, Task, Volume};
@@ -210,7 +210,11 @@ impl Session {
             let started = Instant::now();
             let slice = (middle + number as usize) % frame.slice_count();
             for voxels in &layers {
-                std::hint::black_box(cut_slice(voxels, scan.geometry(), &frame, slice));
+                match cut_slice(voxels, scan.geometry(), &frame, slice) {
+                    Some(Cut::Values(plane)) => drop(std::hint::black_box(plane.values().len())),
+                    Some(Cut::Labels(plane)) => drop(std::hint::black_box(plane.values().len())),
+                    None => {}
+                }
             }
             started.elapsed()
         };

@@ -4,10 +4,12 @@
 //! at the frame's voxel centres: labels nearest, values linear, nothing outside.
 
 use super::frame::SliceFrame;
-use crate::render::{self, SliceGrid};
+use crate::render::{self, SliceGrid, Texels, VolumeSlice, VolumeTexels};
 use crate::volume::{Geometry, LabelMap, Resampler, Scaling, Scan, Volume, geometry_equal, with_voxels};
 use glam::DVec3;
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Two grids this close are the same voxels.
@@ -98,7 +100,63 @@ impl CutCache {
     }
 }
 
-/// Cuts one slice.
+impl VolumeTexels for Scan {
+    fn dims(&self) -> [usize; 3] {
+        self.geometry().dims()
+    }
+
+    fn scaling(&self) -> [f32; 2] {
+        let Scaling { slope, intercept } = Scan::scaling(self);
+        [slope as f32, intercept as f32]
+    }
+
+    fn planes(&self, planes: Range<usize>) -> Option<Texels<'_>> {
+        use crate::volume::Voxels::{F32, I8, I16, U8};
+        let range = voxels_of(self.geometry().dims(), planes);
+        match self.voxels() {
+            I16(voxels) => Some(Texels::Integers(Cow::Borrowed(&voxels[range]))),
+            U8(voxels) => Some(Texels::Integers(voxels[range].iter().map(|v| i16::from(*v)).collect())),
+            I8(voxels) => Some(Texels::Integers(voxels[range].iter().map(|v| i16::from(*v)).collect())),
+            F32(voxels) => Some(Texels::Values(&voxels[range])),
+            _ => None,
+        }
+    }
+}
+
+impl VolumeTexels for Volume<f32> {
+    fn dims(&self) -> [usize; 3] {
+        Volume::dims(self)
+    }
+
+    fn scaling(&self) -> [f32; 2] {
+        [1.0, 0.0]
+    }
+
+    fn planes(&self, planes: Range<usize>) -> Option<Texels<'_>> {
+        Some(Texels::Values(&self.voxels()[voxels_of(Volume::dims(self), planes)]))
+    }
+}
+
+impl VolumeTexels for LabelMap {
+    fn dims(&self) -> [usize; 3] {
+        Volume::dims(self)
+    }
+
+    fn scaling(&self) -> [f32; 2] {
+        [1.0, 0.0]
+    }
+
+    fn planes(&self, planes: Range<usize>) -> Option<Texels<'_>> {
+        Some(Texels::Labels(&self.voxels()[voxels_of(Volume::dims(self), planes)]))
+    }
+}
+
+/// Where planes of equal k are stored, i fastest.
+fn voxels_of([ni, nj, _]: [usize; 3], planes: Range<usize>) -> Range<usize> {
+    planes.start * ni * nj..planes.end * ni * nj
+}
+
+/// Cuts one slice; along a volume's own axes only when it is drawn.
 pub fn cut_slice(voxels: &Voxels, geometry: &Geometry, frame: &SliceFrame, slice: usize) -> Option<Cut> {
     let grid = frame.grid()?;
     let same = geometry_equal(voxels.geometry(), geometry, SAME_GRID_MM);
@@ -106,9 +164,14 @@ pub fn cut_slice(voxels: &Voxels, geometry: &Geometry, frame: &SliceFrame, slice
     let thin = geometry.window(start.map(|v| v as i64), size).ok()?;
     let values = |value: &dyn Fn([usize; 3]) -> f32| plane(grid, frame, slice, value).map(Cut::Values);
     let labels = |value: &dyn Fn([usize; 3]) -> u16| plane(grid, frame, slice, value).map(Cut::Labels);
+    // Slices along a volume's own axes are cut when they are drawn, by whoever draws them.
+    let of_volume = |volume: Arc<dyn VolumeTexels>| Where { grid, frame, slice, volume };
     let in_thin = |index: [usize; 3]| [0, 1, 2].map(|axis| index[axis] - start[axis]);
     match voxels {
-        Voxels::Scan(scan) if same => Some(Cut::Values(scan_plane(grid, frame, slice, scan)?)),
+        Voxels::Scan(scan) if same => {
+            let (scan, frame) = (scan.clone(), frame.clone());
+            Some(Cut::Values(of_volume(scan.clone()).plane(move || scan_values(&frame, slice, &scan))))
+        }
         Voxels::Scan(scan) => {
             let from_shown = scan.geometry().voxel_from_world() * geometry.world_from_voxel();
             values(&|index| {
@@ -117,10 +180,14 @@ pub fn cut_slice(voxels: &Voxels, geometry: &Geometry, frame: &SliceFrame, slice
             })
         }
         Voxels::Values(volume) if same => {
-            stored_plane(grid, frame, slice, volume.voxels(), |value| value).map(Cut::Values)
+            let (volume, frame) = (volume.clone(), frame.clone());
+            let cut = of_volume(volume.clone());
+            Some(Cut::Values(cut.plane(move || stored_values(&frame, slice, volume.voxels(), |value| value))))
         }
         Voxels::Labels(map) if same => {
-            stored_plane(grid, frame, slice, map.voxels(), |label| label).map(Cut::Labels)
+            let (map, frame) = (map.clone(), frame.clone());
+            let cut = of_volume(map.clone());
+            Some(Cut::Labels(cut.plane(move || stored_values(&frame, slice, map.voxels(), |label| label))))
         }
         Voxels::Values(volume) => {
             let sampled = Resampler::new(volume.geometry(), &thin).linear(volume, f32::NAN);
@@ -139,28 +206,45 @@ pub fn cut_slice(voxels: &Voxels, geometry: &Geometry, frame: &SliceFrame, slice
     }
 }
 
-/// Measured values of a scan on the frame's own grid.
-fn scan_plane(
+/// A slice along the voxel axes of a volume.
+struct Where<'a> {
     grid: SliceGrid,
-    frame: &SliceFrame,
+    frame: &'a SliceFrame,
     slice: usize,
-    scan: &Scan,
-) -> Option<Arc<render::Plane<f32>>> {
+    volume: Arc<dyn VolumeTexels>,
+}
+
+impl Where<'_> {
+    fn plane<T>(self, cut: impl Fn() -> Vec<T> + Send + Sync + 'static) -> Arc<render::Plane<T>> {
+        let Self { grid, frame, slice, volume } = self;
+        let voxel = |column, row| frame.index(column, row, slice).map(|at| at as i32);
+        let [width, height] = frame.size_px();
+        let first = voxel(0, 0);
+        // A slice of one column, or row, has no next one.
+        let step = |to: [i32; 3]| [0, 1, 2].map(|axis| to[axis] - first[axis]);
+        let column = step(voxel(1.min(width - 1), 0));
+        let row = step(voxel(0, 1.min(height - 1)));
+        let slice = VolumeSlice { volume, first, column, row, cut: Box::new(cut) };
+        Arc::new(render::Plane::of_volume(grid, slice))
+    }
+}
+
+/// Measured values of a scan on the frame's own grid.
+fn scan_values(frame: &SliceFrame, slice: usize, scan: &Scan) -> Vec<f32> {
     let Scaling { slope, intercept } = scan.scaling();
     with_voxels!(scan.voxels(), stored => {
-        stored_plane(grid, frame, slice, stored, |value| (value as f64 * slope + intercept) as f32)
+        stored_values(frame, slice, stored, |value| (value as f64 * slope + intercept) as f32)
     })
 }
 
 /// Voxels as they are stored on the frame's own grid, i fastest, taken row by row in equal steps through memory: a slice
 /// is cut in a fraction of a millisecond.
-fn stored_plane<S: Copy, T>(
-    grid: SliceGrid,
+fn stored_values<S: Copy, T>(
     frame: &SliceFrame,
     slice: usize,
     stored: &[S],
     value: impl Fn(S) -> T,
-) -> Option<Arc<render::Plane<T>>> {
+) -> Vec<T> {
     let [width, height] = frame.size_px();
     let offset = |column: usize, row: usize| frame.offset(column, row, slice);
     let mut values = Vec::with_capacity(width * height);
@@ -171,7 +255,7 @@ fn stored_plane<S: Copy, T>(
         let line = stored[low..=high].iter().step_by(step).map(|stored| value(*stored));
         if last < first { values.extend(line.rev()) } else { values.extend(line) }
     }
-    render::Plane::new(grid, values).ok().map(Arc::new)
+    values
 }
 
 fn plane<T>(
@@ -194,6 +278,12 @@ fn plane<T>(
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::render::uniforms::PixelView;
+    use crate::render::{
+        HeadlessWindow, LabelPalette, PaneTransform, SliceCallback, SliceLayers, SliceStyle, SliceUniforms,
+        reference,
+    };
+    use crate::ui::views::frame::tests::every_storage_order;
     use crate::ui::views::frame::{Convention, SlicePlane};
     use glam::DMat4;
 
@@ -212,6 +302,85 @@ mod tests {
         let Some(Cut::Values(cut)) = cut_slice(&marked(grid()), &grid(), &frame, 3) else { panic!("no cut") };
         let top_row: Vec<f32> = cut.values()[..4].to_vec();
         assert_eq!(top_row, [343.0, 342.0, 341.0, 340.0]);
+    }
+
+    /// The picture of a pane as the device draws it, and as it is defined.
+    fn drawn_and_defined(window: &mut HeadlessWindow, layers: &SliceLayers) -> [Vec<u8>; 2] {
+        let size_px = [40, 30];
+        let rect = egui::Rect::from_min_size(egui::Pos2::ZERO, egui::vec2(40.0, 30.0));
+        let style = SliceStyle { window_level: 50.0, window_width: 120.0, ..SliceStyle::default() };
+        // No pixel of the screen falls onto the edge between two of the slice.
+        let transform = PaneTransform::fit(layers.grid(), [40.0, 30.0], 0.97, [0.13, 0.07]);
+        let palette = Arc::new(LabelPalette::new([(1, [230, 159, 0, 255]), (2, [86, 180, 233, 255])]));
+        let callback = SliceCallback {
+            pane: 1,
+            rect,
+            layers: layers.clone(),
+            palette: palette.clone(),
+            style,
+            transform,
+        };
+        window.frame(Vec::new(), |ui| {
+            ui.painter().add(callback.clone().into_shape());
+        });
+        let drawn = window.pixels().unwrap().rgba;
+        assert!(!layers.image().is_cut(), "the device was to cut the slice");
+        let uniforms = SliceUniforms::new(layers, &style, &PixelView::whole_pane(&transform, size_px), 1);
+        [drawn, reference::render(layers, &palette, &uniforms, size_px)]
+    }
+
+    #[test]
+    fn a_device_that_holds_the_volume_shows_the_same_slices_in_every_storage_order_and_plane() {
+        let mut window = match HeadlessWindow::new([40.0, 30.0], 1.0) {
+            Ok(window) => window,
+            Err(error) => {
+                eprintln!("SKIPPED: {error}");
+                return;
+            }
+        };
+        let mut compared = 0;
+        for (number, grid) in every_storage_order().into_iter().enumerate() {
+            let value = |i: usize, j: usize, k: usize| (7 * i + 13 * j + 29 * k) % 101;
+            let gap = Volume::from_fn(grid.clone(), |i, j, k| match value(i, j, k) {
+                0..5 => f32::NAN,
+                value => value as f32 / 101.0,
+            });
+            let labels = Volume::from_fn(grid.clone(), |i, j, k| (value(i, j, k) / 40) as u16);
+            let stored: Vec<i16> = Volume::from_fn(grid.clone(), |i, j, k| 2.0 * value(i, j, k) as f32)
+                .voxels()
+                .iter()
+                .map(|v| *v as i16 - 20)
+                .collect();
+            let scaling = Scaling { slope: 0.5, intercept: 10.0 };
+            let scan =
+                Scan::new(crate::volume::Voxels::I16(stored), scaling, grid.clone(), "phantom").unwrap();
+            // Every other scan holds fractions.
+            let scan = match number % 2 {
+                0 => Voxels::Scan(Arc::new(scan)),
+                _ => Voxels::Values(Arc::new(Volume::from_fn(grid.clone(), |i, j, k| value(i, j, k) as f32))),
+            };
+            let (gap, labels) = (Voxels::Values(Arc::new(gap)), Voxels::Labels(Arc::new(labels)));
+            for plane in SlicePlane::ALL {
+                for radiological in [true, false] {
+                    let convention = Convention { radiological, sagittal_flipped: !radiological };
+                    let frame = SliceFrame::new(&grid, plane, convention);
+                    let slice = frame.slice_count() / 2;
+                    let cut = |voxels: &Voxels| cut_slice(voxels, &grid, &frame, slice).unwrap();
+                    let [Cut::Values(image), Cut::Values(gap), Cut::Labels(labels)] =
+                        [cut(&scan), cut(&gap), cut(&labels)]
+                    else {
+                        panic!("layers of the wrong kind")
+                    };
+                    let layers = SliceLayers::new(image).with_heat(gap).unwrap().with_labels(labels).unwrap();
+                    let [drawn, defined] = drawn_and_defined(&mut window, &layers);
+                    let far = drawn.iter().zip(&defined).filter(|(a, b)| a.abs_diff(**b) > 2).count();
+                    // A device may round to either side of an edge.
+                    assert!(far * 200 <= drawn.len(), "order {number}, {plane:?}: {far} bytes differ");
+                    compared += 1;
+                }
+            }
+        }
+        assert_eq!(compared, 48 * 6);
     }
 
     #[test]

@@ -215,7 +215,7 @@ fn letters(direction: DVec3) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use glam::{DMat4, DVec4};
@@ -223,7 +223,7 @@ mod tests {
     const RADIOLOGICAL: Convention = Convention { radiological: true, sagittal_flipped: false };
 
     /// All 48 ways to store one grid.
-    fn every_storage_order() -> Vec<Geometry> {
+    pub fn every_storage_order() -> Vec<Geometry> {
         let mut grids = Vec::new();
         for axes in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
             for signs in 0..8u8 {
