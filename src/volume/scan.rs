@@ -71,6 +71,27 @@ pub enum Voxels {
     F64(Vec<f64>),
 }
 
+/// Between the eight voxels around a position; those of the outermost ones up to half a voxel beyond them, then NaN.
+fn trilinear(stored: impl Fn(usize) -> f64, dims: [usize; 3], voxel: DVec3) -> f64 {
+    let last = DVec3::from_array(dims.map(|size| size as f64 - 1.0));
+    if voxel.cmplt(DVec3::splat(-0.5)).any() || voxel.cmpgt(last + 0.5).any() || voxel.is_nan() {
+        return f64::NAN;
+    }
+    let at = voxel.clamp(DVec3::ZERO, last);
+    let low = at.floor();
+    let [x, y, z] = (at - low).to_array();
+    let [i, j, k] = low.to_array().map(|floor| floor as usize);
+    let [ni, nj, _] = dims;
+    let offset = i + ni * (j + nj * k);
+    // A neighbour without weight is not read: it may lie beyond the grid, or hold no number.
+    let step = |part: f64, stride: usize| if part > 0.0 { stride } else { 0 };
+    let [di, dj, dk] = [step(x, 1), step(y, ni), step(z, ni * nj)];
+    let between = |low: f64, high: f64, part: f64| low + (high - low) * part;
+    let along_i = |offset: usize| between(stored(offset), stored(offset + di), x);
+    let along_j = |offset: usize| between(along_i(offset), along_i(offset + dj), y);
+    between(along_j(offset), along_j(offset + dk), z)
+}
+
 /// Runs the same expression on whichever vector a [`Voxels`] holds.
 macro_rules! with_voxels {
     ($voxels:expr, $v:ident => $body:expr) => {
@@ -288,26 +309,32 @@ impl Scan {
     /// outermost centres it is theirs; farther out it is NaN.
     pub fn value_between(&self, voxel: DVec3) -> f32 {
         let dims = self.geometry.dims();
-        let last = DVec3::from_array(dims.map(|size| (size - 1) as f64));
-        if voxel.cmplt(DVec3::splat(-0.5)).any() || voxel.cmpgt(last + 0.5).any() || voxel.is_nan() {
-            return f32::NAN;
-        }
-        let at = voxel.clamp(DVec3::ZERO, last);
-        let low = at.floor();
-        let part = at - low;
-        let low = low.to_array().map(|floor| floor as usize);
-        let mut sum = 0.0;
-        for corner in 0..8usize {
-            let upper = [corner & 1, corner >> 1 & 1, corner >> 2 & 1];
-            let weight: f64 =
-                (0..3).map(|axis| if upper[axis] == 1 { part[axis] } else { 1.0 - part[axis] }).product();
-            // A neighbour beyond the last voxel has no weight, and none to be read.
-            if weight > 0.0 {
-                let [i, j, k] = [0, 1, 2].map(|axis| low[axis] + upper[axis]);
-                sum += weight * f64::from(self.value(i, j, k));
-            }
-        }
-        sum as f32
+        let Scaling { slope, intercept } = self.scaling;
+        let stored = with_voxels!(&self.voxels, v => trilinear(|offset| v[offset] as f64, dims, voxel));
+        (stored * slope + intercept) as f32
+    }
+
+    /// Measured values at `size` (columns, rows) evenly spaced points of a plane, row by row, each as by
+    /// [`Scan::value_between`]: voxel position of the first one, and the way from column to column and from row to row.
+    pub fn values_on_plane(
+        &self,
+        first: DVec3,
+        [column, row]: [DVec3; 2],
+        [columns, rows]: [usize; 2],
+    ) -> Vec<f32> {
+        let dims = self.geometry.dims();
+        let Scaling { slope, intercept } = self.scaling;
+        let mut values = vec![0.0; columns * rows];
+        with_voxels!(&self.voxels, v => {
+            let at = |voxel| (trilinear(|offset| v[offset] as f64, dims, voxel) * slope + intercept) as f32;
+            values.par_chunks_mut(columns.max(1)).enumerate().for_each(|(number, line)| {
+                let start = first + row * number as f64;
+                for (number, value) in line.iter_mut().enumerate() {
+                    *value = at(start + column * number as f64);
+                }
+            });
+        });
+        values
     }
 
     /// All measured values as float32.
@@ -400,4 +427,48 @@ pub(super) fn badges_of(geometry: &Geometry, flags: &[Flag]) -> Vec<String> {
     ];
     let flags = flags.iter().map(|flag| flag.badge());
     unknown.into_iter().flatten().chain(flags).map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn corner_scan() -> Scan {
+        let stored = Voxels::F32(vec![0.0, 4.0, 8.0, f32::NAN, 16.0, 20.0, 24.0, 28.0]);
+        let geometry = Geometry::axis_aligned([2, 2, 2], [1.0; 3], [0.0; 3]).unwrap();
+        Scan::new(stored, Scaling { slope: 0.5, intercept: 1.0 }, geometry, "phantom").unwrap()
+    }
+
+    #[test]
+    fn between_voxels_a_value_is_interpolated_and_beside_the_grid_there_is_none() {
+        let scan = corner_scan();
+        let at = |x, y, z| scan.value_between(DVec3::new(x, y, z));
+        assert_eq!(at(0.25, 0.0, 0.0), 1.5);
+        assert_eq!(at(0.0, 0.5, 0.75), 1.0 + 0.5 * (4.0 * 0.25 + 20.0 * 0.75));
+        assert_eq!(at(-0.5, 0.0, 1.5), 9.0, "up to half a voxel beyond, the outermost voxel's");
+        assert!(at(-0.51, 0.0, 0.0).is_nan() && at(0.0, 0.0, 1.51).is_nan());
+    }
+
+    #[test]
+    fn a_voxel_without_a_number_takes_away_only_what_lies_next_to_it() {
+        let scan = corner_scan();
+        let at = |x, y, z| scan.value_between(DVec3::new(x, y, z));
+        assert!(at(1.0, 0.5, 0.0).is_nan());
+        assert_eq!(at(1.0, 0.0, 0.0), 3.0);
+        assert_eq!(at(1.0, 1.0, 1.0), 15.0);
+    }
+
+    #[test]
+    fn a_plane_holds_what_lies_at_each_of_its_points() {
+        let scan = corner_scan();
+        let (first, steps) =
+            (DVec3::new(-0.4, 0.1, 0.3), [DVec3::new(0.3, 0.05, 0.0), DVec3::new(0.0, 0.2, 0.15)]);
+        let plane = scan.values_on_plane(first, steps, [4, 3]);
+        for (number, value) in plane.iter().enumerate() {
+            let [column, row] = [number % 4, number / 4].map(|n| n as f64);
+            let alone = scan.value_between(first + steps[0] * column + steps[1] * row);
+            assert!(value.to_bits() == alone.to_bits() || (value - alone).abs() < 1e-5, "{value} {alone}");
+        }
+    }
 }

@@ -19,6 +19,7 @@ use clap::Args;
 use egui::{
     ColorImage, Event, Modifiers, MouseWheelUnit, PointerButton, Pos2, TextureHandle, TextureOptions,
 };
+use glam::{DMat4, DVec3};
 use serde::Serialize;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -107,12 +108,14 @@ impl Window {
             floor.push(bare.frame()?);
         }
         let cutting = session.cutting(self.frames)?;
+        let oblique = oblique_cutting(self.frames)?;
         let series = vec![
             Series::new("bare frame, five updated textures", &floor),
             Series::new("scrolling", &scrolled),
             Series::new("windowing", &windowed),
             Series::new("of scrolling, the interface", &interface),
             Series::new("of it cutting five slices", &cutting),
+            Series::new("five slices of an oblique scan", &oblique),
         ];
         let ratio = |of: usize| series[of].median_ms / series[0].median_ms;
         Ok(Answer {
@@ -220,6 +223,27 @@ impl Session {
         };
         Ok((0..frames).map(once).collect())
     }
+}
+
+/// Cutting five slices of 512 x 512 voxels and more in true planes out of a scan that lies 20 degrees askew.
+fn oblique_cutting(frames: u32) -> anyhow::Result<Vec<Duration>> {
+    let turned = DMat4::from_rotation_z(20f64.to_radians()) * DMat4::from_rotation_x(20f64.to_radians());
+    let askew = Geometry::new([512, 512, 40], turned * DMat4::from_scale(DVec3::new(0.8, 0.8, 2.0)))?;
+    let stored = (0..askew.len()).map(|n| (n * n / 64 % 900) as i16 - 300).collect();
+    let scan = Scan::new(volume::Voxels::I16(stored), Scaling::IDENTITY, askew.clone(), "benchmark");
+    let scan = scan.ok_or_else(|| anyhow::anyhow!("the voxels do not fill the grid"))?;
+    let straight = askew.straightened()?;
+    let frame = SliceFrame::new(&straight, SlicePlane::Axial, Convention::default());
+    let voxels = Voxels::Scan(Arc::new(scan));
+    let once = |number: u32| {
+        let started = Instant::now();
+        for pane in 0..5 {
+            let slice = (frame.slice_count() / 2 + (number + pane) as usize) % frame.slice_count();
+            std::hint::black_box(cut_slice(&voxels, &straight, &frame, slice));
+        }
+        started.elapsed()
+    };
+    Ok((0..frames).map(once).collect())
 }
 
 /// A window that does nothing but show five pictures, new ones in every frame.

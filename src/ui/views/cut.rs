@@ -174,10 +174,16 @@ pub fn cut_slice(voxels: &Voxels, geometry: &Geometry, frame: &SliceFrame, slice
         }
         Voxels::Scan(scan) => {
             let from_shown = scan.geometry().voxel_from_world() * geometry.world_from_voxel();
-            values(&|index| {
-                let voxel = DVec3::from_array(index.map(|at| at as f64));
-                scan.value_between(from_shown.transform_point3(voxel))
-            })
+            let voxel = |column, row| {
+                let index = frame.index(column, row, slice).map(|at| at as f64);
+                from_shown.transform_point3(DVec3::from_array(index))
+            };
+            let size = frame.size_px();
+            let first = voxel(0, 0);
+            let next = size.map(|side| 1.min(side - 1));
+            let steps = [voxel(next[0], 0) - first, voxel(0, next[1]) - first];
+            let values = scan.values_on_plane(first, steps, size);
+            render::Plane::new(grid, values).ok().map(Arc::new).map(Cut::Values)
         }
         Voxels::Values(volume) if same => {
             let (volume, frame) = (volume.clone(), frame.clone());
