@@ -148,6 +148,7 @@ pub fn scan_opened(state: &mut State, scan: OpenScan, role: Option<Role>) -> Vec
     if let Origin::File(path) = &scan.request.origin {
         state.settings.remember(path);
     }
+    state.view.face_acquired_slices(role, scan.geometry());
     state.study.set_scan(role, Some(Arc::new(scan)));
     state.view.windows = [None; 5];
     let mut effects = follow_modality(state, role, modality);
@@ -295,6 +296,11 @@ fn swap_roles(state: &mut State) {
     state.study.swap_roles();
     state.view.windows = [None; 5];
     state.view.crosshair.role = state.view.crosshair.role.other();
+    for role in Role::ALL {
+        if let Some(scan) = state.study.scan(role) {
+            state.view.face_acquired_slices(role, scan.geometry());
+        }
+    }
 }
 
 fn select_model(state: &mut State, index: usize) -> Vec<Effect> {

@@ -260,11 +260,17 @@ impl Pane {
     }
 }
 
+/// Slices this many times thicker than their pixels smear when they are cut across.
+const THICK: f64 = 2.5;
+
+fn has_thick_slices(geometry: &Geometry) -> bool {
+    let spacing_mm = geometry.spacing_mm();
+    let finest = spacing_mm.into_iter().fold(f64::INFINITY, f64::min);
+    spacing_mm.into_iter().fold(0.0, f64::max) > THICK * finest
+}
+
 impl Obliques {
     pub const ALL: [Obliques; 3] = [Obliques::Automatic, Obliques::Own, Obliques::True];
-    /// Slices this many times thicker than their pixels smear when they are cut across.
-    const THICK: f64 = 2.5;
-
     pub fn name(self) -> &'static str {
         match self {
             Obliques::Automatic => "Oblique scans: as suits them",
@@ -277,11 +283,8 @@ impl Obliques {
     pub fn grid_of(self, scan: &OpenScan) -> &Geometry {
         let own = scan.geometry();
         let Some(straight) = &scan.straight else { return own };
-        let spacing_mm = own.spacing_mm();
-        let finest = spacing_mm.into_iter().fold(f64::INFINITY, f64::min);
-        let thick = spacing_mm.into_iter().fold(0.0, f64::max) > Self::THICK * finest;
         match self {
-            Obliques::Automatic if thick => own,
+            Obliques::Automatic if has_thick_slices(own) => own,
             Obliques::Own => own,
             Obliques::Automatic | Obliques::True => straight,
         }
@@ -369,6 +372,27 @@ impl Window {
 }
 
 impl View {
+    /// Turns the panes of a role to the slices of its scan as they were acquired, where those are thick: across them there is
+    /// little to see. Other scans are seen in whatever plane was chosen.
+    pub fn face_acquired_slices(&mut self, role: Role, geometry: &Geometry) {
+        if has_thick_slices(geometry) {
+            for pane in Pane::ALL.into_iter().filter(|pane| pane.role(self) == role).collect::<Vec<_>>() {
+                self.planes[pane as usize] = SlicePlane::of_stack(geometry);
+            }
+        }
+    }
+
+    /// Turns gap and prediction to a role, in the plane in which its scan is shown.
+    pub fn inspect(&mut self, role: Role) {
+        if self.inspected != role {
+            self.inspected = role;
+            let scan = if role == Role::Source { Pane::Source } else { Pane::Target };
+            for pane in [Pane::Gap, Pane::Prediction] {
+                self.planes[pane as usize] = self.planes[scan as usize];
+            }
+        }
+    }
+
     /// Where the cells of the present layout meet.
     pub fn split(&self) -> Split {
         self.splits[usize::from(self.arrangement != Arrangement::Roles)]
@@ -473,6 +497,42 @@ mod tests {
         let split = Split::THIRDS.with_column(0, 0.99).with_column(1, 0.0).with_row(-3.0);
         assert!(split.columns[0] > 0.1 && split.columns[1] - split.columns[0] > 0.11, "{split:?}");
         assert!(split.row > 0.1);
+    }
+
+    #[test]
+    fn thick_slices_are_shown_as_they_were_acquired_and_other_scans_in_the_plane_that_was_chosen() {
+        let coronal = |thickness_mm: f64| {
+            let affine = glam::DMat4::from_cols_array(&[
+                1.0,
+                0.0,
+                0.0,
+                0.0,
+                0.0,
+                0.0,
+                -1.0,
+                0.0,
+                0.0,
+                thickness_mm,
+                0.0,
+                0.0,
+                0.0,
+                0.0,
+                0.0,
+                1.0,
+            ]);
+            Geometry::new([64, 64, 12], affine).unwrap()
+        };
+        let mut view = View::default();
+        view.face_acquired_slices(Role::Target, &coronal(1.0));
+        assert_eq!(view.planes, [SlicePlane::Axial; 5]);
+        view.face_acquired_slices(Role::Target, &coronal(8.0));
+        for pane in Pane::ALL {
+            let expected =
+                if pane.role(&view) == Role::Target { SlicePlane::Coronal } else { SlicePlane::Axial };
+            assert_eq!(view.planes[pane as usize], expected, "{}", pane.name());
+        }
+        view.inspect(Role::Source);
+        assert_eq!(view.planes[Pane::Prediction as usize], SlicePlane::Axial);
     }
 
     #[test]

@@ -15,7 +15,7 @@ pub(super) fn run(state: &mut State) -> Vec<Effect> {
 }
 
 pub(super) fn run_on_source(state: &mut State) -> Vec<Effect> {
-    state.view.inspected = Role::Source;
+    state.view.inspect(Role::Source);
     start(state, vec![Work::Segment(Role::Source)])
 }
 

@@ -83,7 +83,7 @@ pub(super) fn apply(state: &mut State, action: Action) {
         }
         Action::GoToStructure(label) => go_to_structure(state, label),
         Action::Set(switch, on) => set_switch(state, switch, on),
-        Action::Inspect(role) => state.view.inspected = role,
+        Action::Inspect(role) => state.view.inspect(role),
         Action::HoldSource(held) => state.view.source_in_place = held,
         Action::Activate(tile) => state.view.active = tile,
         // The other intents have been dealt with by `apply`.
