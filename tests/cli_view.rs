@@ -3,6 +3,7 @@
 #![cfg(feature = "gui")]
 #![allow(clippy::unwrap_used)]
 
+use mindgap::ui::figure::CAPTION_POINTS;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -57,8 +58,12 @@ fn a_file_that_cannot_be_read_ends_the_command_with_its_name() {
 
 /// Draws a figure of the demo; answers the bytes of the picture and what is told beside it but for the time.
 fn figure(arguments: &[&str], picture: &Path) -> Result<(Vec<u8>, serde_json::Value), Output> {
+    figure_of("600x500", arguments, picture)
+}
+
+fn figure_of(size: &str, arguments: &[&str], picture: &Path) -> Result<(Vec<u8>, serde_json::Value), Output> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mindgap"));
-    command.args(["view", "--demo", "--size", "600x500", "--figure"]).arg(picture).args(arguments);
+    command.args(["view", "--demo", "--size", size, "--figure"]).arg(picture).args(arguments);
     let output = command.env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY").output().unwrap();
     if !output.status.success() {
         return Err(output);
@@ -82,6 +87,37 @@ fn a_figure_of_any_layout_is_the_same_every_time_and_as_large_as_was_asked_for()
         assert!(figure(&arguments, &path).unwrap() == first, "{layout}");
         assert_eq!(image::open(&path).unwrap().to_rgb8().dimensions(), (600 * scale, 500 * scale));
         assert_eq!(first.1["view"]["panes"].as_array().unwrap().len(), panes, "{layout}");
+    }
+}
+
+/// Pictures of `tests/goldens`, drawn by llvmpipe and looked at. Other drivers round otherwise, which is allowed for.
+/// With `MINDGAP_DRAW_GOLDENS=1` they are drawn anew, to be looked at again.
+#[test]
+fn the_demo_looks_as_it_did_in_every_layout() {
+    let goldens = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join("goldens");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("figure.png");
+    for (layout, pane) in [("five", "target"), ("planes", "source"), ("single", "source")] {
+        let arguments = ["--layout", layout, "--pane", pane, "--scale", "1"];
+        match figure_of("690x480", &arguments, &path) {
+            Err(output) if nothing_draws(&output) => return,
+            drawn => drawn.unwrap(),
+        };
+        let golden = goldens.join(format!("{layout}.png"));
+        if std::env::var_os("MINDGAP_DRAW_GOLDENS").is_some() {
+            std::fs::copy(&path, &golden).unwrap();
+        }
+        let [drawn, expected] = [&path, &golden].map(|path| image::open(path).unwrap().to_rgb8());
+        assert_eq!(drawn.dimensions(), expected.dimensions());
+        // The caption names versions.
+        let rows = drawn.height() - CAPTION_POINTS.ceil() as u32;
+        let pixels = |picture: &image::RgbImage| -> Vec<[u8; 3]> {
+            picture.enumerate_pixels().filter(|(_, y, _)| *y < rows).map(|(_, _, pixel)| pixel.0).collect()
+        };
+        let (drawn, expected) = (pixels(&drawn), pixels(&expected));
+        let differs = |a: &[u8; 3], b: &[u8; 3]| a.iter().zip(b).any(|(a, b)| a.abs_diff(*b) > 12);
+        let far = drawn.iter().zip(&expected).filter(|(a, b)| differs(a, b)).count();
+        assert!(far * 200 < drawn.len(), "{layout}: {far} of {} pixels differ from {golden:?}", drawn.len());
     }
 }
 
