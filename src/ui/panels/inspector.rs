@@ -95,8 +95,10 @@ fn confidence(ui: &mut Ui, rect: Rect, state: &State) {
     };
     write(inner.left_top(), Align2::LEFT_TOP, expected, 10.5, colours.weak);
     write(inner.right_top(), Align2::RIGHT_TOP, look_here, 10.5, colours.data);
-    write(inner.left_bottom(), Align2::LEFT_BOTTOM, "low gap, unsure", 10.5, colours.weak);
-    write(inner.right_bottom(), Align2::RIGHT_BOTTOM, "low gap, sure", 10.5, colours.weak);
+    let [low_unsure, low_sure] =
+        if inner.width() > 190.0 { ["low gap, unsure", "low gap, sure"] } else { ["unsure", "sure"] };
+    write(inner.left_bottom(), Align2::LEFT_BOTTOM, low_unsure, 10.5, colours.weak);
+    write(inner.right_bottom(), Align2::RIGHT_BOTTOM, low_sure, 10.5, colours.weak);
     write(
         plot.center_bottom() + vec2(0.0, 8.0),
         Align2::CENTER_TOP,
