@@ -1,8 +1,8 @@
 //! Volumes that the device holds as 3-D textures, so that a slice is cut there and only its number travels.
 //!
-//! A volume is sent a few slices at a time while frames are drawn that show it, and cuts of it are made here as soon as it
-//! is whole; until then, and for volumes beyond the device's limits or this module's share of its memory, slices are cut on
-//! the processor and sent one by one. Both ways fill the same texture with the same values.
+//! A volume is sent a few planes at a time, with each slice of it that is newly shown, and is cut here as soon as it is
+//! whole; until then, and for volumes beyond the device's limits or this module's share of its memory, slices are cut on the
+//! processor and sent one by one. Both ways fill the same texture with the same values.
 
 use super::pipeline::{IMAGE_FORMAT, LABEL_FORMAT, layout, pass, texture_binding};
 use super::slice::{VolumeSlice, stored_texel};
@@ -17,8 +17,7 @@ pub const CUT_WGSL: &str = include_str!("../../shaders/cut.wgsl");
 
 /// All volumes of a window together take no more of the device's memory, of which nothing more is known.
 const MOST_BYTES: u64 = 1 << 30;
-/// Sent with each layer of each frame that waits for a volume: five panes of two layers send less than a display's
-/// connection takes in a fraction of a frame.
+/// Sent with each newly shown slice of a volume that is not whole yet: from five panes at once little enough for a frame.
 const BYTES_A_LAYER: u64 = 2 << 20;
 
 /// Voxels as a device can hold them.
@@ -75,14 +74,18 @@ struct DeviceVolume {
     sent: usize,
 }
 
+/// Whether an adapter's devices can draw into the textures that slices are cut into; not all of OpenGL's can.
+pub fn can_cut(adapter: &wgpu::Adapter) -> bool {
+    [IMAGE_FORMAT, LABEL_FORMAT].into_iter().all(|format| {
+        let usages = adapter.get_texture_format_features(format).allowed_usages;
+        usages.contains(wgpu::TextureUsages::RENDER_ATTACHMENT)
+    })
+}
+
 impl DeviceVolumes {
-    /// `None` where the device cannot draw into the textures that slices are cut into.
+    /// `None` where slices cannot be cut by the device.
     pub fn new(adapter: &wgpu::Adapter, device: &wgpu::Device) -> Option<Self> {
-        let drawable = |format| {
-            let features = adapter.get_texture_format_features(format);
-            features.allowed_usages.contains(wgpu::TextureUsages::RENDER_ATTACHMENT)
-        };
-        if ![IMAGE_FORMAT, LABEL_FORMAT].into_iter().all(drawable) {
+        if !can_cut(adapter) {
             return None;
         }
         let uniforms = wgpu::BindingType::Buffer {
