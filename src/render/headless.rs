@@ -328,14 +328,15 @@ fn device_error(error: impl std::fmt::Display) -> RenderError {
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::render::{
         Interpolation, LabelPalette, PaneTransform, Plane, SliceCallback, SliceGrid, SliceLayers, SliceStyle,
     };
 
-    fn window() -> Option<HeadlessWindow> {
-        match HeadlessWindow::new([64.0, 32.0], 2.0) {
+    /// A window of this size, or `None` and a loud word where nothing can draw.
+    pub fn window_of(size_points: [f32; 2], pixels_per_point: f32) -> Option<HeadlessWindow> {
+        match HeadlessWindow::new(size_points, pixels_per_point) {
             Err(error @ RenderError::NoAdapter { .. }) => {
                 // Past the test harness, which keeps what a passing test prints to itself.
                 let _ = std::io::Write::write_all(
@@ -346,6 +347,10 @@ mod tests {
             }
             window => Some(window.unwrap()),
         }
+    }
+
+    fn window() -> Option<HeadlessWindow> {
+        window_of([64.0, 32.0], 2.0)
     }
 
     #[test]

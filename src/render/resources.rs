@@ -316,6 +316,7 @@ fn thinned<T: Copy>(plane: &Plane<T>, stride: u32, texel: impl Fn(T) -> T) -> ([
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::render::headless::tests::window_of;
     use crate::render::volumes::can_cut;
     use crate::render::{
         HeadlessWindow, PaneTransform, SliceCallback, SliceStyle, Texels, VolumeSlice, VolumeTexels,
@@ -367,12 +368,6 @@ mod tests {
         }
     }
 
-    /// A window, or `None` and a loud word where nothing can draw.
-    fn window() -> Option<HeadlessWindow> {
-        let window = HeadlessWindow::new([32.0, 32.0], 1.0);
-        window.inspect_err(|error| eprintln!("SKIPPED: {error}")).ok()
-    }
-
     /// Draws a slice of a hundred grey levels and answers the one in the middle of the picture.
     fn level_shown(window: &mut HeadlessWindow, image: &Arc<Plane<f32>>) -> f32 {
         let rect = egui::Rect::from_min_size(egui::Pos2::ZERO, egui::vec2(32.0, 32.0));
@@ -394,7 +389,7 @@ mod tests {
 
     #[test]
     fn a_large_volume_is_shown_while_it_is_sent_and_cut_by_the_device_from_then_on() {
-        let Some(mut window) = window() else { return };
+        let Some(mut window) = window_of([32.0, 32.0], 1.0) else { return };
         // Five megabytes.
         let volume = Steps::new([256, 256, 40]);
         let mut cut_here = Vec::new();
@@ -410,7 +405,7 @@ mod tests {
 
     #[test]
     fn a_volume_beyond_the_devices_limits_is_shown_all_the_same() {
-        let Some(mut window) = window() else { return };
+        let Some(mut window) = window_of([32.0, 32.0], 1.0) else { return };
         let most = window.render_state().device.limits().max_texture_dimension_3d as usize;
         let volume = Steps::new([1, 1, most + 1]);
         for k in [3, 90] {
