@@ -3,6 +3,7 @@
 //! Everything is shown, whatever it shows.
 
 use super::stage::{CaseScore, Outcome};
+use super::study::Stage;
 use crate::eval::ablation::{Arm, ArmResult, Direction, Study};
 use crate::eval::{Case, StructureScore};
 use crate::volume::{Modality, io};
@@ -104,18 +105,23 @@ fn imbalance_table(outcomes: &[Outcome]) -> String {
     let (mut largest, mut fell, mut above, mut differences) = (0, 0, 0, Vec::new());
     for both in outcomes.iter().filter(|outcome| outcome.stage == Arm::Both.name()) {
         let Some(flip) = both.contrast_flip else { continue };
-        let twin = |other: &&Outcome| {
-            other.stage == Arm::Global.name()
-                && (other.task, other.source, other.seed) == (both.task, both.source, both.seed)
-                && other.contrast_flip == both.contrast_flip
+        let sibling = |stage: &str| {
+            outcomes.iter().find(|other| {
+                other.stage == stage
+                    && (other.task, other.source, other.seed) == (both.task, both.source, both.seed)
+                    && other.contrast_flip == both.contrast_flip
+            })
         };
-        let Some(global) = outcomes.iter().find(twin) else { continue };
-        let Some(flipped) = both.gap_course.iter().find(|course| course.label == flip) else { continue };
-        let others = both.gap_course.iter().filter(|course| course.label != flip).map(|course| course.early);
+        let names = [Arm::Global.name(), Stage::GapBefore.name(), Stage::GapAfter.name()];
+        let [Some(global), Some(before), Some(after)] = names.map(sibling) else { continue };
+        let of_flip =
+            |outcome: &Outcome| outcome.gaps.iter().find(|gap| gap.label == flip).map(|gap| gap.gap);
+        let (Some(early), Some(late)) = (of_flip(before), of_flip(after)) else { continue };
+        let others = before.gaps.iter().filter(|gap| gap.label != flip).map(|gap| gap.gap);
         let others = others.fold(0.0, f64::max);
         let (Some(with), Some(without)) = (mean_dice(both), mean_dice(global)) else { continue };
-        largest += usize::from(flipped.early > others);
-        fell += usize::from(flipped.late < flipped.early);
+        largest += usize::from(early > others);
+        fell += usize::from(late < early);
         above += usize::from(with > without);
         differences.push(with - without);
         let (from, to) = (both.source.name(), both.source.other().name());
@@ -123,8 +129,8 @@ fn imbalance_table(outcomes: &[Outcome]) -> String {
         // Writing into a string cannot fail.
         let _ = writeln!(
             rows,
-            "| {name}, {from} to {to} | {} | {:.3} | {others:.3} | {:.3} | {without:.3} | {with:.3} |",
-            both.seed, flipped.early, flipped.late
+            "| {name}, {from} to {to} | {} | {early:.3} | {others:.3} | {late:.3} | {without:.3} | {with:.3} |",
+            both.seed
         );
     }
     let count = differences.len();
@@ -132,9 +138,8 @@ fn imbalance_table(outcomes: &[Outcome]) -> String {
     let variance = mean(differences.iter().map(|d| (d - average).powi(2))).unwrap_or(0.0);
     let spread = (variance * count as f64 / (count.max(2) - 1) as f64).sqrt();
     format!(
-        "\n## Local imbalance\n\nMean gap a(p) on labelled source slices before the net is adapted (early: the second half of the critic's \
-         head start, or, without one, the first half of the adaptation) and over the last quarter of the adaptation (late); mean Dice of \
-         all structures.\n\n| flipped | seed | its gap, early | largest other, early | its gap, late | \
+        "\n## Local imbalance\n\nMean gap a(p) on labelled source slices, as a fresh critic sees it on the net before the adaptation and on \
+         that of the arm both after it; mean Dice of all structures.\n\n| flipped | seed | its gap before | largest other before | its gap after | \
          global | both |\n|---|---|---|---|---|---|---|\n{rows}\nThe gap is largest in the flipped structure in {largest} of {count}, \
          and falls in {fell} of {count}. Both is above global in {above} of {count}: mean difference {average:+.3} (standard \
          deviation {spread:.3}).\n"
@@ -186,12 +191,12 @@ fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::stage::GapCourse;
+    use super::super::stage::MeanGap;
     use super::*;
     use crate::eval::{MeanScore, Report};
     use crate::volume::Task;
 
-    fn outcome(stage: Arm, seed: u64, dice: f64, gaps: [(f64, f64); 2]) -> Outcome {
+    fn outcome(stage: &str, seed: u64, dice: f64, gaps: [f64; 2]) -> Outcome {
         let (dice, name) = (Some(dice), "Liver".to_owned());
         let structure = StructureScore { label: 1, name, dice, ..StructureScore::default() };
         let report = Report {
@@ -200,28 +205,31 @@ mod tests {
             mean: MeanScore { dice, assd_mm: None, hd95_mm: None },
             warnings: Vec::new(),
         };
-        let course = gaps.iter().zip(1..).map(|(&(early, late), label)| GapCourse { label, early, late });
         Outcome {
             task: Task::Abdomen,
             source: Modality::Ct,
             seed,
             contrast_flip: Some(2),
-            stage: stage.name().to_owned(),
+            stage: stage.to_owned(),
             train_seconds: 1.0,
             target: vec![CaseScore { seed: 9, report, gap_of_structure: vec![None], gap_elsewhere: 0.0 }],
             source_modality: Vec::new(),
             anatomy: Vec::new(),
-            gap_course: course.collect(),
+            gaps: gaps.iter().zip(1..).map(|(&gap, label)| MeanGap { label, gap }).collect(),
         }
     }
 
     #[test]
     fn a_gap_that_is_not_largest_in_the_flipped_structure_counts_against_the_mask() {
         let outcomes = [
-            outcome(Arm::Global, 1, 0.6, [(0.0, 0.0); 2]),
-            outcome(Arm::Both, 1, 0.7, [(0.1, 0.1), (0.4, 0.2)]),
-            outcome(Arm::Global, 2, 0.6, [(0.0, 0.0); 2]),
-            outcome(Arm::Both, 2, 0.5, [(0.5, 0.1), (0.4, 0.6)]),
+            outcome("global", 1, 0.6, [0.0; 2]),
+            outcome("both", 1, 0.7, [0.0; 2]),
+            outcome("gap-before", 1, 0.0, [0.1, 0.4]),
+            outcome("gap-after", 1, 0.0, [0.1, 0.2]),
+            outcome("global", 2, 0.6, [0.0; 2]),
+            outcome("both", 2, 0.5, [0.0; 2]),
+            outcome("gap-before", 2, 0.0, [0.5, 0.4]),
+            outcome("gap-after", 2, 0.0, [0.1, 0.6]),
         ];
         let text = imbalance_table(&outcomes);
         assert!(text.contains("largest in the flipped structure in 1 of 2, and falls in 1 of 2"), "{text}");

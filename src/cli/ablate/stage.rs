@@ -32,8 +32,8 @@ pub(super) struct Outcome {
     pub source_modality: Vec<CaseScore>,
     /// For a translator: how well it kept the anatomy.
     pub anatomy: Vec<AnatomyScore>,
-    /// What the critic saw in each structure of the labelled slices during training; empty where none was trained.
-    pub gap_course: Vec<GapCourse>,
+    /// Where a fresh critic was trained to measure it: the gap in each structure of the labelled slices.
+    pub gaps: Vec<MeanGap>,
 }
 
 /// One test phantom.
@@ -47,13 +47,11 @@ pub(super) struct CaseScore {
     pub gap_elsewhere: f64,
 }
 
-/// Mean a(p) in one structure before and after the net was adapted: over the second half of the critic's head start, or, where
-/// it had none, the first half of the adaptation; and over the adaptation's last quarter.
+/// Mean a(p) in one structure over the last quarter of the critic's steps.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub(super) struct GapCourse {
+pub(super) struct MeanGap {
     pub label: u16,
-    pub early: f64,
-    pub late: f64,
+    pub gap: f64,
 }
 
 /// What became of a source phantom that was translated, and translated back.
@@ -106,7 +104,7 @@ impl Runner<'_> {
             target: Vec::new(),
             source_modality: Vec::new(),
             anatomy: Vec::new(),
-            gap_course: gap_course(&folder.join("log.csv"), &config)?,
+            gaps: Vec::new(),
         };
         match stage {
             Stage::Arm(arm) => {
@@ -118,6 +116,7 @@ impl Runner<'_> {
             }
             Stage::Translator => outcome.anatomy = self.check_anatomy(block, &bundle)?,
             Stage::Warm => {}
+            Stage::GapBefore | Stage::GapAfter => outcome.gaps = gaps(&folder.join("log.csv"), &config)?,
         }
         io::write_file(&path, &serde_json::to_vec_pretty(&outcome)?)?;
         Ok(outcome)
@@ -238,16 +237,12 @@ impl Runner<'_> {
     }
 }
 
-/// Reads the course of the gaps from a training's log, rows of "phase",step,"quantity",value.
-fn gap_course(log: &Path, config: &TrainConfig) -> anyhow::Result<Vec<GapCourse>> {
+/// Reads the gaps from a training's log, rows of "phase",step,"quantity",value.
+fn gaps(log: &Path, config: &TrainConfig) -> anyhow::Result<Vec<MeanGap>> {
     let text = std::fs::read_to_string(log).with_context(|| log.display().to_string())?;
-    let (head_start, steps) = (config.segmentation.critic_steps, config.segmentation.steps);
-    let early = match head_start {
-        0 => 0..=steps / 2,
-        _ => head_start / 2 + 1..=head_start,
-    };
-    let late = head_start + steps * 3 / 4 + 1..=head_start + steps;
-    let mean_over = |name: &str, steps: &std::ops::RangeInclusive<u64>| {
+    let steps = config.segmentation.critic_steps;
+    let last_quarter = steps * 3 / 4 + 1..=steps;
+    let mean_over = |name: &str| {
         let quantity = format!("\"gap, {name}\"");
         let values: Vec<f64> = text
             .lines()
@@ -255,16 +250,14 @@ fn gap_course(log: &Path, config: &TrainConfig) -> anyhow::Result<Vec<GapCourse>
             .filter_map(|row| {
                 let (step, rest) = row.split_once(',')?;
                 let value = rest.strip_prefix(&quantity)?.strip_prefix(',')?.parse().ok()?;
-                steps.contains(&step.parse().ok()?).then_some(value)
+                last_quarter.contains(&step.parse().ok()?).then_some(value)
             })
             .collect();
         (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
     };
-    let course = |label: u16, name: &str| {
-        Some(GapCourse { label, early: mean_over(name, &early)?, late: mean_over(name, &late)? })
-    };
     let structures = &config.task.table().entries;
-    Ok(structures.iter().filter_map(|entry| course(entry.value, &entry.name)).collect())
+    let of = |value: u16, name: &str| Some(MeanGap { label: value, gap: mean_over(name)? });
+    Ok(structures.iter().filter_map(|entry| of(entry.value, &entry.name)).collect())
 }
 
 /// The phantoms of a modality that a block is tested on.
@@ -302,30 +295,22 @@ mod tests {
     use crate::config::train::preset_path;
 
     #[test]
-    fn the_course_of_a_gap_is_read_from_the_adaptation_alone() {
+    fn a_gap_is_read_from_the_last_quarter_of_the_critics_steps_alone() {
         let text = std::fs::read_to_string(preset_path("abdomen-ct-to-mr").unwrap()).unwrap();
         let mut config = TrainConfig::parse(&text).unwrap();
-        config.segmentation.steps = 100;
+        config.segmentation.critic_steps = 100;
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("log.csv");
         let rows = "phase,step,quantity,value\n\
-                    \"adaptation\",10,\"gap, Liver\",0.4\n\
-                    \"adaptation\",50,\"gap, Liver\",0.2\n\
-                    \"adaptation\",60,\"gap, Liver\",0.9\n\
-                    \"adaptation\",100,\"gap, Liver\",0.1\n\
+                    \"adaptation\",70,\"gap, Liver\",0.9\n\
+                    \"adaptation\",80,\"gap, Liver\",0.4\n\
+                    \"adaptation\",100,\"gap, Liver\",0.2\n\
+                    \"adaptation\",110,\"gap, Liver\",0.1\n\
                     \"adaptation\",10,\"gap, Spleen\",0.5\n\
-                    \"self-training, round 1\",10,\"gap, Liver\",0.7\n";
+                    \"self-training, round 1\",80,\"gap, Liver\",0.7\n";
         std::fs::write(&log, rows).unwrap();
-        let course = gap_course(&log, &config).unwrap();
-        // The spleen was never seen late.
-        let [GapCourse { label: 1, early, late }] = course[..] else { panic!("{course:?}") };
-        assert!((early - 0.3).abs() < 1e-9 && (late - 0.1).abs() < 1e-9, "{early} {late}");
-
-        // With a head start of the critic, the gap before the adaptation is what the critic saw at the end of it.
-        config.segmentation.critic_steps = 50;
-        config.segmentation.steps = 50;
-        let course = gap_course(&log, &config).unwrap();
-        let [GapCourse { label: 1, early, late }] = course[..] else { panic!("{course:?}") };
-        assert!((early - 0.2).abs() < 1e-9 && (late - 0.1).abs() < 1e-9, "{early} {late}");
+        // The spleen was not seen late enough.
+        let [MeanGap { label: 1, gap }] = gaps(&log, &config).unwrap()[..] else { panic!("one gap") };
+        assert!((gap - 0.3).abs() < 1e-9, "{gap}");
     }
 }

@@ -30,6 +30,9 @@ pub(super) struct StudyConfig {
     /// Its counts of real, translated, restyled and target slices are those of the arm `full`.
     pub segmentation: SegmentationConfig,
     pub self_training: SelfTrainingConfig,
+    /// Steps of the fresh feature critics that measure the gap before and after the adaptation of the arm *both*; 0: none do.
+    #[serde(default)]
+    pub gap_steps: u64,
     pub tasks: Vec<TaskSetup>,
 }
 
@@ -72,6 +75,10 @@ pub(super) enum Stage {
     /// The net that every arm starts from: source images only.
     Warm,
     Arm(Arm),
+    /// A fresh feature critic on the net that every arm starts from, which is held: the gap before.
+    GapBefore,
+    /// The same on the net of the arm *both*.
+    GapAfter,
 }
 
 impl Stage {
@@ -81,6 +88,8 @@ impl Stage {
             Stage::Translator => "translator",
             Stage::Warm => "warm",
             Stage::Arm(arm) => arm.name(),
+            Stage::GapBefore => "gap-before",
+            Stage::GapAfter => "gap-after",
         }
     }
 
@@ -92,6 +101,8 @@ impl Stage {
             Stage::Translator => &[Stage::Warm],
             Stage::Arm(arm) if translates(arm) => &[Stage::Translator, Stage::Warm],
             Stage::Arm(_) => &[Stage::Warm],
+            Stage::GapBefore => &[Stage::Translator, Stage::Warm],
+            Stage::GapAfter => &[Stage::Translator, Stage::Arm(Arm::Both)],
         }
     }
 }
@@ -152,6 +163,9 @@ impl StudyConfig {
             stages.push(Stage::Translator);
         }
         stages.extend(self.arms.iter().copied().map(Stage::Arm));
+        if self.gap_steps > 0 {
+            stages.extend([Stage::GapBefore, Stage::GapAfter]);
+        }
         stages
     }
 
@@ -197,6 +211,14 @@ impl StudyConfig {
                 config.start_from.segmenter = Some(sibling(Stage::Warm));
                 config.start_from.generator = translates(arm).then(|| sibling(Stage::Translator));
                 restrict(&mut config, arm);
+            }
+            Stage::GapBefore | Stage::GapAfter => {
+                let net = if stage == Stage::GapBefore { Stage::Warm } else { Stage::Arm(Arm::Both) };
+                (config.translation.steps, config.segmentation.warm_steps) = (0, 0);
+                config.start_from.segmenter = Some(sibling(net));
+                config.start_from.generator = Some(sibling(Stage::Translator));
+                restrict(&mut config, Arm::Both);
+                (config.segmentation.steps, config.segmentation.critic_steps) = (0, self.gap_steps);
             }
         }
         config
@@ -250,6 +272,13 @@ impl StudyConfig {
                 "arms",
                 "no supervised: it is the source-only net of the opposite direction, which both sources give",
                 "supervised".to_owned(),
+            );
+        }
+        if self.gap_steps > 0 && !self.arms.contains(&Arm::Both) {
+            return wrong(
+                "gap_steps",
+                "0 without the arm both, whose gap it measures",
+                self.gap_steps.to_string(),
             );
         }
         if self.seeds.is_empty() || self.arms.is_empty() || self.tasks.is_empty() || split.test == 0 {

@@ -110,7 +110,7 @@ pub fn train(job: &TrainJob, observer: &mut dyn Observer) -> Result<Card, TrainE
     if job.resume {
         state.restore(&checkpoint, &job.config_text)?;
     } else {
-        state.start_from(&config.start_from, &job.out_dir)?;
+        state.start_from(&config, &job.out_dir)?;
     }
     let mut log = Log::new(&job.out_dir, &config);
     let started = Instant::now();

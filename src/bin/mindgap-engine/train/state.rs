@@ -5,7 +5,7 @@ use super::adam::Adam;
 use super::batches::PseudoLabels;
 use crate::model::checkpoint::{self, Precision};
 use crate::model::{ImageCritic, Networks};
-use mindgap::config::train::{StartFrom, TrainConfig};
+use mindgap::config::train::TrainConfig;
 use mindgap::config::{self, sha256_hex};
 use mindgap::volume::{Geometry, Volume, io};
 use std::collections::BTreeMap;
@@ -91,10 +91,14 @@ impl TrainState {
         }
     }
 
-    /// Takes over networks of finished bundles; `folder` is what their paths are relative to.
-    pub fn start_from(&mut self, start: &StartFrom, folder: &Path) -> Result<(), TrainError> {
+    /// Takes over networks of finished bundles; `folder` is what their paths are relative to. A feature critic that gets a head
+    /// start of its own begins afresh.
+    pub fn start_from(&mut self, config: &TrainConfig, folder: &Path) -> Result<(), TrainError> {
+        let start = &config.start_from;
+        let net: &[&str] =
+            if config.segmentation.critic_steps > 0 { &["segmenter."] } else { &["segmenter.", "gap."] };
         let parts: [(&Option<PathBuf>, &[&str]); 2] =
-            [(&start.generator, &["generator."]), (&start.segmenter, &["segmenter.", "gap."])];
+            [(&start.generator, &["generator."]), (&start.segmenter, net)];
         for (bundle, prefixes) in parts {
             let Some(bundle) = bundle else { continue };
             let bundle = config::load_bundle_in(&folder.join(bundle))?;
