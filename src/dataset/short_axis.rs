@@ -2,9 +2,7 @@
 //!
 //! Whole phantoms are few and dear; what a short-axis slice asks for is a ring of any size, thickness and roundness in
 //! any surroundings, and that a plane can be drawn with in a millisecond. Ranges follow the recipe that was measured on
-//! cine MR: walls of 3.5 to 13 mm, most of 5 to 9.5 mm, and cavities of 4 to 38 mm radius. As readers draw the cavity
-//! (Schulz-Menger et al., J Cardiovasc Magn Reson 22:19, 2020), papillary muscles and trabeculae belong to it, however
-//! densely they lie along the wall.
+//! cine MR: walls of 3.5 to 12 mm, cavities of 4 to 38 mm radius, papillary muscles and trabeculae inside the cavity.
 
 use super::case::SmoothField;
 use super::phantom::Tissue;
@@ -84,9 +82,7 @@ impl Ring {
         // One in five lies near the apex, where the cavity closes.
         let radius =
             if rng.random_bool(0.2) { rng.random_range(4.0..17.0) } else { rng.random_range(14.0..38.0) };
-        let usual = rng.random_bool(0.7);
-        let wall = if usual { rng.random_range(5.0..9.5) } else { rng.random_range(3.5..13.0) };
-        let wall = wall * (0.8 + 0.2 * radius / 28.0);
+        let wall = rng.random_range(3.5..12.0) * (0.8 + 0.2 * radius / 28.0);
         let bend = rng.random_range(0.0..3.5);
         Self {
             centre,
@@ -95,7 +91,7 @@ impl Ring {
             ellipticity: 0.11 * super::normal(rng),
             turn: rng.random_range(0.0..TAU),
             cavity_waves: waves(rng, 2..=5, 0.1),
-            wall_waves: waves(rng, 2..=4, 0.3),
+            wall_waves: waves(rng, 2..=4, 0.4),
             bend: [0, 1].map(|_| SmoothField::draw(rng, 6, bend)),
         }
     }
@@ -222,11 +218,9 @@ impl Canvas {
                 [distance, angle, radius]
             })
             .collect();
-        let rough = rng.random_bool(0.75);
-        let depth = rng.random_range(0.0..7.0) * (ring.radius / 24.0).min(1.0);
+        let rough = rng.random_bool(0.65);
+        let depth = rng.random_range(0.0..6.0);
         let spots = SmoothField::draw(rng, 28, 1.0);
-        // From a few spots to a layer that looks like wall, on some sides of the cavity more than on others.
-        let (sparseness, sides) = (rng.random_range(-1.2..0.5), SmoothField::draw(rng, 4, 0.6));
         self.paint(|point, at, was| {
             let Polar { distance, angle, cavity, outer } = ring.polar(point, at);
             if distance > outer {
@@ -240,7 +234,7 @@ impl Canvas {
                 let (mx, my) = (share * cavity * towards.cos(), share * cavity * towards.sin());
                 (x - mx).hypot(y - my) < radius
             });
-            let trabecula = rough && cavity - distance < depth && at(&spots) + at(&sides) > sparseness;
+            let trabecula = rough && cavity - distance < depth && at(&spots) > 0.25;
             if in_muscle || trabecula { Tissue::Papillary as u8 } else { Tissue::LeftVentricle as u8 }
         });
     }

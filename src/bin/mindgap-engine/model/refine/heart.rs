@@ -15,6 +15,8 @@ const CAVITY: u16 = 3;
 /// Of the faces between the cavity and other voxels of a slice, so many must be faces to the wall for the slice to count
 /// as cut across the ventricle. In the other cuts the cavity opens to atrium and aorta and need not be convex.
 const SURROUNDED: f32 = 0.85;
+/// How far from the wall a pixel without a label still counts as its inside.
+const GAP_PIXELS: usize = 2;
 
 /// A structure of which one connected part is less than this of what the net drew (Dice) stays as it was.
 const LOST: f64 = 0.5;
@@ -93,8 +95,12 @@ fn looks_like_a_heart(labels: &LabelMap) -> bool {
 /// Labels beyond the faces of the cavity in a slice, but for voxels at the slice's border.
 fn outline_of_cavity(slice: &[u16], width: usize) -> Vec<u16> {
     let inside = inner_cavity(slice, width);
-    let faces = inside.iter().flat_map(|&o| [o - 1, o + 1, o - width, o + width].map(|n| slice[n]));
-    faces.filter(|&label| label != CAVITY).collect()
+    outline_of(&inside, width).map(|offset| slice[offset]).filter(|&label| label != CAVITY).collect()
+}
+
+/// The four neighbours of each of some pixels that do not touch the slice's edge.
+fn outline_of(inside: &[usize], width: usize) -> impl Iterator<Item = usize> {
+    inside.iter().flat_map(move |&o| [o - 1, o + 1, o - width, o + width])
 }
 
 /// The cavity's voxels that have four neighbours in the slice.
@@ -110,8 +116,13 @@ fn inner_cavity(slice: &[u16], width: usize) -> Vec<usize> {
 /// Fills the convex hull of a cavity that the wall surrounds.
 fn close_cavity(slice: &mut [u16], width: usize) {
     let inside = inner_cavity(slice, width);
-    let outward = outline_of_cavity(slice, width);
-    let to_wall = outward.iter().filter(|&&label| label == WALL).count();
+    // Where cavity and wall were drawn one by one, a pixel or two between them may have been left out.
+    let wall: Vec<bool> = slice.iter().map(|&label| label == WALL).collect();
+    let near_wall = dilate(&wall, [width, slice.len() / width, 1], GAP_PIXELS);
+    let is_wall = |offset: usize| slice[offset] == WALL || (slice[offset] == 0 && near_wall[offset]);
+    let outward = outline_of(&inside, width).filter(|&offset| slice[offset] != CAVITY);
+    let outward: Vec<bool> = outward.map(is_wall).collect();
+    let to_wall = outward.iter().filter(|&&wall| wall).count();
     if inside.is_empty() || (to_wall as f32) < SURROUNDED * outward.len() as f32 {
         return;
     }
@@ -199,6 +210,19 @@ mod tests {
                 assert_ne!(label, 3, "at {r} from the centre");
             }
         }
+    }
+
+    #[test]
+    fn pixels_left_out_between_cavity_and_wall_do_not_keep_the_cavity_from_being_closed() {
+        let mut slice: Vec<u16> = ventricle(false);
+        for (offset, label) in slice.iter_mut().enumerate() {
+            let r = ((offset % WIDTH) as f32 - 20.0).hypot((offset / WIDTH) as f32 - 20.0);
+            if *label == WALL && (9.0..10.3).contains(&r) {
+                *label = 0;
+            }
+        }
+        close_cavity(&mut slice, WIDTH);
+        assert_eq!(slice[20 * WIDTH + 27], CAVITY, "the papillary muscle stays outside");
     }
 
     #[test]
