@@ -6,7 +6,7 @@ use egui_wgpu::wgpu;
 
 use super::blit::ComputedPicture;
 use super::palette::LabelPalette;
-use super::resources::SliceResources;
+use super::resources::{Gpu, SliceResources};
 use super::slice::SliceLayers;
 use super::software;
 use super::transform::PaneTransform;
@@ -87,7 +87,8 @@ impl egui_wgpu::CallbackTrait for SliceCallback {
         if let Some(view) = self.pixel_view(screen) {
             let stride = resources.stride(self.layers.grid());
             let uniforms = SliceUniforms::new(&self.layers, &self.style, &view, stride);
-            resources.update(device, queue, encoder, self.pane, &self.layers, &self.palette, &uniforms);
+            let gpu = Gpu { device, queue, encoder };
+            resources.update(gpu, self.pane, &self.layers, &self.palette, &uniforms);
         }
         Vec::new()
     }

@@ -42,11 +42,16 @@ struct LayerTexture {
     revision: u64,
 }
 
+/// Where a frame's work for the device goes.
+pub(super) struct Gpu<'a> {
+    pub device: &'a wgpu::Device,
+    pub queue: &'a wgpu::Queue,
+    pub encoder: &'a mut wgpu::CommandEncoder,
+}
+
 /// What it takes to fill the textures of a pane.
 struct Filler<'a> {
-    device: &'a wgpu::Device,
-    queue: &'a wgpu::Queue,
-    encoder: &'a mut wgpu::CommandEncoder,
+    gpu: Gpu<'a>,
     volumes: Option<&'a mut DeviceVolumes>,
     /// Slice pixels a texel stands for.
     stride: u32,
@@ -102,16 +107,14 @@ impl SliceResources {
     /// Brings the slot of `pane` up to date; cuts or uploads only what has another revision than last time.
     pub(super) fn update(
         &mut self,
-        device: &wgpu::Device,
-        queue: &wgpu::Queue,
-        encoder: &mut wgpu::CommandEncoder,
+        gpu: Gpu<'_>,
         pane: u64,
         layers: &SliceLayers,
         palette: &LabelPalette,
         uniforms: &SliceUniforms,
     ) {
         let stride = self.stride(layers.grid());
-        let pipeline = &self.pipeline;
+        let (device, queue, pipeline) = (gpu.device, gpu.queue, &self.pipeline);
         // Slices of textures are drawn into as well, where the device cuts them.
         let filled =
             if self.volumes.is_some() { SENT | wgpu::TextureUsages::RENDER_ATTACHMENT } else { SENT };
@@ -121,7 +124,7 @@ impl SliceResources {
             queue.write_buffer(&slot.uniforms, 0, bytemuck::bytes_of(uniforms));
             slot.shown = Some(*uniforms);
         }
-        let mut filler = Filler { device, queue, encoder, volumes: self.volumes.as_mut(), stride };
+        let mut filler = Filler { gpu, volumes: self.volumes.as_mut(), stride };
         if slot.show(&mut filler, layers, palette) {
             slot.layer_group = slot.bind_layers(device, pipeline);
         }
@@ -168,7 +171,7 @@ impl PaneSlot {
         if let Some(labels) = layers.labels() {
             replaced |= filler.fill(&mut self.labels, labels, |label| label);
         }
-        let (device, queue) = (filler.device, filler.queue);
+        let Gpu { device, queue, .. } = filler.gpu;
         replaced |= self.palette.show(device, queue, palette.revision(), || colours(palette));
         replaced
     }
@@ -190,17 +193,16 @@ impl Filler<'_> {
         if texture.revision == plane.revision() {
             return false;
         }
+        let Gpu { device, queue, encoder } = &mut self.gpu;
+        let mut replaced = false;
         if let (Some(volumes), Some(slice), 1) = (self.volumes.as_mut(), plane.slice(), self.stride) {
-            let size = [plane.grid().width(), plane.grid().height()];
-            let replaced = texture.resize(self.device, size);
-            if volumes.cut(self.device, self.queue, self.encoder, slice, &texture.texture) {
+            replaced = texture.resize(device, [plane.grid().width(), plane.grid().height()]);
+            if volumes.cut(device, queue, encoder, slice, &texture.texture) {
                 texture.revision = plane.revision();
                 return replaced;
             }
-            return texture.show(self.device, self.queue, plane.revision(), || content(plane, 1, texel))
-                || replaced;
         }
-        texture.show(self.device, self.queue, plane.revision(), || content(plane, self.stride, texel))
+        texture.show(device, queue, plane.revision(), || content(plane, self.stride, texel)) || replaced
     }
 }
 

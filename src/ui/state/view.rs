@@ -520,7 +520,7 @@ mod tests {
                 0.0,
                 1.0,
             ]);
-            Geometry::new([64, 64, 12], affine).unwrap()
+            Geometry::new([64, 64, 12], affine).expect("a sound grid")
         };
         let mut view = View::default();
         view.face_acquired_slices(Role::Target, &coronal(1.0));
