@@ -74,9 +74,8 @@ impl egui_wgpu::CallbackTrait for BlitCallback {
         _encoder: &mut wgpu::CommandEncoder,
         callback_resources: &mut egui_wgpu::CallbackResources,
     ) -> Vec<wgpu::CommandBuffer> {
-        match callback_resources.get_mut::<SliceResources>() {
-            Some(resources) => resources.pictures.update(device, queue, self),
-            None => tracing::error!("SliceResources::register was not called for this window"),
+        if let Some(resources) = SliceResources::of_window(callback_resources) {
+            resources.pictures.update(device, queue, self);
         }
         Vec::new()
     }

@@ -80,11 +80,9 @@ impl egui_wgpu::CallbackTrait for SliceCallback {
         encoder: &mut wgpu::CommandEncoder,
         callback_resources: &mut egui_wgpu::CallbackResources,
     ) -> Vec<wgpu::CommandBuffer> {
-        let Some(resources) = callback_resources.get_mut::<SliceResources>() else {
-            tracing::error!("pane {}: SliceResources::register was not called for this window", self.pane);
-            return Vec::new();
-        };
-        if let Some(view) = self.pixel_view(screen) {
+        if let Some(resources) = SliceResources::of_window(callback_resources)
+            && let Some(view) = self.pixel_view(screen)
+        {
             let stride = resources.stride(self.layers.grid());
             let uniforms = SliceUniforms::new(&self.layers, &self.style, &view, stride);
             let gpu = Gpu { device, queue, encoder };

@@ -98,6 +98,15 @@ impl SliceResources {
         state.renderer.write().callback_resources.insert(resources);
     }
 
+    /// What was left for the callbacks of a window; said where it was not.
+    pub(super) fn of_window(left: &mut egui_wgpu::CallbackResources) -> Option<&mut Self> {
+        let resources = left.get_mut::<Self>();
+        if resources.is_none() {
+            tracing::error!("SliceResources::register was not called for this window");
+        }
+        resources
+    }
+
     /// Slice pixels a texel stands for along each axis: 1 unless the slice exceeds the device's largest texture, in
     /// which case every `stride`-th pixel is shown.
     pub(super) fn stride(&self, grid: &SliceGrid) -> u32 {
@@ -358,10 +367,6 @@ mod tests {
     impl VolumeTexels for Steps {
         fn dims(&self) -> [usize; 3] {
             self.dims
-        }
-
-        fn scaling(&self) -> [f32; 2] {
-            [1.0, 0.0]
         }
 
         fn planes(&self, planes: Range<usize>) -> Option<Texels<'_>> {

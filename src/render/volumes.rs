@@ -33,7 +33,9 @@ pub trait VolumeTexels: std::fmt::Debug + Send + Sync {
     /// Voxels along i, j, k.
     fn dims(&self) -> [usize; 3];
     /// Measured value = stored value x slope + intercept.
-    fn scaling(&self) -> [f32; 2];
+    fn scaling(&self) -> [f32; 2] {
+        [1.0, 0.0]
+    }
     /// The voxels of some planes of equal k, i fastest; `None` where they are of a type that no device holds.
     fn planes(&self, planes: Range<usize>) -> Option<Texels<'_>>;
 }

@@ -176,9 +176,6 @@ impl Session {
     fn new(size: [f32; 2], study: Study) -> anyhow::Result<Self> {
         let mut window = HeadlessWindow::new(size, 1.0)?;
         theme::install(window.context());
-        if std::env::var("XF").is_ok() {
-            window.context().tessellation_options_mut(|o| o.feathering = false);
-        }
         let no_engine = |_: &EngineSite| Err(EngineError::Missing(PathBuf::from("no engine is measured")));
         let mut app =
             App::new(StartUp { launcher: Arc::new(no_engine), ..StartUp::default() }, Arc::new(|| ()));

@@ -128,10 +128,6 @@ impl VolumeTexels for Volume<f32> {
         Volume::dims(self)
     }
 
-    fn scaling(&self) -> [f32; 2] {
-        [1.0, 0.0]
-    }
-
     fn planes(&self, planes: Range<usize>) -> Option<Texels<'_>> {
         Some(Texels::Values(&self.voxels()[voxels_of(Volume::dims(self), planes)]))
     }
@@ -140,10 +136,6 @@ impl VolumeTexels for Volume<f32> {
 impl VolumeTexels for LabelMap {
     fn dims(&self) -> [usize; 3] {
         Volume::dims(self)
-    }
-
-    fn scaling(&self) -> [f32; 2] {
-        [1.0, 0.0]
     }
 
     fn planes(&self, planes: Range<usize>) -> Option<Texels<'_>> {

@@ -122,9 +122,6 @@ fn critic_step(
 ) -> Result<StepRecord, TrainError> {
     let mut record = StepRecord::new(Vec::new());
     let parts = Parts::of(batch, config, state)?;
-    if parts.targets == 0 {
-        return Ok(record);
-    }
     let features = tch::no_grad(|| state.live.segmenter.encode(&parts.images));
     let mask = state.live.gap.mask(&features.map);
     let (l_df, gradients) = critic_gradients(&features.map, &parts, state)?;
