@@ -245,8 +245,14 @@ fn a_run_that_starts_from_a_bundle_keeps_what_it_does_not_train() {
         );
     let card = run_job(&mut engine(), request_of(&untrained, &second, &second, false), &never, |_| ());
     let bytes = |folder: &Path| std::fs::read(folder.join("weights.safetensors")).unwrap();
-    assert_eq!(trained(card.unwrap()).weights_bytes, bytes(&second).len() as u64);
+    let card = trained(card.unwrap());
+    assert_eq!(card.weights_bytes, bytes(&second).len() as u64);
     assert!(bytes(&first) == bytes(&second), "weights changed on the way");
+    // The card says where the weights come from, with all that the first one's card says of that.
+    let [origin] = &card.training.started_from[..] else { panic!("{:?}", card.training.started_from) };
+    assert_eq!(origin.networks, ["style transfer", "segmentation net", "feature critic"]);
+    assert_eq!((&origin.id, &origin.weights_sha256), (&card.id, &card.weights_sha256));
+    assert_eq!(origin.training.config, CONFIG);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `mindgap models`: the bundled models and what their cards say.
 
 use super::output;
-use crate::config::{Card, TrainingRecord, bundled_models};
+use crate::config::{Card, Origin, TrainingRecord, bundled_models};
 use clap::Args;
 use serde::Serialize;
 
@@ -44,6 +44,28 @@ struct Training {
     machine: String,
     git_revision: String,
     half_precision_dice: Option<f64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    started_from: Vec<Before>,
+}
+
+/// A bundle that the training went on from.
+#[derive(Debug, Serialize)]
+struct Before {
+    id: String,
+    sha256: String,
+    networks: Vec<String>,
+    training: Training,
+}
+
+impl From<Origin> for Before {
+    fn from(origin: Origin) -> Self {
+        Self {
+            id: origin.id,
+            sha256: origin.weights_sha256,
+            networks: origin.networks,
+            training: origin.training.into(),
+        }
+    }
 }
 
 impl From<TrainingRecord> for Training {
@@ -56,6 +78,7 @@ impl From<TrainingRecord> for Training {
             machine: record.machine,
             git_revision: record.git_revision,
             half_precision_dice: record.half_precision_dice,
+            started_from: record.started_from.into_iter().map(Before::from).collect(),
         }
     }
 }
@@ -95,6 +118,10 @@ impl Training {
             text.push_str(&format!(
                 "    {dice:.4}  Dice of labels by stored against labels by trained weights\n"
             ));
+        }
+        for Before { id, sha256, networks, training } in &self.started_from {
+            text.push_str(&format!("    went on from {id}, sha256 {sha256}: {}\n", networks.join(", ")));
+            text.push_str(&training.to_text());
         }
         text
     }

@@ -105,6 +105,20 @@ pub struct TrainingRecord {
     pub git_revision: String,
     /// The configuration file, verbatim.
     pub config: String,
+    /// The finished bundles that it went on from.
+    #[serde(default)]
+    pub started_from: Vec<Origin>,
+}
+
+/// A bundle that another training went on from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Origin {
+    pub id: String,
+    pub weights_sha256: String,
+    /// Which of its networks were taken over.
+    pub networks: Vec<String>,
+    /// How it came about itself.
+    pub training: TrainingRecord,
 }
 
 /// What a bundle says of itself.

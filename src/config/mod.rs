@@ -9,7 +9,7 @@ pub mod train;
 
 pub use assets::{AssetError, assets_dir, demo_dir};
 pub use bundle::{
-    Bundle, BundleError, Card, GapMode, Net, NetworkConfig, Plane, Preprocessing, Score, TrainingRecord,
-    Window, bundled_models, load_bundle, load_bundle_in, model_for, sha256_hex,
+    Bundle, BundleError, Card, GapMode, Net, NetworkConfig, Origin, Plane, Preprocessing, Score,
+    TrainingRecord, Window, bundled_models, load_bundle, load_bundle_in, model_for, sha256_hex,
 };
 pub use mask::{Ball, MaskSyntax, MaskUse};

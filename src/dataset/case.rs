@@ -144,23 +144,23 @@ impl CurvedPlane {
         let fine = rng.random_range(0.0..1.0) * range.fine_elastic;
         let through = rng.random_range(0.0..1.0) * range.through_plane_elastic;
         let bend = [0, 1].map(|_| {
-            let slow = SmoothField::draw(rng, 5, coarse);
-            let fast = SmoothField::draw(rng, 9, fine);
+            let slow = SmoothField::draw(rng, 5, coarse).over(size);
+            let fast = SmoothField::draw(rng, 9, fine).over(size);
             (slow, fast)
         });
-        let lift = SmoothField::draw(rng, 4, through);
+        let lift = SmoothField::draw(rng, 4, through).over(size);
         let centre = [(dims[0] as f32 - 1.0) / 2.0 + shift[0], (dims[1] as f32 - 1.0) / 2.0 + shift[1]];
         let mut positions = Vec::with_capacity(width * height);
         for row in 0..height {
             for column in 0..width {
                 let u = column as f32 - (width as f32 - 1.0) / 2.0;
                 let v = row as f32 - (height as f32 - 1.0) / 2.0;
-                let at = |field: &SmoothField| field.at(column, row, size);
+                let offset = column + width * row;
                 let (x, y) = (u * scale_x, (v + shear * u) * scale_y);
                 positions.push([
-                    centre[0] + cos * x - sin * y + at(&bend[0].0) + at(&bend[0].1),
-                    centre[1] + sin * x + cos * y + at(&bend[1].0) + at(&bend[1].1),
-                    centre_slice + tilt[0] * u + tilt[1] * v + at(&lift),
+                    centre[0] + cos * x - sin * y + bend[0].0[offset] + bend[0].1[offset],
+                    centre[1] + sin * x + cos * y + bend[1].0[offset] + bend[1].1[offset],
+                    centre_slice + tilt[0] * u + tilt[1] * v + lift[offset],
                 ]);
             }
         }
@@ -220,8 +220,8 @@ impl SmoothField {
         Self { nodes: (0..side * side).map(|_| sd * super::normal(rng)).collect(), side }
     }
 
-    /// The field at a pixel of an image of `size`, over which the nodes are spread evenly.
-    pub fn at(&self, column: usize, row: usize, [width, height]: [usize; 2]) -> f32 {
+    /// The field over an image of `size`, over which the nodes are spread evenly, a value a pixel.
+    pub fn over(&self, [width, height]: [usize; 2]) -> Vec<f32> {
         let along = |pixel: usize, length: usize| {
             let position = pixel as f32 / (length.max(2) - 1) as f32 * (self.side - 1) as f32;
             let low = (position as usize).min(self.side - 2);
@@ -229,11 +229,16 @@ impl SmoothField {
             let t = position - low as f32;
             (low, t * t * (3.0 - 2.0 * t))
         };
-        let (x, fx) = along(column, width);
-        let (y, fy) = along(row, height);
-        let node = |x: usize, y: usize| self.nodes[x + self.side * y];
-        let upper = node(x, y) * (1.0 - fx) + node(x + 1, y) * fx;
-        let lower = node(x, y + 1) * (1.0 - fx) + node(x + 1, y + 1) * fx;
-        upper * (1.0 - fy) + lower * fy
+        let columns: Vec<(usize, f32)> = (0..width).map(|column| along(column, width)).collect();
+        let mut values = Vec::with_capacity(width * height);
+        for row in 0..height {
+            let (y, fy) = along(row, height);
+            let (upper, lower) = self.nodes[self.side * y..].split_at(self.side);
+            values.extend(columns.iter().map(|&(x, fx)| {
+                let between = |nodes: &[f32]| nodes[x] * (1.0 - fx) + nodes[x + 1] * fx;
+                between(upper) * (1.0 - fy) + between(lower) * fy
+            }));
+        }
+        values
     }
 }

@@ -15,9 +15,9 @@ pub fn degrade(rng: &mut impl Rng, image: &mut Vec<f32>, size: [usize; 2]) {
     }
     let bias_sd = rng.random_range(0.0..0.35);
     let side = rng.random_range(2..=4);
-    let bias = SmoothField::draw(rng, side, bias_sd);
-    for (offset, value) in image.iter_mut().enumerate() {
-        *value *= bias.at(offset % size[0], offset / size[0], size).exp();
+    let bias = SmoothField::draw(rng, side, bias_sd).over(size);
+    for (value, bias) in image.iter_mut().zip(bias) {
+        *value *= bias.exp();
     }
     add_noise(rng, image);
     rescale(image);

@@ -2,7 +2,9 @@
 //!
 //! Whole phantoms are few and dear; what a short-axis slice asks for is a ring of any size, thickness and roundness in
 //! any surroundings, and that a plane can be drawn with in a millisecond. Ranges follow the recipe that was measured on
-//! cine MR: walls of 3.5 to 12 mm, cavities of 4 to 38 mm radius, papillary muscles and trabeculae inside the cavity.
+//! cine MR: walls of 3.5 to 12 mm and cavities of 4 to 38 mm radius. As readers draw the cavity (Schulz-Menger et al.,
+//! J Cardiovasc Magn Reson 22:19, 2020), papillary muscles and trabeculae belong to it, however densely they lie along the
+//! wall.
 
 use super::case::SmoothField;
 use super::phantom::Tissue;
@@ -28,7 +30,7 @@ pub fn sketch(rng: &mut impl Rng, size: [usize; 2], pixel_mm: f32) -> Vec<u8> {
     let mut canvas = Canvas::surroundings(rng, size, pixel_mm);
     // One slice in twelve lies beside the heart.
     if !rng.random_bool(0.08) {
-        let ring = Ring::draw(rng);
+        let ring = Ring::draw(rng, size);
         canvas.right_ventricle(rng, &ring);
         canvas.epicardial_fat(rng, &ring);
         canvas.round_view(rng);
@@ -49,7 +51,7 @@ struct Ring {
     cavity_waves: Vec<Wave>,
     wall_waves: Vec<Wave>,
     /// Displaces what the contours are compared with, so that they are not drawn with compasses.
-    bend: [SmoothField; 2],
+    bend: [Vec<f32>; 2],
 }
 
 /// One harmonic of a contour.
@@ -77,7 +79,7 @@ fn sum(waves: &[Wave], angle: f32) -> f32 {
 }
 
 impl Ring {
-    fn draw(rng: &mut impl Rng) -> Self {
+    fn draw(rng: &mut impl Rng, size: [usize; 2]) -> Self {
         let centre = [0, 1].map(|_| rng.random_range(-34.0..34.0));
         // One in five lies near the apex, where the cavity closes.
         let radius =
@@ -92,21 +94,33 @@ impl Ring {
             turn: rng.random_range(0.0..TAU),
             cavity_waves: waves(rng, 2..=5, 0.1),
             wall_waves: waves(rng, 2..=4, 0.4),
-            bend: [0, 1].map(|_| SmoothField::draw(rng, 6, bend)),
+            bend: [0, 1].map(|_| SmoothField::draw(rng, 6, bend).over(size)),
         }
     }
 
-    /// A point of the picture as the ring sees it.
-    fn polar(&self, [x, y]: [f32; 2], at: &dyn Fn(&SmoothField) -> f32) -> Polar {
-        let dx = x - self.centre[0] + at(&self.bend[0]);
-        let dy = y - self.centre[1] + at(&self.bend[1]);
+    /// A point of the picture as the ring sees it; `None` where that is farther than `beyond` outside of it.
+    fn polar(&self, [x, y]: [f32; 2], offset: usize, beyond: f32) -> Option<Polar> {
+        let dx = x - self.centre[0] + self.bend[0][offset];
+        let dy = y - self.centre[1] + self.bend[1][offset];
         let (sin, cos) = self.turn.sin_cos();
         let stretch = (0.5 * self.ellipticity).exp();
         let (u, v) = ((cos * dx + sin * dy) / stretch, (cos * dy - sin * dx) * stretch);
+        let distance = u.hypot(v);
+        if distance > self.reach() + beyond {
+            return None;
+        }
         let angle = v.atan2(u);
         let cavity = self.radius * (1.0 + sum(&self.cavity_waves, angle));
         let wall = (self.wall * (1.0 + sum(&self.wall_waves, angle))).max(THINNEST_MM);
-        Polar { distance: u.hypot(v), angle, cavity, outer: cavity + wall }
+        Some(Polar { distance, angle, cavity, outer: cavity + wall })
+    }
+
+    /// No part of the wall is farther from the centre.
+    fn reach(&self) -> f32 {
+        let most = |waves: &[Wave]| 1.0 + waves.iter().map(|wave| wave.amplitude.abs()).sum::<f32>();
+        let wall = (self.wall * most(&self.wall_waves)).max(THINNEST_MM);
+        // A little more than the sums, which are rounded.
+        1.001 * (self.radius * most(&self.cavity_waves) + wall)
     }
 }
 
@@ -131,10 +145,10 @@ impl Canvas {
     /// Patches of tissue, with lung, liver or stomach and the chest wall on wavy sides of them.
     fn surroundings(rng: &mut impl Rng, size: [usize; 2], pixel_mm: f32) -> Self {
         let kinds: Vec<Tissue> = (0..6).filter_map(|_| SURROUNDINGS.choose(rng).copied()).collect();
-        let fields: Vec<SmoothField> = kinds.iter().map(|_| SmoothField::draw(rng, 7, 1.0)).collect();
+        let fields: Vec<Vec<f32>> = kinds.iter().map(|_| SmoothField::draw(rng, 7, 1.0).over(size)).collect();
         let mut canvas = Self { tissues: vec![Tissue::Muscle as u8; size[0] * size[1]], size, pixel_mm };
         canvas.paint(|_, at, was| {
-            let strongest = (0..kinds.len()).max_by(|&a, &b| at(&fields[a]).total_cmp(&at(&fields[b])));
+            let strongest = (0..kinds.len()).max_by(|&a, &b| fields[a][at].total_cmp(&fields[b][at]));
             strongest.map_or(was, |n| kinds[n] as u8)
         });
         for (tissue, probability) in [
@@ -154,9 +168,9 @@ impl Canvas {
     fn half_plane(&mut self, rng: &mut impl Rng, tissue: Tissue) {
         let (sin, cos) = rng.random_range(0.0..TAU).sin_cos();
         let distance = rng.random_range(30.0..80.0);
-        let wave = SmoothField::draw(rng, 6, 8.0);
+        let wave = SmoothField::draw(rng, 6, 8.0).over(self.size);
         self.paint(|[x, y], at, was| {
-            let beyond = cos * x + sin * y + at(&wave) > distance;
+            let beyond = cos * x + sin * y + wave[at] > distance;
             if beyond { tissue as u8 } else { was }
         });
     }
@@ -181,11 +195,11 @@ impl Canvas {
         let middle = [ring.centre[0] + away * cos, ring.centre[1] + away * sin];
         let (across, along) = (outer * rng.random_range(0.6..1.1), outer * rng.random_range(0.9..1.3));
         let wall = rng.random_range(1.5..4.0);
-        let wave = SmoothField::draw(rng, 7, 3.0);
+        let wave = SmoothField::draw(rng, 7, 3.0).over(self.size);
         self.paint(|[x, y], at, was| {
             let (dx, dy) = (x - middle[0], y - middle[1]);
             let (u, v) = ((cos * dx + sin * dy) / across, (cos * dy - sin * dx) / along);
-            let depth = (1.0 - u.hypot(v)) * across.min(along) + at(&wave);
+            let depth = (1.0 - u.hypot(v)) * across.min(along) + wave[at];
             match depth {
                 d if d > 0.0 => Tissue::RightVentricle as u8,
                 d if d > -wall => Tissue::HeartWall as u8,
@@ -200,11 +214,11 @@ impl Canvas {
             return;
         }
         let thickness = rng.random_range(2.0..8.0);
-        let patches = SmoothField::draw(rng, 6, 1.0);
+        let patches = SmoothField::draw(rng, 6, 1.0).over(self.size);
         let bare = rng.random_range(-0.6..0.6);
         self.paint(|point, at, was| {
-            let here = ring.polar(point, at);
-            let fat = here.distance < here.outer + thickness && at(&patches) > bare;
+            let near = |here: Polar| here.distance < here.outer + thickness;
+            let fat = patches[at] > bare && ring.polar(point, at, thickness).is_some_and(near);
             if fat { Tissue::EpicardialFat as u8 } else { was }
         });
     }
@@ -218,11 +232,16 @@ impl Canvas {
                 [distance, angle, radius]
             })
             .collect();
-        let rough = rng.random_bool(0.65);
-        let depth = rng.random_range(0.0..6.0);
-        let spots = SmoothField::draw(rng, 28, 1.0);
+        let rough = rng.random_bool(0.75);
+        let depth = rng.random_range(0.0..7.0) * (ring.radius / 24.0).min(1.0);
+        let spots = SmoothField::draw(rng, 28, 1.0).over(self.size);
+        // From a few spots to a whole layer, on some sides of the cavity more than on others.
+        let sparseness = rng.random_range(-1.2..0.5);
+        let sides = SmoothField::draw(rng, 4, 0.6).over(self.size);
         self.paint(|point, at, was| {
-            let Polar { distance, angle, cavity, outer } = ring.polar(point, at);
+            let Some(Polar { distance, angle, cavity, outer }) = ring.polar(point, at, 0.0) else {
+                return was;
+            };
             if distance > outer {
                 return was;
             }
@@ -234,20 +253,19 @@ impl Canvas {
                 let (mx, my) = (share * cavity * towards.cos(), share * cavity * towards.sin());
                 (x - mx).hypot(y - my) < radius
             });
-            let trabecula = rough && cavity - distance < depth && at(&spots) > 0.25;
+            let trabecula = rough && cavity - distance < depth && spots[at] + sides[at] > sparseness;
             if in_muscle || trabecula { Tissue::Papillary as u8 } else { Tissue::LeftVentricle as u8 }
         });
     }
 
-    /// Asks for the tissue of every pixel, given its place in mm from the picture's centre, the value of any field there,
-    /// and the tissue that was there.
-    fn paint(&mut self, tissue_at: impl Fn([f32; 2], &dyn Fn(&SmoothField) -> f32, u8) -> u8) {
+    /// Asks for the tissue of every pixel, given its place in mm from the picture's centre, its offset in the picture, and
+    /// the tissue that was there.
+    fn paint(&mut self, tissue_at: impl Fn([f32; 2], usize, u8) -> u8) {
         let (size, pixel_mm) = (self.size, self.pixel_mm);
         for (offset, tissue) in self.tissues.iter_mut().enumerate() {
             let (column, row) = (offset % size[0], offset / size[0]);
             let from_centre = |pixel: usize, axis: usize| (pixel as f32 - 0.5 * size[axis] as f32) * pixel_mm;
-            let at = |field: &SmoothField| field.at(column, row, size);
-            *tissue = tissue_at([from_centre(column, 0), from_centre(row, 1)], &at, *tissue);
+            *tissue = tissue_at([from_centre(column, 0), from_centre(row, 1)], offset, *tissue);
         }
     }
 }

@@ -4,6 +4,7 @@
 //! differ in their low bytes and agree in their high ones, so planes are what packing can make small.
 
 use crate::volume::{DType, Geometry, LabelMap, Resampler, Scaling, Scan, Volume, Voxels, with_voxels};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -53,15 +54,23 @@ pub struct WireError {
     got: usize,
 }
 
+/// Voxels that one thread turns at a time.
+const TURNED_AT_ONCE: usize = 1 << 16;
+
 /// Numbers to byte planes.
 macro_rules! to_planes {
     ($values:expr) => {{
         let values = $values;
         let mut planes = vec![0u8; size_of_val(values)];
-        for (n, value) in values.iter().enumerate() {
-            for (plane, byte) in value.to_le_bytes().into_iter().enumerate() {
-                planes[plane * values.len() + n] = byte;
-            }
+        if !values.is_empty() {
+            planes.par_chunks_mut(values.len()).enumerate().for_each(|(plane, bytes)| {
+                let parts = bytes.par_chunks_mut(TURNED_AT_ONCE).zip(values.par_chunks(TURNED_AT_ONCE));
+                parts.for_each(|(bytes, values)| {
+                    for (byte, value) in bytes.iter_mut().zip(values) {
+                        *byte = value.to_le_bytes()[plane];
+                    }
+                });
+            });
         }
         planes
     }};
@@ -71,9 +80,8 @@ macro_rules! to_planes {
 macro_rules! from_planes {
     ($bytes:expr, $t:ty) => {{
         let count = $bytes.len() / size_of::<$t>();
-        (0..count)
-            .map(|n| <$t>::from_le_bytes(std::array::from_fn(|plane| $bytes[plane * count + n])))
-            .collect::<Vec<$t>>()
+        let number = |n| <$t>::from_le_bytes(std::array::from_fn(|plane| $bytes[plane * count + n]));
+        (0..count).into_par_iter().with_min_len(TURNED_AT_ONCE).map(number).collect::<Vec<$t>>()
     }};
 }
 

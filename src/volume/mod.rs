@@ -12,6 +12,8 @@ mod scan;
 mod statistics;
 mod surface_nets;
 
+use rayon::prelude::*;
+
 pub use geometry::{
     Geometry, GeometryError, Reorientation, corner_distance_mm, geometry_equal, is_usable_affine,
 };
@@ -86,6 +88,13 @@ impl<T> Volume<T> {
     /// Applies `f` to every voxel, on the same grid.
     pub fn map<U>(&self, f: impl FnMut(&T) -> U) -> Volume<U> {
         Volume { voxels: self.voxels.iter().map(f).collect(), geometry: self.geometry.clone() }
+    }
+}
+
+impl<T: Sync> Volume<T> {
+    /// [`Self::map`] on all cores.
+    pub fn par_map<U: Send>(&self, f: impl Fn(&T) -> U + Sync + Send) -> Volume<U> {
+        Volume { voxels: self.voxels.par_iter().map(f).collect(), geometry: self.geometry.clone() }
     }
 }
 

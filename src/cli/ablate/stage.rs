@@ -2,7 +2,7 @@
 
 use super::study::{Block, Stage, StudyConfig};
 use crate::config::train::TrainConfig;
-use crate::config::{Bundle, load_bundle_in};
+use crate::config::{Bundle, Card, load_bundle_in};
 use crate::dataset::phantom::{self, Phantom, PhantomSpec};
 use crate::eval::ablation::Arm;
 use crate::eval::{self, Report};
@@ -84,16 +84,12 @@ impl Runner<'_> {
         observe: &mut dyn FnMut(&Event),
     ) -> anyhow::Result<Outcome> {
         let folder = self.stage_folder(block, stage);
-        let (config, bundle) = self.train(block, stage, &folder, observe)?;
-        let path = folder.join("result.json");
-        if let Ok(text) = std::fs::read(&path) {
-            return serde_json::from_slice(&text).with_context(|| {
-                format!(
-                    "{}: not a result of this program; remove it to have it measured again",
-                    path.display()
-                )
-            });
+        let config = self.study.training(block, stage);
+        let text = toml::to_string(&config)?;
+        if let Some(outcome) = finished(&folder, &text)? {
+            return Ok(outcome);
         }
+        let bundle = self.train(text, &folder, observe)?;
         let mut outcome = Outcome {
             task: config.task,
             source: block.source,
@@ -118,7 +114,7 @@ impl Runner<'_> {
             Stage::Warm => {}
             Stage::GapBefore | Stage::GapAfter => outcome.gaps = gaps(&folder.join("log.csv"), &config)?,
         }
-        io::write_file(&path, &serde_json::to_vec_pretty(&outcome)?)?;
+        io::write_file(&folder.join(RESULT), &serde_json::to_vec_pretty(&outcome)?)?;
         Ok(outcome)
     }
 
@@ -126,24 +122,17 @@ impl Runner<'_> {
         self.folder.join(block.folder()).join(stage.name())
     }
 
+    /// The bundle of a configuration, trained unless it is there.
     fn train(
         &mut self,
-        block: &Block,
-        stage: Stage,
+        text: String,
         folder: &Path,
         observe: &mut dyn FnMut(&Event),
-    ) -> anyhow::Result<(TrainConfig, Bundle)> {
-        let config = self.study.training(block, stage);
-        let text = toml::to_string(&config)?;
-        if folder.join("card.json").is_file() {
+    ) -> anyhow::Result<Bundle> {
+        if folder.join(CARD).is_file() {
             let bundle = load_bundle_in(folder)?;
-            if bundle.card.training.config != text {
-                bail!(
-                    "{}: trained for another study; choose another output folder, or remove this one",
-                    folder.display()
-                );
-            }
-            return Ok((config, bundle));
+            require_same(&bundle.card, &text, folder)?;
+            return Ok(bundle);
         }
         let request = Request::Train(TrainRequest {
             config: text,
@@ -153,7 +142,7 @@ impl Runner<'_> {
             device: self.device,
         });
         session::run_job(&mut self.engine, request, self.cancel, observe)?;
-        Ok((config, load_bundle_in(folder)?))
+        Ok(load_bundle_in(folder)?)
     }
 
     /// Segments the test phantoms of a modality.
@@ -235,6 +224,31 @@ impl Runner<'_> {
     fn job(&mut self, request: Request) -> Result<Event, EngineError> {
         session::run_job(&mut self.engine, request, self.cancel, |_| ())
     }
+}
+
+const CARD: &str = "card.json";
+const RESULT: &str = "result.json";
+
+/// What a stage came to earlier, if it was finished. Its weights are not asked for: who keeps a study for its figures need not
+/// keep those.
+fn finished(folder: &Path, config: &str) -> anyhow::Result<Option<Outcome>> {
+    let (result, card) = (folder.join(RESULT), folder.join(CARD));
+    let (Ok(outcome), Ok(text)) = (std::fs::read(&result), std::fs::read(&card)) else { return Ok(None) };
+    let card = serde_json::from_slice(&text).with_context(|| card.display().to_string())?;
+    require_same(&card, config, folder)?;
+    let outcome = serde_json::from_slice(&outcome).with_context(|| {
+        format!("{}: not a result of this program; remove it to have it measured again", result.display())
+    })?;
+    Ok(Some(outcome))
+}
+
+fn require_same(card: &Card, config: &str, folder: &Path) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        card.training.config == config,
+        "{}: trained for another study; choose another output folder, or remove this one",
+        folder.display()
+    );
+    Ok(())
 }
 
 /// Reads the gaps from a training's log, rows of "phase",step,"quantity",value.

@@ -102,7 +102,9 @@ fn work(
 ) -> anyhow::Result<()> {
     let bar = bars.add(ProgressBar::no_length());
     bar.set_style(ProgressStyle::with_template("{prefix:44} {msg:24} {wide_bar} {pos}/{len}")?);
-    while let Some((index, stage)) = take(board, changed, runner.cancel) {
+    let mut last = None;
+    while let Some((index, stage)) = take(board, changed, runner.cancel, last) {
+        last = Some(index);
         let block = &blocks[index];
         let name = format!("{} {}", block.folder().display(), stage.name());
         bar.set_prefix(name.clone());
@@ -125,8 +127,14 @@ fn work(
     Ok(())
 }
 
-/// The next stage whose needs are finished; waits where there is one that is not ready yet.
-fn take(board: &Mutex<Board>, changed: &Condvar, cancel: &AtomicBool) -> Option<(usize, Stage)> {
+/// The next stage whose needs are finished, of the block that was at hand `last` if it has one: the engine still has its
+/// phantoms. Waits where there is one that is not ready yet.
+fn take(
+    board: &Mutex<Board>,
+    changed: &Condvar,
+    cancel: &AtomicBool,
+    last: Option<usize>,
+) -> Option<(usize, Stage)> {
     let mut board = lock(board);
     loop {
         if cancel.load(Ordering::Relaxed) || board.waiting.is_empty() {
@@ -135,7 +143,9 @@ fn take(board: &Mutex<Board>, changed: &Condvar, cancel: &AtomicBool) -> Option<
         let is_ready = |(block, stage): &(usize, Stage)| {
             stage.needs().iter().all(|need| board.finished.contains(&(*block, *need)))
         };
-        if let Some(next) = board.waiting.iter().position(is_ready) {
+        let ready = || (0..board.waiting.len()).filter(|&next| is_ready(&board.waiting[next]));
+        let at_hand = ready().find(|&next| Some(board.waiting[next].0) == last);
+        if let Some(next) = at_hand.or_else(|| ready().next()) {
             return Some(board.waiting.remove(next));
         }
         board = changed.wait(board).unwrap_or_else(PoisonError::into_inner);

@@ -29,6 +29,8 @@ pub(super) struct Run {
 pub(super) enum Program {
     /// This very executable.
     Own,
+    /// The same; only where its engine has a GPU.
+    OwnOnGpu,
     /// A package of the Python that was named.
     Python(Library),
 }
@@ -141,6 +143,13 @@ pub(super) const CASES: &[Case] = &[
             Goal::Ratio { run: "mindgap", at_most: 0.95, of: "PyTorch, slice by slice" },
             Goal::Ratio { run: "mindgap", at_most: 0.95, of: "PyTorch, five at once" },
         ],
+    },
+    Case {
+        name: "gpu",
+        title: "300 slices of 256 x 256 translated, and segmented without refinement, by a bundled net on a GPU",
+        inputs: &[Fixture::ManySlices],
+        runs: &[Run { name: "mindgap", program: Program::OwnOnGpu, task: Task::Gpu, slow: false }],
+        goals: &[Goal::Seconds { run: "mindgap", at_most: 1.5 }],
     },
 ];
 

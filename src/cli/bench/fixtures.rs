@@ -27,6 +27,8 @@ pub(super) enum Fixture {
     Predicted,
     /// A CT of the size and spacing that the bundled nets work at, so that all the time goes into them.
     Slices,
+    /// A CT of 256 x 256 x 300 for a GPU.
+    ManySlices,
     /// The weights of the bundled net for CT, which lie beside their card.
     Weights,
 }
@@ -37,6 +39,8 @@ pub(super) const MODEL: &str = "abdomen-mr-to-ct";
 const SCAN_DIMS: [usize; 3] = [512, 512, 300];
 const SCAN_SPACING_MM: [f64; 3] = [0.7, 0.7, 1.5];
 const NETWORK_DIMS: [usize; 3] = [128, 96, 48];
+pub(super) const MANY_SLICES_DIMS: [usize; 3] = [256, 256, 300];
+pub(super) const MANY_SLICES_SPACING_MM: f64 = 1.5;
 const LARGE_DIMS: [u16; 3] = [1024, 1024, 512];
 
 /// Standard deviation of the noise: inside the body of a smooth image, and everywhere in a noisy one.
@@ -56,6 +60,7 @@ impl Fixture {
             Fixture::Reference => "reference.nii.gz",
             Fixture::Predicted => "predicted.nii.gz",
             Fixture::Slices => "slices.nii.gz",
+            Fixture::ManySlices => "many-slices.nii.gz",
             Fixture::Weights => "weights.safetensors",
         }
     }
@@ -76,6 +81,10 @@ impl Fixture {
             Fixture::Large => write_large(&path)?,
             Fixture::Slices => {
                 let grid = Geometry::axis_aligned(NETWORK_DIMS, [3.0; 3], [0.0; 3])?;
+                write_scan(&path, &grid, SMOOTH_NOISE_HU, 0.0)?;
+            }
+            Fixture::ManySlices => {
+                let grid = Geometry::axis_aligned(MANY_SLICES_DIMS, [MANY_SLICES_SPACING_MM; 3], [0.0; 3])?;
                 write_scan(&path, &grid, SMOOTH_NOISE_HU, 0.0)?;
             }
             Fixture::Weights => {}

@@ -96,16 +96,21 @@ impl Bench {
         scratch: &Path,
         peers: &Peers,
     ) -> anyhow::Result<CaseReport> {
-        eprintln!("{}: making its files", case.name);
-        let inputs =
-            case.inputs.iter().map(|fixture| fixture.make(folder)).collect::<anyhow::Result<Vec<_>>>()?;
         let runs = case.runs.iter().filter(|run| self.slow || !run.slow);
         let (there, missing): (Vec<_>, Vec<_>) = runs.partition(|run| match run.program {
             Program::Own => true,
+            Program::OwnOnGpu => work::has_gpu(),
             Program::Python(library) => peers.version(library).is_some(),
         });
-        let series = rounds::measure(&there, &inputs, scratch, peers, self.rounds, |round| {
-            eprintln!("{}: round {round} of {}", case.name, self.rounds);
+        if !there.is_empty() {
+            eprintln!("{}: making its files", case.name);
+        }
+        let fixtures = if there.is_empty() { &[] } else { case.inputs };
+        let inputs =
+            fixtures.iter().map(|fixture| fixture.make(folder)).collect::<anyhow::Result<Vec<_>>>()?;
+        let rounds = if there.is_empty() { 0 } else { self.rounds };
+        let series = rounds::measure(&there, &inputs, scratch, peers, rounds, |round| {
+            eprintln!("{}: round {round} of {rounds}", case.name);
         })?;
         CaseReport::new(case, &inputs, series, missing)
     }

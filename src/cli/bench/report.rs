@@ -27,7 +27,7 @@ pub(super) struct CaseReport {
     /// Of the files the work starts from.
     input_bytes: u64,
     runs: Vec<RunReport>,
-    /// Programs that this machine does not have.
+    /// Programs, or GPUs for them, that this machine does not have.
     missing: Vec<&'static str>,
     goals: Vec<GoalReport>,
     /// What makes a comparison doubtful.
@@ -109,7 +109,7 @@ impl CaseReport {
             }
         }
         for name in &self.missing {
-            writeln!(text, "  {name:<22}not installed")?;
+            writeln!(text, "  {name:<22}not possible here")?;
         }
         for goal in &self.goals {
             let verdict = match (goal.met, goal.got) {

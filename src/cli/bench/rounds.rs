@@ -71,7 +71,7 @@ pub(super) fn measure(
 
 fn command_of(run: &Run, peers: &Peers) -> anyhow::Result<Command> {
     Ok(match run.program {
-        Program::Own => {
+        Program::Own | Program::OwnOnGpu => {
             let mut command = Command::new(std::env::current_exe()?);
             command.args(["bench", "work", &run.task.name()]);
             command

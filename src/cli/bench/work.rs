@@ -1,10 +1,13 @@
 //! One work, done once in this process and timed: what a fresh process of this program is started for.
 
-use super::fixtures::MODEL;
-use crate::config::load_bundle;
+use super::fixtures::{MANY_SLICES_DIMS, MANY_SLICES_SPACING_MM, MODEL};
+use crate::config::{Bundle, load_bundle};
 use crate::eval;
-use crate::protocol::{DeviceChoice, Event, Refine, Request, SegmentRequest, SegmentSettings, WireScan};
-use crate::session::{self, Engine};
+use crate::protocol::{
+    DeviceChoice, Event, Refine, Request, SegmentRequest, SegmentSettings, Segmentation, TranslateRequest,
+    Translation, WireScan,
+};
+use crate::session::{self, Engine, EngineState};
 use crate::volume::{self, LabelMap, Resampler, Voxels, io, with_voxels};
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
@@ -13,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What can be measured. The Python peers know the same names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -40,6 +43,8 @@ pub(super) enum Task {
     Network,
     /// The same with several slices at once where the program lets one choose.
     NetworkBatched,
+    /// The slices of a scan translated and segmented on a GPU.
+    Gpu,
 }
 
 impl Task {
@@ -110,6 +115,7 @@ impl Work {
                 Ok(Outcome { check: report.mean.dice, ..outcome })
             }
             (Task::Network, [file, _weights]) => network(file),
+            (Task::Gpu, [file]) => gpu(file),
             (task, files) => bail!("bench work {}: not for {} files", task.name(), files.len()),
         }
     }
@@ -138,29 +144,96 @@ fn first_slice(file: &Path) -> anyhow::Result<Outcome> {
 /// The engine does it twice on one core fewer than there are, as it always does; the first time warms up. Its own time
 /// counts, from the request in its hands to the labels on the scan's grid.
 fn network(file: &Path) -> anyhow::Result<Outcome> {
-    let scan = io::open(file)?;
-    let bundle = load_bundle(MODEL)?;
-    let mut engine = Engine::start(session::locate_engine()?, Arc::new(|| ()))?;
-    let mut segment = || {
+    let mut bench = EngineBench::start(file, load_bundle(MODEL)?, DeviceChoice::Cpu)?;
+    bench.segment()?;
+    let result = bench.segment()?;
+    Ok(Outcome { seconds: result.seconds, peak_bytes: None, check: Some(mean_label(&result)?) })
+}
+
+/// As for [`network`], both works, on slices as large as the field's data sets have them instead of those that the bundled
+/// nets were trained for.
+fn gpu(file: &Path) -> anyhow::Result<Outcome> {
+    let mut bundle = load_bundle(MODEL)?;
+    let [width, height, _] = MANY_SLICES_DIMS;
+    bundle.card.preprocessing.size = [width, height];
+    bundle.card.preprocessing.spacing_mm = [MANY_SLICES_SPACING_MM; 3];
+    let mut bench = EngineBench::start(file, bundle, DeviceChoice::Cuda)?;
+    bench.translate()?;
+    bench.segment()?;
+    let (translation, segmentation) = (bench.translate()?, bench.segment()?);
+    let seconds = translation.seconds + segmentation.seconds;
+    Ok(Outcome { seconds, peak_bytes: None, check: Some(mean_label(&segmentation)?) })
+}
+
+/// Whether the engine on this machine computes on a GPU.
+pub(super) fn has_gpu() -> bool {
+    let started = session::locate_engine().and_then(|launch| Engine::start(launch, Arc::new(|| ())));
+    let Ok(mut engine) = started else { return false };
+    while matches!(engine.state(), EngineState::Starting) {
+        if engine.next_within(ENGINE_PATIENCE).is_none() {
+            return false;
+        }
+    }
+    matches!(engine.state(), EngineState::Ready(info) if info.device.starts_with("CUDA"))
+}
+
+/// How long an engine may take to say what it is: loading CUDA for the first time takes its while.
+const ENGINE_PATIENCE: Duration = Duration::from_secs(120);
+
+/// One engine, one scan and one model, asked again and again.
+struct EngineBench {
+    engine: Engine,
+    scan: WireScan,
+    bundle: Bundle,
+    device: DeviceChoice,
+}
+
+impl EngineBench {
+    fn start(file: &Path, bundle: Bundle, device: DeviceChoice) -> anyhow::Result<Self> {
+        let scan = WireScan::pack(&io::open(file)?);
+        let engine = Engine::start(session::locate_engine()?, Arc::new(|| ()))?;
+        Ok(Self { engine, scan, bundle, device })
+    }
+
+    fn segment(&mut self) -> anyhow::Result<Box<Segmentation>> {
         let request = Request::Segment(SegmentRequest {
-            model: session::model_payload(&bundle),
-            scan: WireScan::pack(&scan),
+            model: session::model_payload(&self.bundle),
+            scan: self.scan.clone(),
             modality: volume::Modality::Ct,
             first_world_mm: None,
             settings: SegmentSettings { refine: Refine::Off, ..SegmentSettings::default() },
-            device: DeviceChoice::Cpu,
+            device: self.device,
         });
-        match session::run_job(&mut engine, request, &AtomicBool::new(false), |_| ())? {
+        match self.ask(request)? {
             Event::Segmented { result, .. } => Ok(result),
             other => bail!("the engine answered a segmentation with {other:?}"),
         }
-    };
-    segment()?;
-    let result = segment()?;
+    }
+
+    fn translate(&mut self) -> anyhow::Result<Box<Translation>> {
+        let request = Request::Translate(TranslateRequest {
+            model: session::model_payload(&self.bundle),
+            scan: self.scan.clone(),
+            modality: volume::Modality::Ct,
+            first_world_mm: None,
+            style: 1.0,
+            device: self.device,
+        });
+        match self.ask(request)? {
+            Event::Translated { result, .. } => Ok(result),
+            other => bail!("the engine answered a translation with {other:?}"),
+        }
+    }
+
+    fn ask(&mut self, request: Request) -> anyhow::Result<Event> {
+        Ok(session::run_job(&mut self.engine, request, &AtomicBool::new(false), |_| ())?)
+    }
+}
+
+fn mean_label(result: &Segmentation) -> anyhow::Result<f64> {
     let labels = result.labels.unpack()?;
     let sum: f64 = labels.voxels().iter().map(|label| f64::from(*label)).sum();
-    let check = Some(sum / labels.voxels().len() as f64);
-    Ok(Outcome { seconds: result.seconds, peak_bytes: None, check })
+    Ok(sum / labels.voxels().len() as f64)
 }
 
 fn compress(labels: &LabelMap, output: &Path) -> std::io::Result<()> {

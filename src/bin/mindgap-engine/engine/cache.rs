@@ -6,6 +6,7 @@ use crate::model::infer::InferError;
 use crate::model::ladder::{Trouble, caught, trouble_in};
 use crate::model::preprocess::Prepared;
 use crate::model::{Networks, checkpoint};
+use crate::train::Phantoms;
 use mindgap::config::{Net, sha256_hex};
 use mindgap::protocol::{JobId, ModelPayload};
 use std::rc::Rc;
@@ -17,6 +18,7 @@ pub struct Caches {
     pub models: ModelCache,
     pub scans: ScanCache,
     pub style: StyleCache,
+    pub phantoms: Phantoms,
 }
 
 /// The networks of the last model used.

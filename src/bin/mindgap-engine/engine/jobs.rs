@@ -367,7 +367,7 @@ pub fn translate(
     if context.cancelled() {
         return Err(JobFailure::Cancelled);
     }
-    let synthetic = translated.map(|&v| unit.measured(v));
+    let synthetic = translated.par_map(|&v| unit.measured(v));
     Ok(Event::Translated {
         job: context.job,
         result: Box::new(Translation {

@@ -88,7 +88,7 @@ fn run(context: &JobContext, turn: &Turn, caches: &mut Caches) {
         Request::Translate(request) => jobs::translate(context, request, caches),
         Request::CheckAnatomy(request) => anatomy::check(context, request, caches),
         Request::Style(_) => Err(jobs::JobFailure::Cancelled),
-        Request::Train(request) => training::train(context, request),
+        Request::Train(request) => training::train(context, request, &mut caches.phantoms),
     }));
     let end = match outcome {
         Ok(Ok(event)) => event,

@@ -1,11 +1,15 @@
 //! A training run as a job.
 
 use super::jobs::{JobContext, JobFailure, failed};
-use crate::train::{self, Observer, TrainError, TrainJob};
+use crate::train::{self, Observer, Phantoms, TrainError, TrainJob};
 use mindgap::protocol::{Event, TrainRequest};
 
 /// Trains to the end, or to a cancel, which keeps the checkpoint.
-pub fn train(context: &JobContext, request: &TrainRequest) -> Result<Event, JobFailure> {
+pub fn train(
+    context: &JobContext,
+    request: &TrainRequest,
+    phantoms: &mut Phantoms,
+) -> Result<Event, JobFailure> {
     let device = context.start(request.device)?;
     let job = TrainJob {
         config_text: request.config.clone(),
@@ -15,7 +19,7 @@ pub fn train(context: &JobContext, request: &TrainRequest) -> Result<Event, JobF
         device,
     };
     let mut reporter = Reporter(context);
-    match train::train(&job, &mut reporter) {
+    match train::train(&job, phantoms, &mut reporter) {
         Ok(card) => Ok(Event::Trained { job: context.job, bundle_dir: job.out_dir, card: Box::new(card) }),
         Err(TrainError::Cancelled) => Err(JobFailure::Cancelled),
         Err(error) => {

@@ -13,6 +13,7 @@ use super::{Domain, Networks, amplify, tensor};
 use glam::DVec3;
 use mindgap::config::{Ball, GapMode, MaskUse};
 use mindgap::volume::{LabelMap, Task, Volume};
+use rayon::prelude::*;
 use std::ops::Range;
 use tch::{Kind, TchError, Tensor};
 use thiserror::Error;
@@ -127,7 +128,8 @@ pub fn segment(
     if options.refine == RefineRule::Never {
         return segment_streaming(worker, prepared, options, watch);
     }
-    let slices = Slices { volume: &prepared.slices, skipped: &|slice| prepared.is_air(slice) };
+    let air = air_slices(prepared);
+    let slices = Slices { volume: &prepared.slices, skipped: &|slice| air[slice] };
     let found = all_probabilities(worker, &slices, options, watch)?;
     let uncertainty = found.entropy();
     let outcome = refine::refine_while(&prepared.slices, &found.probabilities, options.task, keep_going)
@@ -269,7 +271,8 @@ fn segment_streaming(
     let mut labels = volume.map(|_| 0u16);
     let mut gap = volume.map(|_| 0.0f32);
     let mut uncertainty = gap.clone();
-    let slices = Slices { volume, skipped: &|slice| prepared.is_air(slice) };
+    let air = air_slices(prepared);
+    let slices = Slices { volume, skipped: &|slice| air[slice] };
     let compute = |networks: &Networks, range, images| reduced(networks, volume, range, options, images);
     slices.each(worker, options.views.all().len(), watch, compute, |range, found: Reduced, show| {
         let voxels = range.start * plane..range.end * plane;
@@ -279,6 +282,11 @@ fn segment_streaming(
         show(range, Shown::Segmented { labels: &found.labels, gap: &found.gap });
     })?;
     Ok(Segmented { labels, gap, uncertainty, refined: Vec::new() })
+}
+
+/// Which slices show nothing but air.
+fn air_slices(prepared: &Prepared) -> Vec<bool> {
+    (0..prepared.slices.dims()[2]).into_par_iter().map(|slice| prepared.is_air(slice)).collect()
 }
 
 fn all_probabilities(

@@ -101,7 +101,7 @@ pub fn prepare_while(
         Modality::Mr => settings.mr_clip,
     };
     let slices =
-        cropped.map(|&v| if v.is_finite() { ((v - low) / (high - low)).clamp(0.0, top) } else { 0.0 });
+        cropped.par_map(|&v| if v.is_finite() { ((v - low) / (high - low)).clamp(0.0, top) } else { 0.0 });
     let mut warnings = Vec::new();
     if !scan_geometry.spacing_known() {
         warnings.push("The scan's voxel size is unknown; the networks took it as 1 mm.".to_owned());

@@ -1,4 +1,4 @@
-//! Training batches, made on a thread of their own while the networks work on the last one.
+//! Training batches, made on threads of their own while the networks work on the last one.
 //!
 //! Every batch is drawn from a generator seeded with (seed, phase, step): the order in which they are made, and whether
 //! a run was interrupted, changes nothing.
@@ -79,29 +79,50 @@ impl Batch {
 /// The net's own refined labels of the target scans, by case.
 pub type PseudoLabels = Arc<Vec<Volume<u8>>>;
 
-/// Batches made ahead of the networks.
+/// Batches made ahead of the networks, by each of the threads that make them.
 const AHEAD: usize = 3;
 
-/// Starts the producer; the receiver yields one batch a step of `steps`.
+/// The batches of a phase, one a step.
+pub struct Batches {
+    /// One of each producer; step n is the turn of producer n.
+    producers: Vec<Receiver<Batch>>,
+    turn: usize,
+}
+
+impl Batches {
+    /// The next step's batch; `None` if its producer is gone.
+    pub fn next(&mut self) -> Option<Batch> {
+        let turn = self.turn;
+        self.turn = (turn + 1) % self.producers.len();
+        self.producers[turn].recv().ok()
+    }
+}
+
+/// Starts `threads` producers, which take turns: what each step sees does not depend on how many they are.
 pub fn produce<'scope, 'env>(
     scope: &'scope Scope<'scope, 'env>,
+    threads: usize,
     phase: Phase,
-    config: &'env TrainConfig,
-    data: &'env TrainData,
+    (config, data): (&'env TrainConfig, &'env TrainData),
     steps: Range<u64>,
-    pseudo_labels: PseudoLabels,
-) -> Receiver<Batch> {
-    let (sender, receiver) = sync_channel(AHEAD);
-    scope.spawn(move || {
-        for step in steps {
-            let batch = draw(phase, config, data, step, &pseudo_labels);
-            // The receiver is gone when the phase was cancelled.
-            if sender.send(batch).is_err() {
-                return;
+    pseudo_labels: &PseudoLabels,
+) -> Batches {
+    let threads = threads.max(1);
+    let produce_every = |first: u64| {
+        let (sender, receiver) = sync_channel(AHEAD);
+        let (steps, pseudo_labels) = (first..steps.end, pseudo_labels.clone());
+        scope.spawn(move || {
+            for step in steps.step_by(threads) {
+                let batch = draw(phase, config, data, step, &pseudo_labels);
+                // The receiver is gone when the phase was cancelled.
+                if sender.send(batch).is_err() {
+                    return;
+                }
             }
-        }
-    });
-    receiver
+        });
+        receiver
+    };
+    Batches { producers: (0..threads as u64).map(|n| produce_every(steps.start + n)).collect(), turn: 0 }
 }
 
 fn draw(phase: Phase, config: &TrainConfig, data: &TrainData, step: u64, pseudo: &PseudoLabels) -> Batch {
@@ -141,6 +162,9 @@ fn draw(phase: Phase, config: &TrainConfig, data: &TrainData, step: u64, pseudo:
     }
     artist.batch
 }
+
+/// Share of the hearts that get trabeculae.
+const TRABECULATED: f64 = 0.6;
 
 /// Draws in search of a slice with contrast, at most.
 const MOST_DRAWS: usize = 16;
@@ -290,7 +314,12 @@ impl<'a> Artist<'a> {
             Some(annotation) => (plane.nearest(&annotation.tissues), plane.nearest(&annotation.labels)),
             None => (Vec::new(), Vec::new()),
         };
-        Sample { image: plane.linear(&case.image), tissues, labels }
+        let mut sample = Sample { image: plane.linear(&case.image), tissues, labels };
+        if self.config.task == Task::Cardiac && self.rng.random_bool(TRABECULATED) {
+            let pixel_mm = self.config.preprocessing.spacing_mm[0] as f32;
+            contrast::trabeculate(&mut self.rng, &mut sample, self.batch.size, pixel_mm);
+        }
+        sample
     }
 
     /// Scans come first among the cases and are drawn with the configured share.
@@ -312,5 +341,59 @@ impl<'a> Artist<'a> {
         };
         let range = self.range(case, bend);
         CurvedPlane::draw(&mut self.rng, dims, self.batch.size, slice, &range)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::train::{Observer, data};
+    use mindgap::config::train::{DataSource, preset_path};
+    use std::path::Path;
+
+    struct Nobody;
+
+    impl Observer for Nobody {
+        fn progress(&mut self, _: &str, _: u64, _: u64, _: &str) {}
+
+        fn cancelled(&self) -> bool {
+            false
+        }
+    }
+
+    /// The preset with one phantom a side.
+    fn small() -> (TrainConfig, TrainData) {
+        let text = std::fs::read_to_string(preset_path("abdomen-ct-to-mr").unwrap()).unwrap();
+        let mut config = TrainConfig::parse(&text).unwrap();
+        for sources in [&mut config.source_data, &mut config.target_data] {
+            sources.retain(|source| matches!(source, DataSource::Phantoms(_)));
+            for source in sources {
+                if let DataSource::Phantoms(phantoms) = source {
+                    (phantoms.count, phantoms.spacing_mm) = (1, Some([6.0; 3]));
+                }
+            }
+        }
+        let data = data::load(&config, Path::new(""), &mut Nobody).unwrap();
+        (config, data)
+    }
+
+    #[test]
+    fn what_a_step_sees_does_not_depend_on_how_many_threads_make_batches_nor_on_where_a_run_went_on() {
+        let (config, data) = small();
+        let seen = |threads: usize, steps: Range<u64>| {
+            std::thread::scope(|scope| {
+                let pseudo = PseudoLabels::default();
+                let of = (&config, &data);
+                let mut batches = produce(scope, threads, Phase::Adapt, of, steps.clone(), &pseudo);
+                let all: Vec<Batch> = steps.map(|_| batches.next().unwrap()).collect();
+                assert!(batches.next().is_none(), "no more than the phase's steps");
+                all.iter().map(|batch| (batch.labelled.clone(), batch.target.clone())).collect::<Vec<_>>()
+            })
+        };
+        let straight = seen(1, 0..5);
+        assert!(straight[0] != straight[1]);
+        assert!(seen(3, 0..5) == straight);
+        assert!(seen(2, 2..5) == straight[2..]);
     }
 }

@@ -12,6 +12,7 @@ use mindgap::volume::{LabelMap, LabelTable, Modality, Task, Volume, geometry_equ
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
+use std::rc::Rc;
 
 /// All volumes of a run.
 #[derive(Debug)]
@@ -23,6 +24,42 @@ pub struct TrainData {
     pub target_scans: usize,
     /// One line a data source, for the card.
     pub description: Vec<String>,
+}
+
+/// The data of the last training, where it was phantoms alone: the trainings of a study follow each other on the same ones,
+/// and making them takes as long as many steps. Scans are read anew, for their files may have changed.
+#[derive(Debug, Default)]
+pub struct Phantoms(Option<(TrainConfig, Rc<TrainData>)>);
+
+impl Phantoms {
+    /// [`load`], or what it gave the last time.
+    pub fn load(
+        &mut self,
+        config: &TrainConfig,
+        data_dir: &Path,
+        observer: &mut dyn Observer,
+    ) -> Result<Rc<TrainData>, TrainError> {
+        if let Some((of, data)) = &self.0
+            && is_of_same_data(of, config)
+        {
+            return Ok(data.clone());
+        }
+        // Not two of them in memory.
+        self.0 = None;
+        let data = Rc::new(load(config, data_dir, observer)?);
+        let mut sources = config.source_data.iter().chain(&config.target_data);
+        if sources.all(|source| matches!(source, DataSource::Phantoms(_))) {
+            self.0 = Some((config.clone(), data.clone()));
+        }
+        Ok(data)
+    }
+}
+
+/// Whether two trainings see the same volumes.
+fn is_of_same_data(a: &TrainConfig, b: &TrainConfig) -> bool {
+    (a.task, a.source, a.target) == (b.task, b.source, b.target)
+        && a.preprocessing == b.preprocessing
+        && (&a.source_data, &a.target_data) == (&b.source_data, &b.target_data)
 }
 
 /// Reads and prepares everything.

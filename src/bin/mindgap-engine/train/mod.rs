@@ -9,6 +9,7 @@
 mod adam;
 mod batches;
 mod data;
+mod flat;
 mod log;
 mod memory;
 mod preview;
@@ -17,6 +18,8 @@ mod schedule;
 mod segmentation;
 mod state;
 mod translation;
+
+pub use data::Phantoms;
 
 use crate::model::checkpoint::WeightsError;
 use crate::model::infer::InferError;
@@ -93,8 +96,12 @@ pub struct TrainJob {
 /// How many steps pass between two progress reports.
 const REPORT_EVERY: u64 = 5;
 
-/// Trains and writes the bundle; returns its card.
-pub fn train(job: &TrainJob, observer: &mut dyn Observer) -> Result<Card, TrainError> {
+/// Trains and writes the bundle; returns its card. `phantoms` are those of the last training.
+pub fn train(
+    job: &TrainJob,
+    phantoms: &mut Phantoms,
+    observer: &mut dyn Observer,
+) -> Result<Card, TrainError> {
     let config = TrainConfig::parse(&job.config_text)?;
     std::fs::create_dir_all(&job.out_dir)
         .map_err(|source| TrainError::Folder { path: job.out_dir.clone(), source })?;
@@ -105,8 +112,12 @@ pub fn train(job: &TrainJob, observer: &mut dyn Observer) -> Result<Card, TrainE
         }
     }
     tch::manual_seed(config.seed as i64);
-    let data = data::load(&config, &job.data_dir, observer)?;
-    let mut state = TrainState::new(&config, job.device);
+    if job.device.is_cuda() {
+        // Every step has the same shapes: looking for their fastest kernels pays.
+        tch::Cuda::cudnn_set_benchmark(true);
+    }
+    let data = phantoms.load(&config, &job.data_dir, observer)?;
+    let mut state = TrainState::new(&config, job.device)?;
     if job.resume {
         state.restore(&checkpoint, &job.config_text)?;
     } else {
@@ -152,12 +163,14 @@ fn run_phase(
         segmentation::enter_phase(phase, config, data, state, observer)?;
     }
     std::thread::scope(|scope| {
-        let batches =
-            batches::produce(scope, phase, config, data, state.step..total, state.pseudo_labels.clone());
+        let threads = producers(state.live.store.device());
+        let steps = state.step..total;
+        let mut batches =
+            batches::produce(scope, threads, phase, (config, data), steps, &state.pseudo_labels);
         let mut share = memory::Share::default();
         while state.step < total {
             let batch =
-                batches.recv().map_err(|_| TrainError::Data("the batch producer stopped".to_owned()))?;
+                batches.next().ok_or_else(|| TrainError::Data("the batch producer stopped".to_owned()))?;
             let record = memory::within(&batch, &mut share, |batch| match phase {
                 Phase::Translate => translation::step(batch, config, state),
                 _ => segmentation::step(phase, batch, config, state),
@@ -189,6 +202,12 @@ fn run_phase(
     state.phase = phase.index() + 1;
     state.step = 0;
     save(state, log)
+}
+
+/// How many threads make batches. On a CPU the networks need the cores and one keeps up with them; a GPU is done with a batch
+/// sooner than one thread makes the next.
+fn producers(device: Device) -> usize {
+    if device == Device::Cpu { 1 } else { rayon::current_num_threads() }
 }
 
 /// What one step measured.

@@ -10,8 +10,10 @@ use crate::model::verdict::RefineRule;
 use crate::model::views::Views;
 use crate::model::{Networks, refine};
 use mindgap::config::train::TrainConfig;
-use mindgap::config::{Card, MaskUse, Net, TrainingRecord, sha256_hex};
+use mindgap::config::{Bundle, Card, MaskUse, Net, Origin, TrainingRecord, load_bundle_in, sha256_hex};
 use mindgap::volume::io;
+use std::path::Path;
+use tch::Device;
 
 /// Writes `weights.safetensors` and then `card.json`, which seals it. Scores are left empty: they are measured by
 /// evaluation, not by training.
@@ -44,9 +46,13 @@ pub fn write_bundle(
             steps,
             seconds: state.seconds.round(),
             half_precision_dice: agreement(config, data, &state.averaged, &proof)?,
-            machine: format!("{:?}, {} threads", job.device, tch::get_num_threads()),
+            machine: match job.device {
+                Device::Cpu => format!("CPU, {} threads", tch::get_num_threads()),
+                _ => format!("a GPU, and {} CPU threads that made batches", super::producers(job.device)),
+            },
             git_revision: env!("MINDGAP_GIT_REVISION").to_owned(),
             config: job.config_text.clone(),
+            started_from: origins(config, &job.out_dir),
         },
         scores: Vec::new(),
         limits: config.limits.clone(),
@@ -55,6 +61,36 @@ pub fn write_bundle(
     io::write_file(&job.out_dir.join("weights.safetensors"), &weights)?;
     io::write_file(&job.out_dir.join("card.json"), text.as_bytes())?;
     Ok(card)
+}
+
+/// The bundles that a training went on from. One that is gone by now is told of, and costs its entry alone.
+fn origins(config: &TrainConfig, folder: &Path) -> Vec<Origin> {
+    let start = &config.start_from;
+    let mut origins: Vec<(&Path, Origin)> = Vec::new();
+    for (path, networks) in [
+        (&start.generator, &["style transfer"][..]),
+        (&start.segmenter, &["segmentation net", "feature critic"]),
+    ] {
+        let Some(path) = path else { continue };
+        let networks = networks.iter().map(|name| (*name).to_owned());
+        if let Some((_, origin)) = origins.iter_mut().find(|(of, _)| of == path) {
+            origin.networks.extend(networks);
+            continue;
+        }
+        match load_bundle_in(&folder.join(path)) {
+            Ok(Bundle { card, .. }) => origins.push((
+                path,
+                Origin {
+                    id: card.id,
+                    weights_sha256: card.weights_sha256,
+                    networks: networks.collect(),
+                    training: card.training,
+                },
+            )),
+            Err(error) => tracing::warn!("the card will not say what this training went on from: {error}"),
+        }
+    }
+    origins.into_iter().map(|(_, origin)| origin).collect()
 }
 
 /// Target cases on which the two precisions are compared.

@@ -108,8 +108,8 @@ pub fn step(
         record.losses.push(("feature critic", l_df));
         note_gaps(&parts, &mask, config, state, &mut record)?;
     }
-    state.average("segmenter.", DECAY, step);
-    state.average("gap.", DECAY, state.step);
+    state.average_segmenter(DECAY, step)?;
+    state.average_gap(DECAY, state.step)?;
     Ok(record)
 }
 
@@ -130,7 +130,7 @@ fn critic_step(
         .apply(&gradients, schedule::warmed_up(config.segmentation.critic_learning_rate, state.step))?;
     record.losses.push(("feature critic", l_df));
     note_gaps(&parts, &mask, config, state, &mut record)?;
-    state.average("gap.", DECAY, state.step);
+    state.average_gap(DECAY, state.step)?;
     Ok(record)
 }
 
@@ -251,14 +251,16 @@ fn gap_of_class(parts: &Parts, mask: &Tensor, classes: i64) -> Result<Vec<Option
     let mask = parts.source(mask).f_squeeze_dim(1)?;
     let stride = parts.truth.size()[1] / mask.size()[1];
     let labels = parts.source(&parts.truth).f_slice(1, 0, None, stride)?.f_slice(2, 0, None, stride)?;
-    (0..classes)
-        .map(|class| {
-            let inside = labels.f_eq(class)?.f_to_kind(tch::Kind::Float)?;
-            let count = inside.f_sum(tch::Kind::Float)?.f_double_value(&[])?;
-            let sum = (inside * &mask).f_sum(tch::Kind::Float)?.f_double_value(&[])?;
-            Ok((count > 0.0).then(|| sum / count))
-        })
-        .collect()
+    // All counts and sums come from the device at once.
+    let mut found = Vec::new();
+    for class in 0..classes {
+        let inside = labels.f_eq(class)?.f_to_kind(tch::Kind::Float)?;
+        found.push(inside.f_sum(tch::Kind::Float)?);
+        found.push((inside * &mask).f_sum(tch::Kind::Float)?);
+    }
+    let found = tensor::values(&Tensor::f_stack(&found, 0)?)?;
+    let mean = |pair: &[f32]| (pair[0] > 0.0).then(|| f64::from(pair[1]) / f64::from(pair[0]));
+    Ok(found.chunks_exact(2).map(mean).collect())
 }
 
 fn warm_step(batch: &Batch, config: &TrainConfig, state: &mut TrainState) -> Result<StepRecord, TrainError> {
@@ -272,7 +274,7 @@ fn warm_step(batch: &Batch, config: &TrainConfig, state: &mut TrainState) -> Res
     let s = &config.segmentation;
     let rate = schedule::cosine(s.warm_learning_rate, state.step, 2 * s.warm_steps);
     state.segmenter_adam.apply(&gradients, rate)?;
-    state.average("segmenter.", DECAY, state.step);
+    state.average_segmenter(DECAY, state.step)?;
     Ok(StepRecord::new(vec![("segmentation", loss.f_double_value(&[])?)]))
 }
 
@@ -288,7 +290,7 @@ mod tests {
         let text = std::fs::read_to_string(preset_path("abdomen-ct-to-mr").unwrap()).unwrap();
         let mut config = TrainConfig::parse(&text).unwrap();
         config.segmentation.critic_steps = 2;
-        let mut state = seeded(5, || TrainState::new(&config, tch::Device::Cpu));
+        let mut state = seeded(5, || TrainState::new(&config, tch::Device::Cpu)).unwrap();
         let image =
             |level: f32| vec![(0..32 * 32).map(|n| level + 0.01 * (n % 7) as f32).collect::<Vec<f32>>()];
         let batch = Batch {

@@ -3,6 +3,7 @@
 use super::TrainError;
 use super::adam::Adam;
 use super::batches::PseudoLabels;
+use super::flat::Flat;
 use crate::model::checkpoint::{self, Precision};
 use crate::model::{ImageCritic, Networks};
 use mindgap::config::train::TrainConfig;
@@ -20,6 +21,7 @@ pub struct TrainState {
     pub live: Networks,
     /// Exponential moving averages of the weights: what is evaluated and saved.
     pub averaged: Networks,
+    averages: Averages,
     pub critic_store: VarStore,
     pub critic: ImageCritic,
     pub generator_adam: Adam,
@@ -37,12 +39,20 @@ pub struct TrainState {
     pub gap_of_class: Vec<f32>,
 }
 
+/// The averaged networks' parameters, each network's in one piece.
+#[derive(Debug)]
+struct Averages {
+    generator: Flat,
+    segmenter: Flat,
+    gap: Flat,
+}
+
 /// How much of the moving mean of a class's gap is kept at each step.
 const GAP_DECAY: f32 = 0.95;
 
 impl TrainState {
     /// Fresh networks; initialised from torch's seed.
-    pub fn new(config: &TrainConfig, device: Device) -> Self {
+    pub fn new(config: &TrainConfig, device: Device) -> Result<Self, TchError> {
         let live = Networks::new(&config.network, device);
         let mut averaged = Networks::new(&config.network, device);
         averaged.store.freeze();
@@ -51,11 +61,17 @@ impl TrainState {
         let critic = ImageCritic::new(&critic_store.root(), config.network.critic_channels);
         let gan_betas = (0.5, 0.99);
         let betas = (0.9, 0.999);
-        Self {
-            generator_adam: Adam::new(live.store.variables(), "generator.", gan_betas),
-            critic_adam: Adam::new(critic_store.variables(), "", gan_betas),
-            segmenter_adam: Adam::new(live.store.variables(), "segmenter.", betas),
-            gap_adam: Adam::new(live.store.variables(), "gap.", betas),
+        let averages = Averages {
+            generator: Flat::of(averaged.store.variables(), "generator.")?,
+            segmenter: Flat::of(averaged.store.variables(), "segmenter.")?,
+            gap: Flat::of(averaged.store.variables(), "gap.")?,
+        };
+        Ok(Self {
+            generator_adam: Adam::new(live.store.variables(), "generator.", gan_betas)?,
+            critic_adam: Adam::new(critic_store.variables(), "", gan_betas)?,
+            segmenter_adam: Adam::new(live.store.variables(), "segmenter.", betas)?,
+            gap_adam: Adam::new(live.store.variables(), "gap.", betas)?,
+            averages,
             live,
             averaged,
             critic_store,
@@ -66,7 +82,7 @@ impl TrainState {
             pseudo_labels: Arc::new(Vec::new()),
             source_only: BTreeMap::new(),
             gap_of_class: vec![0.0; config.network.classes as usize],
-        }
+        })
     }
 
     /// Keeps the averaged segmentation net as the source-only net of the bundle, unless the run started from a bundle that
@@ -113,19 +129,19 @@ impl TrainState {
         Ok(())
     }
 
-    /// Moves the averages of the weights under `prefix` towards the live ones. Early on the average follows quickly, so
-    /// that it never remembers the initialisation.
-    pub fn average(&self, prefix: &str, decay: f64, step: u64) {
-        let decay = decay.min((1.0 + step as f64) / (10.0 + step as f64));
-        let live = self.live.store.variables();
-        tch::no_grad(|| {
-            for (name, mut average) in self.averaged.store.variables() {
-                if let Some(weight) = live.get(&name).filter(|_| name.starts_with(prefix)) {
-                    let moved = &average * decay + weight * (1.0 - decay);
-                    average.copy_(&moved);
-                }
-            }
-        });
+    /// Moves the generator's averages towards its weights.
+    pub fn average_generator(&self, decay: f64, step: u64) -> Result<(), TchError> {
+        average(&self.averages.generator, self.generator_adam.flat(), decay, step)
+    }
+
+    /// Moves the segmentation net's averages towards its weights.
+    pub fn average_segmenter(&self, decay: f64, step: u64) -> Result<(), TchError> {
+        average(&self.averages.segmenter, self.segmenter_adam.flat(), decay, step)
+    }
+
+    /// Moves the feature critic's averages towards its weights.
+    pub fn average_gap(&self, decay: f64, step: u64) -> Result<(), TchError> {
+        average(&self.averages.gap, self.gap_adam.flat(), decay, step)
     }
 
     /// Writes all of it, atomically.
@@ -138,7 +154,7 @@ impl TrainState {
         }
         tensors.extend(self.source_only.iter().map(|(name, t)| (name.clone(), t.shallow_clone())));
         for (prefix, adam) in self.optimisers() {
-            tensors.extend(adam.state(prefix));
+            tensors.extend(adam.state(prefix)?);
         }
         let position = [self.phase as f32, self.step as f32, self.seconds as f32];
         tensors.push(("position".to_owned(), Tensor::from_slice(&position)));
@@ -206,6 +222,15 @@ impl TrainState {
     }
 }
 
+/// Early on the average follows quickly, so that it never remembers the initialisation.
+fn average(averaged: &Flat, live: &Flat, decay: f64, step: u64) -> Result<(), TchError> {
+    let decay = decay.min((1.0 + step as f64) / (10.0 + step as f64));
+    tch::no_grad(|| {
+        let moved = averaged.whole().f_mul_scalar(decay)?.f_add(&live.whole().f_mul_scalar(1.0 - decay)?)?;
+        averaged.whole().shallow_clone().f_copy_(&moved)
+    })
+}
+
 fn source_only_of(saved: &BTreeMap<String, Tensor>) -> BTreeMap<String, Tensor> {
     let named = saved.iter().filter(|(name, _)| name.starts_with(checkpoint::SOURCE_ONLY));
     named.map(|(name, tensor)| (name.clone(), tensor.shallow_clone())).collect()
@@ -251,10 +276,10 @@ mod tests {
         let config = TrainConfig::parse(&text).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("checkpoint.safetensors");
-        let mut state = seeded(3, || TrainState::new(&config, Device::Cpu));
+        let mut state = seeded(3, || TrainState::new(&config, Device::Cpu)).unwrap();
         state.follow_gaps(&[Some(0.2), None, Some(0.7), Some(0.1), None]);
         state.save(&path, &text).unwrap();
-        let mut resumed = seeded(4, || TrainState::new(&config, Device::Cpu));
+        let mut resumed = seeded(4, || TrainState::new(&config, Device::Cpu)).unwrap();
         resumed.restore(&path, &text).unwrap();
         assert_eq!(resumed.gap_of_class, state.gap_of_class);
         assert!(state.gap_of_class[2] > state.gap_of_class[0] && state.gap_of_class[1] == 0.0);

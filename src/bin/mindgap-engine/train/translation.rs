@@ -42,7 +42,7 @@ pub fn step(batch: &Batch, config: &TrainConfig, state: &mut TrainState) -> Resu
     let critic = critic_loss(state, [&rec_s, &rec_t], [&x_ts, &x_st]);
     let gradients = Tensor::f_run_backward(&[&critic], &state.critic_adam.parameters(), false, false)?;
     state.critic_adam.apply(&gradients, rate)?;
-    state.average("generator.", DECAY, state.step);
+    state.average_generator(DECAY, state.step)?;
     Ok(StepRecord::new(vec![
         ("reconstruction", reconstruction.f_double_value(&[])?),
         ("cycle", cycle.f_double_value(&[])?),

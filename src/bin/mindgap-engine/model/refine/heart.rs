@@ -45,8 +45,8 @@ pub(super) fn refine(so_far: Outcome, probabilities: &[Volume<f32>]) -> Outcome 
 const APART_VOXELS: usize = 6;
 
 /// So much is taken for a heart whatever it looks like: what the bundled nets made up below the diaphragm of phantoms
-/// was at most 32 mL, and a whole heart is ten times that.
-const A_HEART_ML: f64 = 40.0;
+/// was at most 44 mL, and a whole heart is several times that.
+const A_HEART_ML: f64 = 60.0;
 
 /// Less than that is a heart, or a slice of one, if it looks like a ventricle: wall and cavity at least of this size, and
 /// at least this share of the cavity's outline, slice by slice, at the wall. Seen on phantoms: 0.74 or more in hearts, 0.5
