@@ -6,6 +6,7 @@
 use super::case::{Sample, SmoothField};
 use super::normal;
 use super::phantom::Tissue;
+use super::short_axis::Trabeculae;
 use rand::Rng;
 use rand::seq::IndexedRandom;
 
@@ -75,9 +76,7 @@ pub fn vary_anatomy(rng: &mut impl Rng, sample: &mut Sample, size: [usize; 2]) {
 /// J Cardiovasc Magn Reson 22:19, 2020), and nets that have seen smooth walls alone take them for wall.
 pub fn trabeculate(rng: &mut impl Rng, sample: &mut Sample, size: [usize; 2], pixel_mm: f32) {
     let layers = (rng.random_range(0.0..7.0) / pixel_mm).round() as usize;
-    let spots = SmoothField::draw(rng, 28, 1.0).over(size);
-    let sides = SmoothField::draw(rng, 4, 0.6).over(size);
-    let sparseness = rng.random_range(-1.2..0.5);
+    let trabeculae = Trabeculae::draw(rng, size);
     let blood_share = trabecular_blood(rng);
     let mean_of = |tissue: Tissue| {
         let values = sample.image.iter().zip(&sample.tissues).filter(|(_, t)| **t == tissue as u8);
@@ -92,7 +91,7 @@ pub fn trabeculate(rng: &mut impl Rng, sample: &mut Sample, size: [usize; 2], pi
     let shift = (1.0 - blood_share) * (muscle - blood);
     for (offset, tissue) in sample.tissues.iter_mut().enumerate() {
         let lining = *tissue == Tissue::LeftVentricle as u8 && away[offset] <= layers;
-        if lining && spots[offset] + sides[offset] > sparseness {
+        if lining && trabeculae.fill(offset) {
             *tissue = Tissue::Papillary as u8;
             sample.image[offset] = (sample.image[offset] + shift).max(0.0);
         }

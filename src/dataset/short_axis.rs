@@ -135,6 +135,28 @@ struct Polar {
     outer: f32,
 }
 
+/// Where in a layer along the wall there are trabeculae: from a few spots to all of it, on some sides of the cavity more than on
+/// others.
+pub(super) struct Trabeculae {
+    spots: Vec<f32>,
+    sides: Vec<f32>,
+    sparseness: f32,
+}
+
+impl Trabeculae {
+    /// For a picture of `size` (columns, rows).
+    pub(super) fn draw(rng: &mut impl Rng, size: [usize; 2]) -> Self {
+        let spots = SmoothField::draw(rng, 28, 1.0).over(size);
+        let sparseness = rng.random_range(-1.2..0.5);
+        Self { spots, sides: SmoothField::draw(rng, 4, 0.6).over(size), sparseness }
+    }
+
+    /// Whether one fills the pixel at an offset in the picture.
+    pub(super) fn fill(&self, offset: usize) -> bool {
+        self.spots[offset] + self.sides[offset] > self.sparseness
+    }
+}
+
 struct Canvas {
     tissues: Vec<u8>,
     size: [usize; 2],
@@ -234,10 +256,7 @@ impl Canvas {
             .collect();
         let rough = rng.random_bool(0.75);
         let depth = rng.random_range(0.0..7.0) * (ring.radius / 24.0).min(1.0);
-        let spots = SmoothField::draw(rng, 28, 1.0).over(self.size);
-        // From a few spots to a whole layer, on some sides of the cavity more than on others.
-        let sparseness = rng.random_range(-1.2..0.5);
-        let sides = SmoothField::draw(rng, 4, 0.6).over(self.size);
+        let trabeculae = Trabeculae::draw(rng, self.size);
         self.paint(|point, at, was| {
             let Some(Polar { distance, angle, cavity, outer }) = ring.polar(point, at, 0.0) else {
                 return was;
@@ -253,7 +272,7 @@ impl Canvas {
                 let (mx, my) = (share * cavity * towards.cos(), share * cavity * towards.sin());
                 (x - mx).hypot(y - my) < radius
             });
-            let trabecula = rough && cavity - distance < depth && spots[at] + sides[at] > sparseness;
+            let trabecula = rough && cavity - distance < depth && trabeculae.fill(at);
             if in_muscle || trabecula { Tissue::Papillary as u8 } else { Tissue::LeftVentricle as u8 }
         });
     }

@@ -102,15 +102,14 @@ impl Bench {
             Program::OwnOnGpu => work::has_gpu(),
             Program::Python(library) => peers.version(library).is_some(),
         });
-        if !there.is_empty() {
-            eprintln!("{}: making its files", case.name);
+        if there.is_empty() {
+            return CaseReport::new(case, &[], Vec::new(), missing);
         }
-        let fixtures = if there.is_empty() { &[] } else { case.inputs };
+        eprintln!("{}: making its files", case.name);
         let inputs =
-            fixtures.iter().map(|fixture| fixture.make(folder)).collect::<anyhow::Result<Vec<_>>>()?;
-        let rounds = if there.is_empty() { 0 } else { self.rounds };
-        let series = rounds::measure(&there, &inputs, scratch, peers, rounds, |round| {
-            eprintln!("{}: round {round} of {rounds}", case.name);
+            case.inputs.iter().map(|fixture| fixture.make(folder)).collect::<anyhow::Result<Vec<_>>>()?;
+        let series = rounds::measure(&there, &inputs, scratch, peers, self.rounds, |round| {
+            eprintln!("{}: round {round} of {}", case.name, self.rounds);
         })?;
         CaseReport::new(case, &inputs, series, missing)
     }
