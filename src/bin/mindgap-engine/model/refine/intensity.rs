@@ -1,7 +1,7 @@
 //! Refinement of structures by their intensity in the scan at hand.
 //!
 //! A net that was trained on synthetic contrast finds every organ and spills into what surrounds it. An organ is drawn anew
-//! in one or two ways, and of these and the net's own drawing, less its stray islands, it gets the one whose border follows
+//! in one or two ways, and of these and the net's own drawing, all less stray islands and [parts of another tissue](super::foreign), it gets the one whose border follows
 //! the strongest edges of the scan:
 //! * [`mixture`](super::mixture) takes it for one narrow intensity. It finds the organ even where most of what the net drew is something else,
 //!   but loses half of a kidney whose cortex and medulla differ, and all of a liver that is not the commonest thing it holds;
@@ -12,7 +12,7 @@
 
 use super::super::neighbourhood::{Region, dilate, smooth_3d, smooth_in_plane};
 use super::super::preprocess::KeepGoing;
-use super::{Outcome, keep_one_component, overlap, restore, same};
+use super::{Outcome, foreign, keep_one_component, overlap, restore, same};
 use mindgap::volume::{LabelMap, Volume};
 use rayon::prelude::*;
 
@@ -115,28 +115,34 @@ pub(super) fn refine(
         return Some(Outcome { labels: own.clone(), own, kept: Vec::new() });
     };
     let mut drawings = Vec::new();
+    let whole = |labels: &mut LabelMap| {
+        if build == Build::Solid {
+            foreign::take_out(labels, &scene.image);
+        }
+        keep_one_component(labels, &scene.probabilities);
+    };
     for draw in ways {
         let mut labels = draw(&scene, keep_going)?;
         if build == Build::Solid {
             labels = take_away_threads(&labels);
         }
-        keep_one_component(&mut labels, &scene.probabilities);
+        whole(&mut labels);
         drawings.push(labels);
     }
-    let (best, kept) = compose(&scene, &drawings);
+    let mut own_whole = scene.own.clone();
+    whole(&mut own_whole);
+    let (best, kept) = compose(&scene, own_whole, &drawings);
     let mut labels = own.clone();
     region.paste(&best, &mut labels);
     Some(Outcome { labels, own, kept })
 }
 
-/// Takes each organ from the drawing with the strongest border; `kept` are those that are as the net drew them.
-fn compose(scene: &Scene, drawings: &[LabelMap]) -> (LabelMap, Vec<u16>) {
+/// Takes each organ from the drawing with the strongest border, where `own_whole` is the net's less what cannot be the organ; `kept` are those that are as the net drew them.
+fn compose(scene: &Scene, own_whole: LabelMap, drawings: &[LabelMap]) -> (LabelMap, Vec<u16>) {
     let (mut labels, mut kept) = (scene.own.map(|_| 0), Vec::new());
-    let mut one_each = scene.own.clone();
-    keep_one_component(&mut one_each, &scene.probabilities);
     for organ in scene.organs() {
-        let shared = overlap(&scene.own, &one_each, organ).unwrap_or(1.0);
-        let own = if shared >= ANOTHER_TISSUE { &one_each } else { &scene.own };
+        let shared = overlap(&scene.own, &own_whole, organ).unwrap_or(1.0);
+        let own = if shared >= ANOTHER_TISSUE { &own_whole } else { &scene.own };
         let (mut best, mut strongest) = (own, border_contrast(&scene.image, own, organ));
         for drawing in drawings {
             let contrast = border_contrast(&scene.image, drawing, organ);

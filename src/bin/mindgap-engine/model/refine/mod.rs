@@ -1,6 +1,7 @@
 //! Refinement of predicted labels by what the scan at hand shows: no label is read. Structures are refined by their
 //! own intensity, see [`intensity`], and hearts then by shape, see [`heart`].
 
+mod foreign;
 pub mod heart;
 mod intensity;
 mod mixture;
