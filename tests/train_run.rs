@@ -63,6 +63,7 @@ critic_learning_rate = 2e-4
 critic_steps = 3
 lambda_alignment = 0.01
 gap_repaint = 1.0
+class_balance_fades = true
 scan_share = 0.5
 
 [self_training]

@@ -207,6 +207,10 @@ pub struct SegmentationConfig {
     /// die early, unheard among the rest; large values make a net draw small structures too large.
     #[serde(default = "usual_class_balance")]
     pub class_balance: f64,
+    /// Whether that power falls to 0 over the first half of the adaptation and stays there: small structures are heard while they
+    /// are learned, and drawn at their size in the end.
+    #[serde(default)]
+    pub class_balance_fades: bool,
     /// Share of labelled slices from scans where there are phantoms too.
     pub scan_share: f64,
     /// How far slices are turned in the plane, either way; left out, what is usual for the task.

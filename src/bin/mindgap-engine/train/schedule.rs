@@ -85,7 +85,22 @@ pub fn ramp(step: u64, total: u64) -> f64 {
     (step as f64 / (total as f64 / 5.0).max(1.0)).min(1.0)
 }
 
+/// From 1 to 0 over the first half of the steps.
+pub fn faded(step: u64, total: u64) -> f64 {
+    (1.0 - 2.0 * step as f64 / total.max(1) as f64).max(0.0)
+}
+
 /// Whether a(p) is still held at 0: the first twentieth of the steps.
 pub fn mask_held(step: u64, total: u64) -> bool {
     step < total / 20
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn balanced_classes_fade_by_half_of_the_adaptation_and_stay_so() {
+        assert_eq!([0, 250, 500, 999].map(|step| faded(step, 1000)), [1.0, 0.5, 0.0, 0.0]);
+    }
 }

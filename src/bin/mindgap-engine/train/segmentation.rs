@@ -80,7 +80,13 @@ pub fn step(
     };
     let skips: Vec<Tensor> = features.skips.iter().map(|skip| parts.supervised(skip)).collect();
     let logits = state.live.segmenter.decode(&parts.supervised(&map), &skips);
-    let l_seg = losses::segmentation(&logits, &parts.truth, config.segmentation.class_balance);
+    let s = &config.segmentation;
+    let faded = match phase {
+        _ if !s.class_balance_fades => 1.0,
+        Phase::Adapt => schedule::faded(step, total),
+        _ => 0.0,
+    };
+    let l_seg = losses::segmentation(&logits, &parts.truth, s.class_balance * faded);
     let mut record = StepRecord::new(vec![("segmentation", l_seg.f_double_value(&[])?)]);
     let mut loss = l_seg;
     if parts.targets > 0 {
