@@ -155,9 +155,11 @@ impl Palette {
     pub fn unenhanced(rng: &mut impl Rng) -> Self {
         let mut palette = Self::any(rng);
         let soft = rng.random_range(0.3..0.7);
+        // In some scans nothing but fat and the outline tells the chambers apart.
+        let spread = rng.random_range(0.0..0.06);
         let alike = LEFT_BLOOD.iter().chain(&RIGHT_BLOOD).chain(&HEART_MUSCLE);
         for tissue in alike.chain(&[Tissue::Aorta, Tissue::VenaCava, Tissue::Muscle, Tissue::Liver]) {
-            palette.0[*tissue as usize] = soft + rng.random_range(-0.06..0.06);
+            palette.0[*tissue as usize] = soft + spread * rng.random_range(-1.0..1.0);
         }
         let fat = soft * rng.random_range(0.2..0.6);
         for tissue in [Tissue::SubcutaneousFat, Tissue::VisceralFat, Tissue::EpicardialFat] {

@@ -268,7 +268,7 @@ impl<'a> Artist<'a> {
         let (task, target) = (self.config.task, self.config.target);
         let palette = match self.rng.random::<f32>() {
             one_in_four if one_in_four < 0.25 || task != Task::Cardiac => Palette::any(&mut self.rng),
-            some_ct if some_ct < 0.55 && target == Modality::Ct => Palette::unenhanced(&mut self.rng),
+            some_ct if some_ct < 0.65 && target == Modality::Ct => Palette::unenhanced(&mut self.rng),
             _ => Palette::bright_blood(&mut self.rng),
         };
         let mut image = contrast::paint(&mut self.rng, tissues, size, &palette);
