@@ -1,8 +1,8 @@
 //! Refinement of structures by their intensity in the scan at hand.
 //!
 //! A net that was trained on synthetic contrast finds every organ and spills into what surrounds it. An organ is drawn anew
-//! in one or two ways, and of these and the net's own drawing, all less stray islands and [parts of another tissue](super::foreign), it gets the one whose border follows
-//! the strongest edges of the scan:
+//! in one or two ways, and of these and the net's own drawing, all less stray islands and
+//! [parts of another tissue](super::foreign), it gets the one whose border follows the strongest edges of the scan:
 //! * [`mixture`](super::mixture) takes it for one narrow intensity. It finds the organ even where most of what the net drew is something else,
 //!   but loses half of a kidney whose cortex and medulla differ, and all of a liver that is not the commonest thing it holds;
 //! * [`ratio`](super::ratio) asks how much commoner an intensity is inside than around. It takes any number of intensities, but needs a net
@@ -137,7 +137,8 @@ pub(super) fn refine(
     Some(Outcome { labels, own, kept })
 }
 
-/// Takes each organ from the drawing with the strongest border, where `own_whole` is the net's less what cannot be the organ; `kept` are those that are as the net drew them.
+/// Takes each organ from the drawing with the strongest border, where `own_whole` is the net's less what cannot be the organ;
+/// `kept` are those that are as the net drew them.
 fn compose(scene: &Scene, own_whole: LabelMap, drawings: &[LabelMap]) -> (LabelMap, Vec<u16>) {
     let (mut labels, mut kept) = (scene.own.map(|_| 0), Vec::new());
     for organ in scene.organs() {
