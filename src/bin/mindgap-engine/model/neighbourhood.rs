@@ -107,10 +107,14 @@ pub(super) fn smooth_3d(values: &[f32], dims: [usize; 3]) -> Vec<f32> {
     blur(values, dims, [IN_PLANE, IN_PLANE, ACROSS])
 }
 
+/// How far [`smooth_within`] looks, in voxels.
+pub(super) const SMOOTHED: usize = 4;
+
 /// The mean of what lies in a mask around each voxel: by 1.4 voxels in the plane of the slices and by 0.9 across. 0 far from the
 /// mask.
 pub(super) fn smooth_within(values: &[f32], mask: &[bool], dims: [usize; 3]) -> Vec<f32> {
-    let spread = |values: Vec<f32>| (0..4).fold(values, |values, _| blur(&values, dims, [0.25, 0.25, 0.1]));
+    let spread =
+        |values: Vec<f32>| (0..SMOOTHED).fold(values, |values, _| blur(&values, dims, [0.25, 0.25, 0.1]));
     let weights = spread(mask.iter().map(|inside| f32::from(u8::from(*inside))).collect());
     let sums = spread(values.iter().zip(mask).map(|(v, inside)| if *inside { *v } else { 0.0 }).collect());
     sums.iter().zip(weights).map(|(sum, weight)| if weight > 1e-3 { sum / weight } else { 0.0 }).collect()

@@ -1,9 +1,10 @@
 //! Parts of a drawing that are of another tissue: a loop of colon under the liver, taken for more of it.
 //!
-//! An organ that is drawn right varies little once its noise is smoothed away. What differs from most of it, is as large as a
-//! loop of bowel and hangs on it by a small part of its surface goes; what lies within the organ, as a lesion does, stays.
+//! An organ that is drawn right varies little once its noise is smoothed away. What differs from most of it, is no mere speck
+//! and hangs on it by a small part of its surface goes; what lies within the organ, as a lesion does, stays. A cyst that stands
+//! out of a kidney goes too.
 
-use super::super::neighbourhood::{connected_components, face_neighbours, smooth_within};
+use super::super::neighbourhood::{Region, SMOOTHED, connected_components, face_neighbours, smooth_within};
 use super::intensity::{MIN_SEED, erode_labels, median};
 use mindgap::volume::{LabelMap, Volume};
 
@@ -11,17 +12,21 @@ use mindgap::volume::{LabelMap, Volume};
 /// than this much of the intensity scale.
 const FAR: f32 = 4.0;
 const LEAST_DIFFERENCE: f32 = 0.05;
-/// The most of its surface by which such a part touches the rest of the organ.
-const MOST_CONTACT: f64 = 1.0 / 3.0;
+/// Such a part touches the rest of the organ with less than one in so many of its faces.
+const FACES_FOR_ONE_OF_CONTACT: usize = 3;
 
 /// Takes parts of another tissue out of every organ. `image`: scaled intensities.
 pub(super) fn take_out(labels: &mut LabelMap, image: &Volume<f32>) {
     let inner = erode_labels(labels);
     let largest = labels.voxels().iter().copied().max().unwrap_or(0);
     for organ in 1..=largest {
-        for part in parts_of(labels, &inner, image, organ) {
-            part.into_iter().for_each(|offset| labels.voxels_mut()[offset] = 0);
+        let alone = labels.map(|label| if *label == organ { organ } else { 0 });
+        let Some(region) = Region::around(&alone, SMOOTHED) else { continue };
+        let mut around = region.cut(labels);
+        for part in parts_of(&around, &region.cut(&inner), &region.cut(image), organ) {
+            part.into_iter().for_each(|offset| around.voxels_mut()[offset] = 0);
         }
+        region.paste(&around, labels);
     }
 }
 
@@ -46,7 +51,7 @@ fn parts_of(labels: &LabelMap, inner: &LabelMap, image: &Volume<f32>, organ: u16
             surface += 1;
             on_organ += usize::from(mask[neighbour]);
         }
-        part.len() >= MIN_SEED && f64::from(on_organ as u32) < MOST_CONTACT * f64::from(surface as u32)
+        part.len() >= MIN_SEED && on_organ * FACES_FOR_ONE_OF_CONTACT < surface
     };
     connected_components(&differs, dims).into_iter().filter(hangs).collect()
 }
