@@ -3,10 +3,12 @@
 #![cfg(feature = "torch")]
 #![allow(clippy::unwrap_used)]
 
-use mindgap::config::{Card, load_bundle};
+use mindgap::config::{Card, load_bundle, load_bundle_in};
 use mindgap::dataset::phantom::{PhantomSpec, generate};
-use mindgap::protocol::{DeviceChoice, Event, Request, TrainRequest};
-use mindgap::session::{Engine, EngineError, Launch, run_job};
+use mindgap::protocol::{
+    DeviceChoice, Event, Refine, Request, SegmentRequest, SegmentSettings, TrainRequest, WireScan,
+};
+use mindgap::session::{Engine, EngineError, Launch, model_payload, run_job};
 use mindgap::volume::{Modality, Task, io};
 use std::path::Path;
 use std::sync::Arc;
@@ -254,6 +256,39 @@ fn a_run_that_starts_from_a_bundle_keeps_what_it_does_not_train() {
     assert_eq!(origin.networks, ["style transfer", "segmentation net", "feature critic"]);
     assert_eq!((&origin.id, &origin.weights_sha256), (&card.id, &card.weights_sha256));
     assert_eq!(origin.training.config, CONFIG);
+}
+
+#[test]
+fn a_run_without_target_slices_leaves_no_gap_of_another_net() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = folder.path().join("first");
+    let never = AtomicBool::new(false);
+    run_job(&mut engine(), request_of(CONFIG, &first, &first, false), &never, |_| ()).unwrap();
+    let second = folder.path().join("second");
+    let without = CONFIG
+        .replace("target_batch = 1\nlearning_rate = 1e-3", "target_batch = 0\nlearning_rate = 1e-3")
+        .replace("critic_steps = 3", "critic_steps = 0")
+        .replace("rounds = 1", "rounds = 0")
+        .replace("[network]", "[start_from]\nsegmenter = \"../first\"\n\n[network]");
+    let card = run_job(&mut engine(), request_of(&without, &second, &second, false), &never, |_| ());
+    let [origin] = &trained(card.unwrap()).training.started_from[..] else { panic!("no origin") };
+    assert_eq!(origin.networks, ["segmentation net"]);
+    let largest_gap = |folder: &Path| {
+        let phantom = generate(&PhantomSpec::new(Task::Abdomen, Modality::Mr, 3)).unwrap();
+        let request = Request::Segment(SegmentRequest {
+            model: model_payload(&load_bundle_in(folder).unwrap()),
+            scan: WireScan::pack(&phantom.scan),
+            modality: Modality::Mr,
+            first_world_mm: None,
+            settings: SegmentSettings { refine: Refine::Off, ..SegmentSettings::default() },
+            device: DeviceChoice::Cpu,
+        });
+        let event = run_job(&mut engine(), request, &never, |_| ()).unwrap();
+        let Event::Segmented { result, .. } = event else { panic!("{event:?}") };
+        result.gap.unpack().unwrap().voxels().iter().copied().fold(0.0f32, f32::max)
+    };
+    assert!(largest_gap(&first) > 0.0, "the first run's critic has learned nothing");
+    assert_eq!(largest_gap(&second), 0.0, "the gap of a net that has moved on");
 }
 
 #[test]

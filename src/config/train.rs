@@ -189,7 +189,8 @@ pub struct SegmentationConfig {
     pub restyled: usize,
     #[serde(default)]
     pub sketched: usize,
-    /// Unlabelled target slices a step, for the feature critic and the alignment; 0 leaves both out, and the mask is 0.
+    /// Unlabelled target slices a step, for the feature critic and the alignment; 0 leaves both out, and the mask is 0, in the
+    /// finished bundle too.
     pub target_batch: usize,
     pub learning_rate: f64,
     pub critic_learning_rate: f64,
@@ -244,6 +245,12 @@ pub enum ConfigError {
 }
 
 impl SegmentationConfig {
+    /// Whether a training that goes on from a bundle goes on with its feature critic. With a head start it begins afresh; without
+    /// target slices it would stay behind a net that moves on, and show a gap that is no longer there or hide one that is.
+    pub fn keeps_critic(&self) -> bool {
+        self.target_batch > 0 && self.critic_steps == 0
+    }
+
     /// Labelled slices a step from tissue maps.
     pub fn painted(&self) -> usize {
         self.batch.saturating_sub(self.real + self.translated + self.restyled + self.sketched)

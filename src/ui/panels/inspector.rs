@@ -139,20 +139,32 @@ fn discs(painter: &Painter, plot: Rect, structures: &[StructureSummary], words: 
         let [r, g, b] = summary.rgb;
         painter.circle_filled(*at, *radius, Color32::from_rgb(r, g, b));
     }
+    // Names give way upwards, and downwards again from the top of the plot.
+    let mut heights: Vec<f32> = Vec::new();
     let mut free_below = plot.bottom() - 0.5 * NAME_HEIGHT;
-    for (summary, at, _) in &placed {
+    for (_, at, _) in &placed {
         let y = at.y.min(free_below);
         free_below = y - NAME_HEIGHT;
-        let on_left = at.x > plot.right() - 100.0;
-        let (side, align) = match on_left {
-            true => (-1.0, Align2::RIGHT_CENTER),
-            false => (1.0, Align2::LEFT_CENTER),
-        };
+        heights.push(y);
+    }
+    let mut free_above = plot.top() + 0.5 * NAME_HEIGHT;
+    for y in heights.iter_mut().rev() {
+        *y = y.max(free_above);
+        free_above = *y + NAME_HEIGHT;
+    }
+    for ((summary, at, _), y) in placed.iter().zip(heights) {
+        let name = painter.layout_no_wrap(summary.name.clone(), FontId::proportional(11.5), words);
         // Beside every disc that the name would lie on, its own among them.
-        let level = placed.iter().filter(|(_, disc, radius)| (disc.y - y).abs() < radius + 0.5 * NAME_HEIGHT);
-        let edges = level.map(|(_, disc, radius)| side * disc.x + radius);
-        let x = side * (edges.fold(side * at.x, f32::max) + 6.0);
-        painter.text(pos2(x, y), align, &summary.name, FontId::proportional(11.5), words);
+        let beside = |side: f32| {
+            let level =
+                placed.iter().filter(|(_, disc, radius)| (disc.y - y).abs() < radius + 0.5 * NAME_HEIGHT);
+            let edges = level.map(|(_, disc, radius)| side * disc.x + radius);
+            side * (edges.fold(side * at.x, f32::max) + 6.0)
+        };
+        let on_right =
+            at.x <= plot.right() - 100.0 && beside(1.0) + name.size().x <= painter.clip_rect().right();
+        let x = if on_right { beside(1.0) } else { beside(-1.0) - name.size().x };
+        painter.galley(pos2(x, y - 0.5 * name.size().y), name, words);
     }
 }
 

@@ -67,9 +67,10 @@ pub fn write_bundle(
 fn origins(config: &TrainConfig, folder: &Path) -> Vec<Origin> {
     let start = &config.start_from;
     let mut origins: Vec<(&Path, Origin)> = Vec::new();
+    let kept = if config.segmentation.keeps_critic() { 2 } else { 1 };
     for (path, networks) in [
         (&start.generator, &["style transfer"][..]),
-        (&start.segmenter, &["segmentation net", "feature critic"]),
+        (&start.segmenter, &["segmentation net", "feature critic"][..kept]),
     ] {
         let Some(path) = path else { continue };
         let networks = networks.iter().map(|name| (*name).to_owned());

@@ -107,12 +107,11 @@ impl TrainState {
         }
     }
 
-    /// Takes over networks of finished bundles; `folder` is what their paths are relative to. A feature critic that gets a head
-    /// start of its own begins afresh.
+    /// Takes over networks of finished bundles; `folder` is what their paths are relative to.
     pub fn start_from(&mut self, config: &TrainConfig, folder: &Path) -> Result<(), TrainError> {
         let start = &config.start_from;
         let net: &[&str] =
-            if config.segmentation.critic_steps > 0 { &["segmenter."] } else { &["segmenter.", "gap."] };
+            if config.segmentation.keeps_critic() { &["segmenter.", "gap."] } else { &["segmenter."] };
         let parts: [(&Option<PathBuf>, &[&str]); 2] =
             [(&start.generator, &["generator."]), (&start.segmenter, net)];
         for (bundle, prefixes) in parts {
