@@ -136,6 +136,8 @@ pub fn install(context: &egui::Context) {
         style.spacing.interact_size.y = 24.0;
         style.spacing.slider_rail_height = 4.0;
         style.spacing.menu_margin = Margin::same(8);
+        // A scroll bar has a place of its own and covers no figure.
+        style.spacing.scroll.floating_allocated_width = 6.0;
         // Nothing moves by itself: a reader's eye is drawn to movement.
         style.animation_time = 0.0;
         style.scroll_animation = egui::style::ScrollAnimation::none();

@@ -139,7 +139,7 @@ fn discs(painter: &Painter, plot: Rect, structures: &[StructureSummary], words: 
         let [r, g, b] = summary.rgb;
         painter.circle_filled(*at, *radius, Color32::from_rgb(r, g, b));
     }
-    // Names give way upwards, and downwards again from the top of the plot.
+    // Names give way upwards, and downwards again from the words at the top of the plot.
     let mut heights: Vec<f32> = Vec::new();
     let mut free_below = plot.bottom() - 0.5 * NAME_HEIGHT;
     for (_, at, _) in &placed {
@@ -147,7 +147,7 @@ fn discs(painter: &Painter, plot: Rect, structures: &[StructureSummary], words: 
         free_below = y - NAME_HEIGHT;
         heights.push(y);
     }
-    let mut free_above = plot.top() + 0.5 * NAME_HEIGHT;
+    let mut free_above = plot.top() + 18.0 + 0.5 * NAME_HEIGHT;
     for y in heights.iter_mut().rev() {
         *y = y.max(free_above);
         free_above = *y + NAME_HEIGHT;
