@@ -99,6 +99,29 @@ fn a_gap_that_is_too_small_or_has_no_ceiling_is_undefined_and_says_why() {
 }
 
 #[test]
+fn what_refinement_adds_to_full_is_shown_apart_and_no_part_of_what_the_net_closed() {
+    let mut study = study();
+    study.results.push(result(Arm::Full, 1, 0.9, 0.6));
+    study.results.push(result(Arm::FullUnrefined, 1, 0.8, 0.6));
+    let summary = study.summary();
+    let direction = &summary.directions[0];
+    let arms: Vec<Arm> = direction.arms.iter().map(|arm| arm.arm).collect();
+    assert_eq!(arms[2..], [Arm::Both, Arm::FullUnrefined, Arm::Full, Arm::Supervised]);
+    // Seed 1: (0.7 - 0.4) / (0.8 - 0.4) without the refinement, (0.75 - 0.4) / (0.8 - 0.4) with it.
+    let closed = |arm| direction.arm(arm).unwrap().gap_closed.as_ref().unwrap().over_seeds.mean;
+    close(closed(Arm::FullUnrefined), 0.75);
+    close(closed(Arm::Full), 0.875);
+    let markdown = summary.to_markdown();
+    assert!(markdown.contains("| full, not refined |") && markdown.contains(" 0.750 |"), "{markdown}");
+    assert!(markdown.contains("Only the labels of full are refined"), "{markdown}");
+    // Scripts read these names: words for people have no place in them.
+    assert!(study.to_csv().contains("\nabdomen,CT,MR,full-unrefined,1,p1,1,Liver,"), "{}", study.to_csv());
+    let value: serde_json::Value = serde_json::from_str(&study.to_json().unwrap()).unwrap();
+    assert_eq!(value["results"][9]["arm"], "full-unrefined");
+    assert!(study.charts().is_ok());
+}
+
+#[test]
 fn undefined_scores_are_counted_and_no_part_of_a_mean() {
     let mut study = study();
     study.results[1].cases[0] = case("p1", Some(0.7), None);

@@ -1,8 +1,11 @@
 //! `mindgap ablate`: what each part of the method is worth, on phantoms, over several seeds.
 //!
 //! Every training and every evaluation leaves a file in its own folder; a study that is started again goes on with what
-//! is missing.
+//! is missing. What was measured on other phantoms than it asks for now is measured again; what was trained otherwise, or
+//! from another net than the one that lies there, is refused.
 
+mod kept;
+mod outcome;
 mod report;
 mod stage;
 mod study;
@@ -43,7 +46,7 @@ pub(super) struct Ablate {
 #[derive(Debug, Serialize)]
 struct Answer {
     study: String,
-    results: Vec<stage::Outcome>,
+    results: Vec<outcome::Outcome>,
 }
 
 impl Ablate {

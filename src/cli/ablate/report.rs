@@ -2,7 +2,7 @@
 //!
 //! Everything is shown, whatever it shows.
 
-use super::stage::{CaseScore, Outcome};
+use super::outcome::{CaseScore, Outcome};
 use super::study::Stage;
 use crate::eval::ablation::{Arm, ArmResult, Direction, Study};
 use crate::eval::{Case, StructureScore};
@@ -37,7 +37,8 @@ pub(super) fn write(name: &str, folder: &Path, outcomes: &[Outcome]) -> anyhow::
     Ok(text)
 }
 
-/// The scores by arm; the source-only net of the opposite direction, on its own modality, is the supervised ceiling.
+/// The scores by arm; the source-only net of the opposite direction, on its own modality, is the supervised ceiling, and
+/// the net of *full* is scored without its refinement too.
 fn study_of(outcomes: &[&Outcome]) -> Study {
     let mut study = Study::default();
     for outcome in outcomes {
@@ -56,6 +57,7 @@ fn study_of(outcomes: &[&Outcome]) -> Study {
                     .collect(),
             });
         };
+        add(outcome.source, Arm::FullUnrefined, &outcome.target_unrefined);
         add(outcome.source, arm, &outcome.target);
         add(outcome.source.other(), Arm::Supervised, &outcome.source_modality);
     }
@@ -191,12 +193,13 @@ fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::stage::MeanGap;
+    use super::super::outcome::{MeanGap, Measured};
     use super::*;
+    use crate::dataset::phantom::GENERATOR_VERSION;
     use crate::eval::{MeanScore, Report};
     use crate::volume::Task;
 
-    fn outcome(stage: &str, seed: u64, dice: f64, gaps: [f64; 2]) -> Outcome {
+    fn score(dice: f64) -> CaseScore {
         let (dice, name) = (Some(dice), "Liver".to_owned());
         let structure = StructureScore { label: 1, name, dice, ..StructureScore::default() };
         let report = Report {
@@ -205,6 +208,10 @@ mod tests {
             mean: MeanScore { dice, assd_mm: None, hd95_mm: None },
             warnings: Vec::new(),
         };
+        CaseScore { seed: 9, report, gap_of_structure: vec![None], gap_elsewhere: 0.0 }
+    }
+
+    fn outcome(stage: &str, seed: u64, dice: f64, gaps: [f64; 2]) -> Outcome {
         Outcome {
             task: Task::Abdomen,
             source: Modality::Ct,
@@ -212,7 +219,15 @@ mod tests {
             contrast_flip: Some(2),
             stage: stage.to_owned(),
             train_seconds: 1.0,
-            target: vec![CaseScore { seed: 9, report, gap_of_structure: vec![None], gap_elsewhere: 0.0 }],
+            measured: Measured {
+                generator_version: GENERATOR_VERSION,
+                target: None,
+                target_unrefined: None,
+                source_modality: None,
+                anatomy: None,
+            },
+            target: vec![score(dice)],
+            target_unrefined: Vec::new(),
             source_modality: Vec::new(),
             anatomy: Vec::new(),
             gaps: gaps.iter().zip(1..).map(|(&gap, label)| MeanGap { label, gap }).collect(),
@@ -234,5 +249,14 @@ mod tests {
         let text = imbalance_table(&outcomes);
         assert!(text.contains("largest in the flipped structure in 1 of 2, and falls in 1 of 2"), "{text}");
         assert!(text.contains("above global in 1 of 2: mean difference +0.000"), "{text}");
+    }
+
+    #[test]
+    fn what_full_gains_by_refinement_stands_in_a_row_of_its_own() {
+        let full = Outcome { target_unrefined: vec![score(0.7)], ..outcome("full", 1, 0.9, [0.0; 2]) };
+        let study = study_of(&[&full, &outcome("both", 1, 0.6, [0.0; 2])]);
+        let rows: Vec<(Arm, Option<f64>)> =
+            study.results.iter().map(|result| (result.arm, result.cases[0].structures[0].dice)).collect();
+        assert_eq!(rows, [(Arm::FullUnrefined, Some(0.7)), (Arm::Full, Some(0.9)), (Arm::Both, Some(0.6))]);
     }
 }

@@ -1,67 +1,21 @@
 //! One stage of a block: its training, and what it scores on phantoms that nothing was trained on.
 
+use super::kept::{self, Sibling, Start};
+use super::outcome::{AnatomyScore, CaseScore, MeanGap, Measured, Outcome, TestSet};
 use super::study::{Block, Stage, StudyConfig};
-use crate::config::train::TrainConfig;
-use crate::config::{Bundle, Card, load_bundle_in};
+use crate::config::train::{PhantomSource, TrainConfig};
+use crate::config::{Bundle, Net, load_bundle_in};
 use crate::dataset::phantom::{self, Phantom, PhantomSpec};
-use crate::eval::ablation::Arm;
-use crate::eval::{self, Report};
+use crate::eval;
 use crate::protocol::{
-    DeviceChoice, Event, Refine, Request, SegmentRequest, SegmentSettings, TrainRequest, TranslateRequest,
+    AnatomyRequest, DeviceChoice, Event, Refine, Request, SegmentRequest, SegmentSettings, TrainRequest,
     WireScan,
 };
 use crate::session::{self, Engine, EngineError};
-use crate::volume::{LabelMap, Modality, Scan, Task, Volume, io};
-use anyhow::{Context, bail};
-use serde::{Deserialize, Serialize};
+use crate::volume::{LabelMap, Modality, Scan, Volume, io};
+use anyhow::{Context, bail, ensure};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
-
-/// What one stage came to.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Outcome {
-    pub task: Task,
-    pub source: Modality,
-    pub seed: u64,
-    pub contrast_flip: Option<u16>,
-    pub stage: String,
-    pub train_seconds: f64,
-    /// Scores on phantoms of the unlabelled modality.
-    pub target: Vec<CaseScore>,
-    /// Scores on phantoms of the labelled modality; the ceiling of the opposite direction.
-    pub source_modality: Vec<CaseScore>,
-    /// For a translator: how well it kept the anatomy.
-    pub anatomy: Vec<AnatomyScore>,
-    /// Where a fresh critic was trained to measure it: the gap in each structure of the labelled slices.
-    pub gaps: Vec<MeanGap>,
-}
-
-/// One test phantom.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct CaseScore {
-    pub seed: u64,
-    pub report: Report,
-    /// Mean a(p) inside each structure, by the phantom's own labels; `None` where the phantom lacks it.
-    pub gap_of_structure: Vec<Option<f64>>,
-    /// Mean a(p) in the rest of the body.
-    pub gap_elsewhere: f64,
-}
-
-/// Mean a(p) in one structure over the last quarter of the critic's steps.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub(super) struct MeanGap {
-    pub label: u16,
-    pub gap: f64,
-}
-
-/// What became of a source phantom that was translated, and translated back.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct AnatomyScore {
-    pub seed: u64,
-    pub edge_agreement: f64,
-    /// Labels of the back-translation against labels of the phantom's image, both by the source-only net.
-    pub cycle: Report,
-}
 
 /// Runs stages on one engine.
 pub(super) struct Runner<'a> {
@@ -71,9 +25,6 @@ pub(super) struct Runner<'a> {
     pub device: DeviceChoice,
     pub cancel: &'a AtomicBool,
 }
-
-/// How many phantoms the translator is checked on: each takes three runs.
-const ANATOMY_CASES: usize = 2;
 
 impl Runner<'_> {
     /// Trains and tests, as far as that was not done before.
@@ -85,36 +36,44 @@ impl Runner<'_> {
     ) -> anyhow::Result<Outcome> {
         let folder = self.stage_folder(block, stage);
         let config = self.study.training(block, stage);
-        let text = toml::to_string(&config)?;
-        if let Some(outcome) = finished(&folder, &text)? {
-            return Ok(outcome);
-        }
-        let bundle = self.train(text, &folder, observe)?;
-        let mut outcome = Outcome {
+        let siblings = self.siblings(block, stage)?;
+        let start = Start::new(toml::to_string(&config)?, &siblings);
+        let measured = Measured::of(self.study, block, stage);
+        let bundle = match kept::card_in(&folder)? {
+            Some(card) => {
+                Start::of_card(&card).require(&start, &siblings, &folder)?;
+                if let Some(outcome) = kept::finished(&folder, &measured)? {
+                    return Ok(outcome);
+                }
+                load_bundle_in(&folder).with_context(|| {
+                    format!(
+                        "{}: its net has to be measured; put its weights back, or remove the folder to have it trained \
+                         again",
+                        folder.display()
+                    )
+                })?
+            }
+            None => self.train(&start, &siblings, &folder, observe)?,
+        };
+        let (source, target) = (block.source, block.source.other());
+        let outcome = Outcome {
             task: config.task,
-            source: block.source,
+            source,
             seed: block.seed,
             contrast_flip: block.contrast_flip,
             stage: stage.name().to_owned(),
             train_seconds: bundle.card.training.seconds,
-            target: Vec::new(),
-            source_modality: Vec::new(),
-            anatomy: Vec::new(),
-            gaps: Vec::new(),
+            target: self.score(block, target, measured.target.as_ref(), &bundle)?,
+            target_unrefined: self.score(block, target, measured.target_unrefined.as_ref(), &bundle)?,
+            source_modality: self.score(block, source, measured.source_modality.as_ref(), &bundle)?,
+            anatomy: self.check_anatomy(block, measured.anatomy.as_ref(), &bundle)?,
+            gaps: match stage {
+                Stage::GapBefore | Stage::GapAfter => gaps(&folder.join("log.csv"), &config)?,
+                Stage::Translator | Stage::Warm | Stage::Arm(_) => Vec::new(),
+            },
+            measured,
         };
-        match stage {
-            Stage::Arm(arm) => {
-                let refine = if arm == Arm::Full { Refine::On } else { Refine::Off };
-                outcome.target = self.score(block, block.source.other(), &bundle, refine)?;
-                if arm == Arm::SourceOnly {
-                    outcome.source_modality = self.score(block, block.source, &bundle, Refine::Off)?;
-                }
-            }
-            Stage::Translator => outcome.anatomy = self.check_anatomy(block, &bundle)?,
-            Stage::Warm => {}
-            Stage::GapBefore | Stage::GapAfter => outcome.gaps = gaps(&folder.join("log.csv"), &config)?,
-        }
-        io::write_file(&folder.join(RESULT), &serde_json::to_vec_pretty(&outcome)?)?;
+        io::write_file(&folder.join(kept::RESULT), &serde_json::to_vec_pretty(&outcome)?)?;
         Ok(outcome)
     }
 
@@ -122,41 +81,58 @@ impl Runner<'_> {
         self.folder.join(block.folder()).join(stage.name())
     }
 
-    /// The bundle of a configuration, trained unless it is there.
+    /// The bundles that a stage goes on from, as they lie there now.
+    fn siblings(&self, block: &Block, stage: Stage) -> anyhow::Result<Vec<Sibling>> {
+        let sibling = |stage: &Stage| {
+            let (name, folder) = (stage.name(), self.stage_folder(block, *stage));
+            let card = kept::card_in(&folder)?.with_context(|| {
+                format!("{}: {} is gone; start the study again", folder.display(), kept::CARD)
+            })?;
+            Ok(Sibling { name, folder, card })
+        };
+        stage.needs().iter().map(sibling).collect()
+    }
+
+    /// Trains a bundle, or goes on from the checkpoint that lies there.
     fn train(
         &mut self,
-        text: String,
+        start: &Start,
+        siblings: &[Sibling],
         folder: &Path,
         observe: &mut dyn FnMut(&Event),
     ) -> anyhow::Result<Bundle> {
-        if folder.join(CARD).is_file() {
-            let bundle = load_bundle_in(folder)?;
-            require_same(&bundle.card, &text, folder)?;
-            return Ok(bundle);
+        kept::require_weights(siblings)?;
+        let resume = folder.join(kept::CHECKPOINT).is_file();
+        if !resume {
+            start.keep(folder)?;
+        } else if let Some(earlier) = Start::of_checkpoint(folder)? {
+            earlier.require(start, siblings, folder)?;
         }
         let request = Request::Train(TrainRequest {
-            config: text,
+            config: start.config.clone(),
             base_dir: self.folder.to_owned(),
             out_dir: folder.to_owned(),
-            resume: folder.join("checkpoint.safetensors").is_file(),
+            resume,
             device: self.device,
         });
         session::run_job(&mut self.engine, request, self.cancel, observe)?;
+        Start::forget(folder);
         Ok(load_bundle_in(folder)?)
     }
 
-    /// Segments the test phantoms of a modality.
+    /// Segments the test phantoms of a modality, where there are any to segment.
     fn score(
         &mut self,
         block: &Block,
         modality: Modality,
+        set: Option<&TestSet>,
         bundle: &Bundle,
-        refine: Refine,
     ) -> anyhow::Result<Vec<CaseScore>> {
+        let Some(TestSet { phantoms, refine }) = set else { return Ok(Vec::new()) };
         let table = block.setup.task.table();
         let mut scores = Vec::new();
-        for phantom in test_phantoms(self.study, block, modality)? {
-            let (labels, gap) = self.segment(&phantom.scan, modality, bundle, refine)?;
+        for phantom in generate(block, modality, phantoms)? {
+            let (labels, gap) = self.segment(&phantom.scan, modality, bundle, *refine)?;
             let inside = |label: u16| mean_where(&gap, &phantom.labels, |found| found == label);
             scores.push(CaseScore {
                 seed: phantom.spec.seed,
@@ -168,17 +144,41 @@ impl Runner<'_> {
         Ok(scores)
     }
 
-    fn check_anatomy(&mut self, block: &Block, translator: &Bundle) -> anyhow::Result<Vec<AnatomyScore>> {
-        let net = load_bundle_in(&self.stage_folder(block, Stage::Warm))?;
-        let table = block.setup.task.table();
+    /// Has source phantoms translated and back by the engine's own check, where there are any: an image that was sent in
+    /// again as a new scan would be scaled anew, and the generator be given a contrast that it did not make.
+    fn check_anatomy(
+        &mut self,
+        block: &Block,
+        phantoms: Option<&PhantomSource>,
+        bundle: &Bundle,
+    ) -> anyhow::Result<Vec<AnatomyScore>> {
+        let Some(phantoms) = phantoms else { return Ok(Vec::new()) };
         let mut scores = Vec::new();
-        for phantom in test_phantoms(self.study, block, block.source)?.into_iter().take(ANATOMY_CASES) {
-            let (there, edge_agreement) = self.translate(&phantom.scan, block.source, translator)?;
-            let (back, _) = self.translate(&there, block.source.other(), translator)?;
-            let (before, _) = self.segment(&phantom.scan, block.source, &net, Refine::Off)?;
-            let (after, _) = self.segment(&back, block.source, &net, Refine::Off)?;
-            let cycle = eval::evaluate(&after, &before, table)?;
-            scores.push(AnatomyScore { seed: phantom.spec.seed, edge_agreement, cycle });
+        for phantom in generate(block, block.source, phantoms)? {
+            let request = AnatomyRequest {
+                model: session::model_payload(bundle),
+                scan: WireScan::pack(&phantom.scan),
+                modality: block.source,
+                device: self.device,
+            };
+            let checked = match self.job(Request::CheckAnatomy(request))? {
+                Event::AnatomyChecked { result, .. } => result,
+                other => bail!("the engine answered an anatomy check with {other:?}"),
+            };
+            // The adapted net has learned from images of this very translation.
+            ensure!(
+                checked.net == Net::SourceOnly,
+                "{}: expected a source-only net to judge the anatomy, got none in {}; remove the folder to have it trained \
+                 again",
+                bundle.folder.display(),
+                kept::WEIGHTS
+            );
+            let (before, after) = (checked.scan_labels.unpack()?, checked.cycle_labels.unpack()?);
+            scores.push(AnatomyScore {
+                seed: phantom.spec.seed,
+                edge_agreement: checked.edge_agreement,
+                cycle: eval::evaluate(&after, &before, block.setup.task.table())?,
+            });
         }
         Ok(scores)
     }
@@ -204,51 +204,9 @@ impl Runner<'_> {
         }
     }
 
-    fn translate(&mut self, scan: &Scan, modality: Modality, bundle: &Bundle) -> anyhow::Result<(Scan, f64)> {
-        let request = TranslateRequest {
-            model: session::model_payload(bundle),
-            scan: WireScan::pack(scan),
-            modality,
-            first_world_mm: None,
-            style: 1.0,
-            device: self.device,
-        };
-        match self.job(Request::Translate(request))? {
-            Event::Translated { result, .. } => {
-                Ok((Scan::from_volume(result.synthetic.unpack()?, "synthetic"), result.edge_agreement))
-            }
-            other => bail!("the engine answered a translation with {other:?}"),
-        }
-    }
-
     fn job(&mut self, request: Request) -> Result<Event, EngineError> {
         session::run_job(&mut self.engine, request, self.cancel, |_| ())
     }
-}
-
-const CARD: &str = "card.json";
-const RESULT: &str = "result.json";
-
-/// What a stage came to earlier, if it was finished. Its weights are not asked for: who keeps a study for its figures need not
-/// keep those.
-fn finished(folder: &Path, config: &str) -> anyhow::Result<Option<Outcome>> {
-    let (result, card) = (folder.join(RESULT), folder.join(CARD));
-    let (Ok(outcome), Ok(text)) = (std::fs::read(&result), std::fs::read(&card)) else { return Ok(None) };
-    let card = serde_json::from_slice(&text).with_context(|| card.display().to_string())?;
-    require_same(&card, config, folder)?;
-    let outcome = serde_json::from_slice(&outcome).with_context(|| {
-        format!("{}: not a result of this program; remove it to have it measured again", result.display())
-    })?;
-    Ok(Some(outcome))
-}
-
-fn require_same(card: &Card, config: &str, folder: &Path) -> anyhow::Result<()> {
-    anyhow::ensure!(
-        card.training.config == config,
-        "{}: trained for another study; choose another output folder, or remove this one",
-        folder.display()
-    );
-    Ok(())
 }
 
 /// Reads the gaps from a training's log, rows of "phase",step,"quantity",value.
@@ -274,11 +232,10 @@ fn gaps(log: &Path, config: &TrainConfig) -> anyhow::Result<Vec<MeanGap>> {
     Ok(structures.iter().filter_map(|entry| of(entry.value, &entry.name)).collect())
 }
 
-/// The phantoms of a modality that a block is tested on.
-fn test_phantoms(study: &StudyConfig, block: &Block, modality: Modality) -> anyhow::Result<Vec<Phantom>> {
-    let source = study.test_phantoms(block, modality);
+/// The phantoms of a block and modality.
+fn generate(block: &Block, modality: Modality, source: &PhantomSource) -> anyhow::Result<Vec<Phantom>> {
     let make =
-        |seed| Ok(phantom::generate(&PhantomSpec::of_source(&source, block.setup.task, modality, seed))?);
+        |seed| Ok(phantom::generate(&PhantomSpec::of_source(source, block.setup.task, modality, seed))?);
     (source.first_seed..source.first_seed + source.count).map(make).collect()
 }
 

@@ -22,7 +22,8 @@ pub(super) struct StudyConfig {
     pub generator_version: u32,
     /// Training seeds.
     pub seeds: Vec<u64>,
-    /// Supervised is none of them: it is the source-only net of the opposite direction.
+    /// Supervised is none of them: it is the source-only net of the opposite direction. Nor is full-unrefined: it is the net
+    /// of full.
     pub arms: Vec<Arm>,
     pub phantoms: PhantomSplit,
     pub network: NetworkConfig,
@@ -93,12 +94,10 @@ impl Stage {
         }
     }
 
-    /// What has to be finished before.
+    /// What has to be finished before: the stages whose nets its training goes on from.
     pub fn needs(self) -> &'static [Stage] {
         match self {
-            Stage::Warm => &[],
-            // Its check of the anatomy asks the source-only net.
-            Stage::Translator => &[Stage::Warm],
+            Stage::Warm | Stage::Translator => &[],
             Stage::Arm(arm) if translates(arm) => &[Stage::Translator, Stage::Warm],
             Stage::Arm(_) => &[Stage::Warm],
             Stage::GapBefore => &[Stage::Translator, Stage::Warm],
@@ -167,6 +166,12 @@ impl StudyConfig {
             stages.extend([Stage::GapBefore, Stage::GapAfter]);
         }
         stages
+    }
+
+    /// The stage whose bundle the style transfer is checked with. An arm that translates holds the translator and, as its
+    /// source-only net, the one that every arm starts from; in the translator's own bundle that net was never trained.
+    pub fn anatomy_stage(&self) -> Option<Stage> {
+        self.arms.iter().copied().find(|arm| translates(*arm)).map(Stage::Arm)
     }
 
     /// The configuration of one training.
@@ -267,12 +272,15 @@ impl StudyConfig {
         if overlap {
             return wrong("phantoms", "four ranges of seeds that share none", format!("{ranges:?}"));
         }
-        if self.arms.contains(&Arm::Supervised) {
-            return wrong(
-                "arms",
+        let from_elsewhere = [
+            (
+                Arm::Supervised,
                 "no supervised: it is the source-only net of the opposite direction, which both sources give",
-                "supervised".to_owned(),
-            );
+            ),
+            (Arm::FullUnrefined, "no full-unrefined: it is the net of full, which full gives"),
+        ];
+        if let Some((arm, expected)) = from_elsewhere.iter().find(|(arm, _)| self.arms.contains(arm)) {
+            return wrong("arms", expected, arm.name().to_owned());
         }
         if self.gap_steps > 0 && !self.arms.contains(&Arm::Both) {
             return wrong(
@@ -303,8 +311,8 @@ fn restrict(config: &mut TrainConfig, arm: Arm) {
     let s = &mut config.segmentation;
     let labelled = s.batch;
     match arm {
-        // The supervised ceiling is no training of its own, and `check` refuses it.
-        Arm::Full | Arm::Supervised => return,
+        // The supervised ceiling and the net of *full* are no further trainings, and `check` refuses them.
+        Arm::Full | Arm::FullUnrefined | Arm::Supervised => return,
         Arm::SourceOnly => (s.real, s.translated, s.target_batch) = (labelled, 0, 0),
         Arm::Global => (s.real, s.translated, s.target_batch) = (labelled / 2, labelled - labelled / 2, 0),
         Arm::Local => (s.real, s.translated) = (labelled, 0),
@@ -383,6 +391,39 @@ mod tests {
                 assert!(of(Arm::Both).segmentation.target_batch > 0);
                 assert_eq!(of(Arm::Both).self_training.rounds, 0);
             }
+        }
+    }
+
+    #[test]
+    fn a_stage_waits_for_every_net_that_it_goes_on_from() {
+        for study in committed() {
+            for block in study.blocks() {
+                for stage in study.stages() {
+                    let start = study.training(&block, stage).start_from;
+                    let from: Vec<PathBuf> =
+                        [start.generator, start.segmenter].into_iter().flatten().collect();
+                    let needs: Vec<PathBuf> = stage.needs().iter().copied().map(sibling).collect();
+                    assert_eq!(from, needs, "{}, {stage:?}", study.name);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_style_transfer_is_checked_with_a_bundle_that_holds_it_and_a_trained_net() {
+        for study in committed() {
+            let stage = study.anatomy_stage().unwrap();
+            assert_eq!(stage.needs(), [Stage::Translator, Stage::Warm], "{}", study.name);
+        }
+    }
+
+    #[test]
+    fn an_arm_that_is_no_training_of_its_own_is_refused_with_what_gives_it() {
+        for (arm, giver) in [(Arm::Supervised, "source-only"), (Arm::FullUnrefined, "the net of full")] {
+            let mut study = committed().remove(0);
+            study.arms.push(arm);
+            let error = StudyConfig::parse(&toml::to_string(&study).unwrap()).unwrap_err().to_string();
+            assert!(error.contains(arm.name()) && error.contains(giver), "{error}");
         }
     }
 

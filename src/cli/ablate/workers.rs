@@ -1,6 +1,7 @@
 //! Several engines at work on one study, and what they finished.
 
-use super::stage::{Outcome, Runner};
+use super::outcome::Outcome;
+use super::stage::Runner;
 use super::study::{Block, Stage, StudyConfig};
 use crate::cli::job;
 use crate::protocol::{DeviceChoice, Event};

@@ -33,11 +33,25 @@ fn arms(summary: &Summary) -> Vec<Arm> {
     Arm::ALL.into_iter().filter(has).collect()
 }
 
+/// Each arm's place in the palette. It is not its place among the arms: one that is added between them must not repaint the
+/// others, whose charts may lie beside those of an earlier study.
+fn colour(arm: Arm) -> usize {
+    match arm {
+        Arm::SourceOnly => 0,
+        Arm::Global => 1,
+        Arm::Local => 2,
+        Arm::Both => 3,
+        Arm::Full => 4,
+        Arm::Supervised => 5,
+        Arm::FullUnrefined => 6,
+    }
+}
+
 /// One series an arm, with a bar for each of `groups`; undefined where the arm has no result.
 fn series<G>(arms: &[Arm], groups: &[G], bar: impl Fn(Arm, &G) -> Option<Bar>) -> Vec<Series> {
     let of_arm = |&arm: &Arm| Series {
         name: arm.to_string(),
-        colour: arm as usize,
+        colour: colour(arm),
         bars: groups.iter().map(|group| bar(arm, group).unwrap_or_default()).collect(),
     };
     arms.iter().map(of_arm).collect()
@@ -73,8 +87,8 @@ fn gap_closed(summary: &Summary) -> BarChart {
         groups: direction_names(summary),
         series: series(&arms, &summary.directions, bar),
         caption: format!(
-            "{MARKS} No value where supervised is not more than \
-             0.05 Dice above source-only, or an arm lacks the seed."
+            "{MARKS} No value where supervised is not more than 0.05 Dice above source-only, or an arm lacks the seed. \
+             Only full is refined; source-only and supervised, the ends of the scale, are not."
         ),
     }
 }
@@ -111,7 +125,7 @@ fn counts(direction: &DirectionSummary) -> String {
     }
     let arms = direction.arms.iter().zip(counts);
     let texts = arms.map(|(arm, [seeds, cases])| format!("{} {seeds} and {cases}", arm.arm));
-    format!("Seeds and scored test cases: {}.", texts.collect::<Vec<_>>().join(", "))
+    format!("Seeds and scored test cases: {}.", texts.collect::<Vec<_>>().join("; "))
 }
 
 fn direction_names(summary: &Summary) -> Vec<String> {
@@ -119,4 +133,20 @@ fn direction_names(summary: &Summary) -> Vec<String> {
         format!("{}\n{} to {}", task.name(), source.name(), target.name())
     };
     summary.directions.iter().map(|direction| name(direction.direction)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::eval::chart::MAX_SERIES;
+
+    #[test]
+    fn charts_of_two_studies_can_be_laid_side_by_side() {
+        let earlier = [Arm::SourceOnly, Arm::Global, Arm::Local, Arm::Both, Arm::Full, Arm::Supervised];
+        assert_eq!(earlier.map(colour), [0, 1, 2, 3, 4, 5]);
+        let mut colours = Arm::ALL.map(colour);
+        colours.sort_unstable();
+        assert!(colours.windows(2).all(|pair| pair[0] < pair[1]), "two arms have one colour");
+        assert!(colours.iter().all(|colour| *colour < MAX_SERIES));
+    }
 }

@@ -76,7 +76,10 @@ fn gap_closed(direction: &DirectionSummary) -> String {
     if !reasons.is_empty() {
         reasons.push('\n');
     }
-    format!("Gap closed, 0 being source-only and 1 supervised:\n\n{}\n{reasons}", table.to_markdown())
+    format!(
+        "Gap closed, 0 being source-only and 1 supervised, neither of them refined:\n\n{}\n{reasons}",
+        table.to_markdown()
+    )
 }
 
 /// "both" less "global", seed by seed.

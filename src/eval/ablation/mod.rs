@@ -1,5 +1,8 @@
 //! An ablation study: the same test cases, segmented by nets that were trained with and without each part of the method.
 //!
+//! Two of the arms are no trainings of their own: the supervised ceiling comes from elsewhere, and *full, not refined* is
+//! the net of *full* once more, its labels left as the net drew them.
+//!
 //! Invariants: every result is shown, whatever it shows; what is undefined is said to be and why, and is no part of any
 //! mean; arms are compared only within a seed and a direction.
 
@@ -19,7 +22,7 @@ use crate::volume::{Modality, Task};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// What a net was trained with.
+/// What a net was trained with, and whether its labels were refined.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, clap::ValueEnum,
 )]
@@ -33,7 +36,9 @@ pub enum Arm {
     Local,
     /// With both.
     Both,
-    /// With both and everything else that the program does.
+    /// The net of *full* without the refinement of its labels, which no other arm and neither end of the scale has.
+    FullUnrefined,
+    /// With both and everything else that the program does, the refinement of labels too.
     Full,
     /// Target images and labels: the ceiling.
     Supervised,
@@ -41,8 +46,8 @@ pub enum Arm {
 
 impl Arm {
     /// In the order in which they are declared and shown.
-    pub const ALL: [Arm; 6] =
-        [Arm::SourceOnly, Arm::Global, Arm::Local, Arm::Both, Arm::Full, Arm::Supervised];
+    pub const ALL: [Arm; 7] =
+        [Arm::SourceOnly, Arm::Global, Arm::Local, Arm::Both, Arm::FullUnrefined, Arm::Full, Arm::Supervised];
 
     /// As in files and options.
     pub fn name(self) -> &'static str {
@@ -51,6 +56,7 @@ impl Arm {
             Arm::Global => "global",
             Arm::Local => "local",
             Arm::Both => "both",
+            Arm::FullUnrefined => "full-unrefined",
             Arm::Full => "full",
             Arm::Supervised => "supervised",
         }
@@ -58,8 +64,12 @@ impl Arm {
 }
 
 impl fmt::Display for Arm {
+    /// As in tables, charts and sentences.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+        f.write_str(match self {
+            Arm::FullUnrefined => "full, not refined",
+            arm => arm.name(),
+        })
     }
 }
 

@@ -13,7 +13,9 @@ const SUMMARY_DEFINITION: &str = "A seed's score of a structure is the mean over
     mean over the structures; undefined values are left out and counted. Mean (sample standard deviation) are over the \
     seeds. Gap closed = (Dice of the arm - Dice of source-only) / (Dice of supervised - Dice of source-only), from the mean \
     scores of the same seed, then averaged over the seeds; undefined where supervised is not more than 0.05 above \
-    source-only. Paired differences are of Dice within a seed.";
+    source-only. Only the labels of full are refined (averaged views, intensities, shapes); those of every other arm, and so \
+    of both ends of the scale, are as the net drew them. Full, not refined, is the same net as full without that. Paired \
+    differences are of Dice within a seed.";
 
 /// What a study comes to. The keys are stable: scripts read them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -10,8 +10,9 @@ use super::{Bar, BarChart, ChartError, check_colours, check_finite};
 const FILLED: f32 = 0.84;
 const MAX_BAR_WIDTH: f32 = 120.0;
 const NO_VALUE: Style = Style::regular(18.0);
-/// Figures over the bars, at most and at least this large; where the smallest do not fit there are none.
-const FIGURE_SIZES: [f32; 4] = [20.0, 18.0, 16.0, 15.0];
+/// Figures over the bars, at most and at least this large; where the smallest do not fit there are none. They fit over the
+/// seven arms of a study for four structures and their mean.
+const FIGURE_SIZES: [f32; 5] = [20.0, 18.0, 16.0, 15.0, 14.0];
 
 /// The chart as a PNG file.
 pub(super) fn draw(chart: &BarChart) -> Result<Vec<u8>, ChartError> {
