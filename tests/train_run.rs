@@ -3,7 +3,7 @@
 #![cfg(feature = "torch")]
 #![allow(clippy::unwrap_used)]
 
-use mindgap::config::{Card, load_bundle, load_bundle_in};
+use mindgap::config::{Card, Net, load_bundle, load_bundle_in};
 use mindgap::dataset::phantom::{PhantomSpec, generate};
 use mindgap::protocol::{
     DeviceChoice, Event, Refine, Request, SegmentRequest, SegmentSettings, TrainRequest, WireScan,
@@ -182,6 +182,30 @@ fn labels_that_lie_beside_target_scans_change_not_one_bit_of_the_weights() {
 }
 
 #[test]
+fn a_label_map_that_a_pattern_takes_for_a_target_scan_ends_the_training_and_is_named() {
+    let phantom = generate(&PhantomSpec {
+        spacing_mm: [6.0, 6.0, 12.0],
+        ..PhantomSpec::new(Task::Abdomen, Modality::Mr, 2)
+    })
+    .unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("target");
+    std::fs::create_dir(&target).unwrap();
+    io::write_scan(&target.join("a.nii.gz"), &phantom.scan).unwrap();
+    io::write_labels(&target.join("a_label.nii.gz"), &phantom.labels, None, &phantom.scan).unwrap();
+    let (before, _) = CONFIG.split_once("[[target_data]]").unwrap();
+    let config = format!(
+        "{before}[[target_data]]\nkind = \"folder\"\nname = \"target\"\nimages = \"target/*.nii.gz\"\n\
+         licence = \"none\"\n"
+    );
+    let out = folder.path().join("out");
+    let request = request_of(&config, folder.path(), &out, false);
+    let error = run_job(&mut engine(), request, &AtomicBool::new(false), |_| ()).unwrap_err().to_string();
+    assert!(error.contains("a_label.nii.gz") && error.contains("label map"), "{error}");
+    assert!(!out.join("card.json").exists());
+}
+
+#[test]
 fn a_data_set_with_one_file_a_structure_is_learned_from_and_its_test_cases_are_left_out() {
     let folder = tempfile::tempdir().unwrap();
     let phantom = generate(&PhantomSpec {
@@ -229,6 +253,17 @@ fn a_data_set_with_one_file_a_structure_is_learned_from_and_its_test_cases_are_l
     assert!(!log.contains("gap, Right kidney"), "{log}");
 }
 
+/// The configuration with `start` in it and no step to take.
+fn untrained(start: &str) -> String {
+    CONFIG
+        .replace("steps = 5\nbatch = 1", "steps = 0\nbatch = 1")
+        .replace("warm_steps = 5", "warm_steps = 0")
+        .replace("steps = 10", "steps = 0")
+        .replace("critic_steps = 3", "critic_steps = 0")
+        .replace("rounds = 1", "rounds = 0")
+        .replace("[network]", &format!("{start}\n[network]"))
+}
+
 #[test]
 fn a_run_that_starts_from_a_bundle_keeps_what_it_does_not_train() {
     let folder = tempfile::tempdir().unwrap();
@@ -236,16 +271,7 @@ fn a_run_that_starts_from_a_bundle_keeps_what_it_does_not_train() {
     let never = AtomicBool::new(false);
     run_job(&mut engine(), request_of(CONFIG, &first, &first, false), &never, |_| ()).unwrap();
     let second = folder.path().join("second");
-    let untrained = CONFIG
-        .replace("steps = 5\nbatch = 1", "steps = 0\nbatch = 1")
-        .replace("warm_steps = 5", "warm_steps = 0")
-        .replace("steps = 10", "steps = 0")
-        .replace("critic_steps = 3", "critic_steps = 0")
-        .replace("rounds = 1", "rounds = 0")
-        .replace(
-            "[network]",
-            "[start_from]\ngenerator = \"../first\"\nsegmenter = \"../first\"\n\n[network]",
-        );
+    let untrained = untrained("[start_from]\ngenerator = \"../first\"\nsegmenter = \"../first\"\n");
     let card = run_job(&mut engine(), request_of(&untrained, &second, &second, false), &never, |_| ());
     let bytes = |folder: &Path| std::fs::read(folder.join("weights.safetensors")).unwrap();
     let card = trained(card.unwrap());
@@ -256,6 +282,56 @@ fn a_run_that_starts_from_a_bundle_keeps_what_it_does_not_train() {
     assert_eq!(origin.networks, ["style transfer", "segmentation net", "feature critic"]);
     assert_eq!((&origin.id, &origin.weights_sha256), (&card.id, &card.weights_sha256));
     assert_eq!(origin.training.config, CONFIG);
+}
+
+#[test]
+fn a_run_that_starts_from_a_bundle_of_the_opposite_direction_or_of_other_pixels_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = folder.path().join("first");
+    let never = AtomicBool::new(false);
+    run_job(&mut engine(), request_of(&untrained(""), &first, &first, false), &never, |_| ()).unwrap();
+    let start = untrained("[start_from]\nsegmenter = \"../first\"\n");
+    let opposite = start
+        .replace("source = \"ct\"\ntarget = \"mr\"", "source = \"mr\"\ntarget = \"ct\"")
+        .replace("abdomen-ct-to-mr", "abdomen-mr-to-ct");
+    let finer = start.replace("[6.0, 6.0, 12.0]", "[5.0, 5.0, 12.0]");
+    for (config, said) in [
+        (opposite, "whose source is MR, as in this configuration, got abdomen-ct-to-mr, whose source is CT"),
+        (finer, "whose preprocessing.spacing_mm is [5.0, 5.0, 12.0]"),
+    ] {
+        let out = folder.path().join("second");
+        let error = run_job(&mut engine(), request_of(&config, &out, &out, false), &never, |_| ());
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("start_from.segmenter") && error.contains(said), "{error}");
+        assert!(!out.join("card.json").exists());
+    }
+}
+
+#[test]
+fn a_net_that_was_taken_over_is_not_given_out_as_one_that_has_seen_the_source_alone() {
+    // Without a warm-up there is no such net in the first bundle either.
+    let folder = tempfile::tempdir().unwrap();
+    let first = folder.path().join("first");
+    let never = AtomicBool::new(false);
+    run_job(&mut engine(), request_of(&untrained(""), &first, &first, false), &never, |_| ()).unwrap();
+    let second = folder.path().join("second");
+    let config = untrained("[start_from]\nsegmenter = \"../first\"\n");
+    run_job(&mut engine(), request_of(&config, &second, &second, false), &never, |_| ()).unwrap();
+    let phantom = generate(&PhantomSpec::new(Task::Abdomen, Modality::Mr, 3)).unwrap();
+    let segment = |net: Net| {
+        let request = Request::Segment(SegmentRequest {
+            model: model_payload(&load_bundle_in(&second).unwrap()),
+            scan: WireScan::pack(&phantom.scan),
+            modality: Modality::Mr,
+            first_world_mm: None,
+            settings: SegmentSettings { net, refine: Refine::Off, ..SegmentSettings::default() },
+            device: DeviceChoice::Cpu,
+        });
+        run_job(&mut engine(), request, &never, |_| ())
+    };
+    assert!(matches!(segment(Net::Adapted), Ok(Event::Segmented { .. })));
+    let error = segment(Net::SourceOnly).unwrap_err();
+    assert!(format!("{error:?}").contains("without its source-only net"), "{error:?}");
 }
 
 #[test]

@@ -52,7 +52,7 @@ impl Train {
             device: self.device,
         };
         // It works on this machine's files, so the engine is this machine's, too.
-        let kept = "the checkpoint is kept, and --resume goes on from it";
+        let kept = "where it had come to its first step, the checkpoint is kept and --resume goes on from it";
         let Event::Trained { bundle_dir, card, .. } =
             job::run(EngineSite::Here, Request::Train(request), kept)?
         else {

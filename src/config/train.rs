@@ -6,7 +6,7 @@ use super::{NetworkConfig, Preprocessing};
 use crate::volume::{LabelTable, Modality, Task};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use thiserror::Error;
 
 /// One training run.
@@ -190,7 +190,7 @@ pub struct SegmentationConfig {
     #[serde(default)]
     pub sketched: usize,
     /// Unlabelled target slices a step, for the feature critic and the alignment; 0 leaves both out, and the mask is 0, in the
-    /// finished bundle too.
+    /// finished bundle too. Self-training shows the critic target slices, so there is none with 0.
     pub target_batch: usize,
     pub learning_rate: f64,
     pub critic_learning_rate: f64,
@@ -269,8 +269,9 @@ impl TrainConfig {
     pub fn check(&self) -> Result<(), ConfigError> {
         let classes = self.task.table().entries.len() as i64 + 1;
         let halvings = self.network.level_multiples.len() as u32;
-        let s = &self.segmentation;
-        let [columns_mm, rows_mm, _] = self.preprocessing.spacing_mm;
+        let (s, p) = (&self.segmentation, &self.preprocessing);
+        let [columns_mm, rows_mm, slices_mm] = p.spacing_mm;
+        let [low_hu, high_hu] = p.ct_window_hu;
         let conditions = [
             (
                 self.source != self.target,
@@ -291,11 +292,30 @@ impl TrainConfig {
                 halvings.to_string(),
             ),
             (
-                self.preprocessing.multiple.is_multiple_of(1 << halvings.min(8))
-                    && self.preprocessing.size.iter().all(|s| s.is_multiple_of(self.preprocessing.multiple)),
+                p.multiple > 0 && p.multiple.is_multiple_of(1 << halvings.min(8)),
+                "preprocessing.multiple",
+                format!("a multiple of 2^{halvings} above 0, one halving a level"),
+                p.multiple.to_string(),
+            ),
+            (
+                p.size.iter().all(|size| *size > 0 && size.is_multiple_of(p.multiple)),
                 "preprocessing.size",
-                format!("multiples of {}, itself a multiple of 2^{halvings}", self.preprocessing.multiple),
-                format!("{:?}", self.preprocessing.size),
+                format!("multiples of {} above 0", p.multiple),
+                format!("{:?}", p.size),
+            ),
+            (
+                [columns_mm, rows_mm].iter().all(|mm| mm.is_finite() && *mm > 0.0)
+                    && slices_mm.is_finite()
+                    && slices_mm >= 0.0,
+                "preprocessing.spacing_mm",
+                "pixels of a size above 0, and slices of 0 (as acquired) or more".to_owned(),
+                format!("{:?}", p.spacing_mm),
+            ),
+            (
+                low_hu.is_finite() && high_hu.is_finite() && low_hu < high_hu,
+                "preprocessing.ct_window_hu",
+                "two finite numbers, the lower one first".to_owned(),
+                format!("{:?}", p.ct_window_hu),
             ),
             (
                 s.batch >= 1 && s.real + s.translated + s.restyled + s.sketched <= s.batch,
@@ -310,9 +330,9 @@ impl TrainConfig {
                 s.sketched.to_string(),
             ),
             (
-                s.sketched == 0 || (columns_mm > 0.0 && columns_mm == rows_mm),
+                s.sketched == 0 || columns_mm == rows_mm,
                 "preprocessing.spacing_mm",
-                "square pixels of a known size, which sketches are drawn in".to_owned(),
+                "square pixels, which sketches are drawn in".to_owned(),
                 format!("{columns_mm} x {rows_mm} mm"),
             ),
             (
@@ -335,6 +355,13 @@ impl TrainConfig {
                 s.target_batch.to_string(),
             ),
             (
+                self.self_training.rounds == 0 || s.target_batch > 0,
+                "segmentation.target_batch",
+                "at least 1 where there is self-training, which shows the critic target slices; or self_training.rounds = 0"
+                    .to_owned(),
+                format!("0, and self_training.rounds = {}", self.self_training.rounds),
+            ),
+            (
                 s.warm_batch > 0 && self.translation.batch > 0 && self.self_training.target_batch > 0,
                 "warm_batch, translation.batch, self_training.target_batch",
                 "at least 1 each".to_owned(),
@@ -353,18 +380,37 @@ impl TrainConfig {
                 s.scan_share.to_string(),
             ),
             (
-                (0.0..=100.0).contains(&self.preprocessing.mr_percentile),
+                s.rotation_deg.is_none_or(|degrees| (0.0..=180.0).contains(&degrees)),
+                "segmentation.rotation_deg",
+                "0 to 180".to_owned(),
+                s.rotation_deg.unwrap_or_default().to_string(),
+            ),
+            (
+                p.mr_percentile > 0.0 && p.mr_percentile <= 100.0,
                 "preprocessing.mr_percentile",
-                "0 to 100".to_owned(),
-                self.preprocessing.mr_percentile.to_string(),
+                "above 0, up to 100".to_owned(),
+                p.mr_percentile.to_string(),
+            ),
+            (
+                p.mr_clip.is_finite() && p.mr_clip > 0.0,
+                "preprocessing.mr_clip",
+                "a finite number above 0".to_owned(),
+                p.mr_clip.to_string(),
             ),
             (
                 self.network.base_channels > 0
+                    && self.network.level_multiples.iter().all(|multiple| *multiple > 0)
                     && self.network.generator_channels > 0
                     && self.network.critic_channels > 0,
                 "network",
                 "at least one channel everywhere".to_owned(),
                 "0 or fewer".to_owned(),
+            ),
+            (
+                self.network.residual_blocks >= 0,
+                "network.residual_blocks",
+                "0 or more".to_owned(),
+                self.network.residual_blocks.to_string(),
             ),
             (
                 !self.source_data.iter().chain(&self.target_data).any(DataSource::is_empty),
@@ -391,18 +437,50 @@ impl TrainConfig {
                 return Err(ConfigError::Value { field: field.to_owned(), expected, got });
             }
         }
+        self.check_rates()?;
         self.source_data.iter().try_for_each(|data| self.check_source(data))?;
         self.target_data.iter().try_for_each(check_target)
     }
 
+    /// Learning rates and the weights of losses: TOML can write infinity and NaN, and a negative one would unlearn.
+    fn check_rates(&self) -> Result<(), ConfigError> {
+        let (t, s) = (&self.translation, &self.segmentation);
+        let rates = [
+            ("translation.learning_rate", t.learning_rate),
+            ("translation.lambda_reconstruction", t.lambda_reconstruction),
+            ("translation.lambda_cycle", t.lambda_cycle),
+            ("translation.lambda_content", t.lambda_content),
+            ("translation.lambda_adversarial", t.lambda_adversarial),
+            ("segmentation.warm_learning_rate", s.warm_learning_rate),
+            ("segmentation.learning_rate", s.learning_rate),
+            ("segmentation.critic_learning_rate", s.critic_learning_rate),
+            ("segmentation.lambda_alignment", s.lambda_alignment),
+            ("self_training.learning_rate", self.self_training.learning_rate),
+        ];
+        match rates.iter().find(|(_, rate)| !(rate.is_finite() && *rate >= 0.0)) {
+            None => Ok(()),
+            Some((field, rate)) => Err(ConfigError::Value {
+                field: (*field).to_owned(),
+                expected: "a finite number, 0 or more".to_owned(),
+                got: rate.to_string(),
+            }),
+        }
+    }
+
     fn check_source(&self, data: &DataSource) -> Result<(), ConfigError> {
-        let (name, labels, label_table, tissue_table) = match data {
+        let (name, images, labels, label_table, tissue_table) = match data {
             DataSource::Phantoms(_) => return Ok(()),
-            DataSource::Scan { name, labels, label_table, tissue_table, .. } => {
-                (name, labels.clone(), label_table, tissue_table)
+            DataSource::Scan { name, image, labels, label_table, tissue_table, .. } => {
+                (name, image.clone(), labels.clone(), label_table, tissue_table)
             }
             DataSource::Folder(f) => {
-                (&f.name, f.labels.as_ref().map(PathBuf::from), &f.label_table, &f.tissue_table)
+                let field = |field: &str| format!("source_data \"{}\", {field}", f.name);
+                check_pattern(field("images"), &f.images)?;
+                if let Some(labels) = &f.labels {
+                    check_pattern(field("labels"), labels)?;
+                }
+                let labels = f.labels.as_ref().map(PathBuf::from);
+                (&f.name, PathBuf::from(&f.images), labels, &f.label_table, &f.tissue_table)
             }
         };
         let missing = |field: &str| ConfigError::Value {
@@ -410,7 +488,13 @@ impl TrainConfig {
             expected: "a value: source data are labelled".to_owned(),
             got: "nothing".to_owned(),
         };
-        labels.as_ref().ok_or_else(|| missing("labels"))?;
+        if labels.ok_or_else(|| missing("labels"))? == images {
+            return Err(ConfigError::Value {
+                field: format!("source_data \"{name}\", labels"),
+                expected: "other files than the images".to_owned(),
+                got: images.display().to_string(),
+            });
+        }
         tissue_table.as_ref().ok_or_else(|| missing("tissue_table"))?;
         let table = label_table.as_ref().ok_or_else(|| missing("label_table"))?;
         match LabelTable::named(table) {
@@ -429,6 +513,18 @@ impl TrainConfig {
     }
 }
 
+/// A pattern without its `*` names one file: of images there would be one case, and of labels every case would get the same.
+fn check_pattern(field: String, pattern: &str) -> Result<(), ConfigError> {
+    if pattern.matches('*').count() == 1 {
+        return Ok(());
+    }
+    Err(ConfigError::Value {
+        field,
+        expected: "a path with one * in it, which stands for what tells the cases apart".to_owned(),
+        got: format!("\"{pattern}\""),
+    })
+}
+
 /// Target labels must not even be named.
 fn check_target(data: &DataSource) -> Result<(), ConfigError> {
     let (name, labels) = match data {
@@ -436,6 +532,9 @@ fn check_target(data: &DataSource) -> Result<(), ConfigError> {
         DataSource::Folder(FolderSource { name, labels: Some(labels), .. }) => (name, labels.clone()),
         DataSource::Folder(FolderSource { name, structure_files, .. }) if !structure_files.is_empty() => {
             (name, format!("{} structure_files", structure_files.len()))
+        }
+        DataSource::Folder(FolderSource { name, images, .. }) => {
+            return check_pattern(format!("target_data \"{name}\", images"), images);
         }
         _ => return Ok(()),
     };
@@ -450,22 +549,48 @@ fn check_target(data: &DataSource) -> Result<(), ConfigError> {
 ///
 /// Tables are merged field by field; lists, such as the data, are replaced. Without a base, the text as it is.
 pub fn self_contained(text: &str) -> Result<String, ConfigError> {
+    with_bases(text, |name| {
+        let path = preset_path(name).map_err(|error| error.to_string())?;
+        std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))
+    })
+}
+
+/// [`self_contained`], with the presets that `read` gives or says why it cannot.
+fn with_bases(text: &str, read: impl Fn(&str) -> Result<String, String>) -> Result<String, ConfigError> {
     let mut table: toml::Table = toml::from_str(text)?;
     if !table.contains_key("base") {
         return Ok(text.to_owned());
     }
+    let wrong = |expected: &str, got: String| ConfigError::Value {
+        field: "base".to_owned(),
+        expected: expected.to_owned(),
+        got,
+    };
+    let mut names: Vec<String> = Vec::new();
     while let Some(base) = table.remove("base") {
-        let unreadable = |reason: String| ConfigError::Base { name: base.to_string(), reason };
-        let name = base.as_str().ok_or_else(|| unreadable("not a name".to_owned()))?;
-        let path = preset_path(name).map_err(|error| unreadable(error.to_string()))?;
-        let text = std::fs::read_to_string(&path).map_err(|error| unreadable(error.to_string()))?;
-        let mut whole: toml::Table = toml::from_str(&text)?;
+        let Some(name) = base.as_str().filter(|name| is_plain_name(name)) else {
+            return Err(wrong("the name of a preset, such as \"abdomen-ct-to-mr\"", base.to_string()));
+        };
+        let comes_again = names.iter().any(|earlier| earlier == name);
+        names.push(name.to_owned());
+        if comes_again {
+            return Err(wrong("presets that come to one without a base", names.join(", then ")));
+        }
+        let unreadable = |reason: String| ConfigError::Base { name: name.to_owned(), reason };
+        let text = read(name).map_err(unreadable)?;
+        let mut whole: toml::Table =
+            toml::from_str(&text).map_err(|error: toml::de::Error| unreadable(error.to_string()))?;
         merge(&mut whole, table);
         table = whole;
     }
-    // Whoever names itself as base would never end; a preset that ships does not, and others cannot be named.
     toml::to_string(&table)
-        .map_err(|error| ConfigError::Base { name: String::new(), reason: error.to_string() })
+        .map_err(|error| ConfigError::Base { name: names.join(", then "), reason: error.to_string() })
+}
+
+/// Whether it names a file of the presets' own folder: a path would be found wherever it leads.
+fn is_plain_name(name: &str) -> bool {
+    let mut parts = Path::new(name).components();
+    matches!((parts.next(), parts.next()), (Some(Component::Normal(only)), None) if only == name)
 }
 
 fn merge(base: &mut toml::Table, changes: toml::Table) {
@@ -535,6 +660,120 @@ mod tests {
         let mut expected = TrainConfig::parse(&preset()).unwrap();
         (expected.id, expected.network.base_channels) = ("mine".to_owned(), 24);
         assert_eq!(config, expected);
+    }
+
+    #[test]
+    fn a_base_that_is_a_path_or_leads_back_to_itself_is_refused_instead_of_read_for_ever() {
+        let read = |name: &str| match name {
+            "a" => Ok("base = \"b\"".to_owned()),
+            "b" => Ok("base = \"a\"".to_owned()),
+            "whole" => Ok("seed = 1".to_owned()),
+            _ => Err("no such preset".to_owned()),
+        };
+        let whole: toml::Table =
+            toml::from_str(&with_bases("base = \"whole\"\nid = \"x\"", read).unwrap()).unwrap();
+        assert_eq!(whole, toml::from_str("seed = 1\nid = \"x\"").unwrap());
+        for (base, said) in [
+            ("\"a\"", "a, then b, then a"),
+            ("\"gone\"", "no such preset"),
+            ("\"/tmp/whole\"", "the name of a preset"),
+            ("\"../whole\"", "the name of a preset"),
+            ("\"more/whole\"", "the name of a preset"),
+            ("\"whole/\"", "the name of a preset"),
+            ("\"..\"", "the name of a preset"),
+            ("\"\"", "the name of a preset"),
+            ("1", "the name of a preset"),
+        ] {
+            let error = with_bases(&format!("base = {base}"), read).unwrap_err().to_string();
+            assert!(error.contains("base") && error.contains(said), "{base}: {error}");
+        }
+    }
+
+    /// The message about the preset with one piece of its text in other words.
+    fn refusal(from: &str, to: &str) -> String {
+        let text = preset();
+        assert!(text.contains(from), "the preset has no {from}");
+        match TrainConfig::parse(&text.replacen(from, to, 1)) {
+            Ok(_) => panic!("accepted: {to}"),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn numbers_that_no_training_can_use_are_refused_before_a_scan_is_read() {
+        for (from, to, field) in [
+            ("[-160.0, 240.0]", "[240.0, -160.0]", "preprocessing.ct_window_hu"),
+            ("[-160.0, 240.0]", "[40.0, 40.0]", "preprocessing.ct_window_hu"),
+            ("[-160.0, 240.0]", "[-160.0, inf]", "preprocessing.ct_window_hu"),
+            ("[-160.0, 240.0]", "[nan, 240.0]", "preprocessing.ct_window_hu"),
+            ("mr_percentile = 99.5", "mr_percentile = 0.0", "preprocessing.mr_percentile"),
+            ("mr_percentile = 99.5", "mr_percentile = 100.5", "preprocessing.mr_percentile"),
+            ("mr_percentile = 99.5", "mr_percentile = nan", "preprocessing.mr_percentile"),
+            ("mr_clip = 1.3", "mr_clip = nan", "preprocessing.mr_clip"),
+            ("multiple = 16", "multiple = 0", "preprocessing.multiple"),
+            ("multiple = 16", "multiple = 8", "preprocessing.multiple"),
+            ("size = [128, 96]", "size = [0, 0]", "preprocessing.size"),
+            ("size = [128, 96]", "size = [128, 100]", "preprocessing.size"),
+            ("[3.0, 3.0, 3.0]", "[0.0, 3.0, 3.0]", "preprocessing.spacing_mm"),
+            ("[3.0, 3.0, 3.0]", "[3.0, -3.0, 3.0]", "preprocessing.spacing_mm"),
+            ("[3.0, 3.0, 3.0]", "[3.0, 3.0, nan]", "preprocessing.spacing_mm"),
+            ("\nlearning_rate = 4e-4", "\nlearning_rate = nan", "translation.learning_rate"),
+            ("lambda_cycle = 20.0", "lambda_cycle = -1.0", "translation.lambda_cycle"),
+            ("warm_learning_rate = 2e-3", "warm_learning_rate = inf", "segmentation.warm_learning_rate"),
+            ("\nlearning_rate = 1.5e-3", "\nlearning_rate = -1e-3", "segmentation.learning_rate"),
+            (
+                "critic_learning_rate = 5e-4",
+                "critic_learning_rate = nan",
+                "segmentation.critic_learning_rate",
+            ),
+            ("lambda_alignment = 0.01", "lambda_alignment = inf", "segmentation.lambda_alignment"),
+            ("\nlearning_rate = 5e-4", "\nlearning_rate = nan", "self_training.learning_rate"),
+            ("scan_share = 0.6", "scan_share = 0.6\nrotation_deg = nan", "segmentation.rotation_deg"),
+            ("[2, 4, 8, 8]", "[2, 4, 0, 8]", "network"),
+            ("residual_blocks = 3", "residual_blocks = -1", "network.residual_blocks"),
+        ] {
+            let error = refusal(from, to);
+            assert!(error.contains(&format!("{field}: expected")), "{to}: {error}");
+        }
+        let as_acquired = preset().replacen("[3.0, 3.0, 3.0]", "[3.0, 3.0, 0.0]", 1);
+        TrainConfig::parse(&as_acquired).unwrap();
+    }
+
+    #[test]
+    fn self_training_does_not_bring_back_the_critic_that_a_run_leaves_out() {
+        let from = "target_batch = 4\nlearning_rate = 1.5e-3";
+        let error = refusal(from, "target_batch = 0\nlearning_rate = 1.5e-3");
+        assert!(error.contains("segmentation.target_batch") && error.contains("rounds = 2"), "{error}");
+        let neither = preset().replacen("target_batch = 4", "target_batch = 0", 1).replacen(
+            "rounds = 2",
+            "rounds = 0",
+            1,
+        );
+        TrainConfig::parse(&neither).unwrap();
+    }
+
+    #[test]
+    fn patterns_that_give_every_case_the_same_labels_or_its_image_for_labels_are_refused() {
+        let head = preset().split_once("[[source_data]]").unwrap().0.to_owned();
+        let of = |images: &str, labels: &str, targets: &str| {
+            TrainConfig::parse(&format!(
+                "{head}[[source_data]]\nkind = \"folder\"\nname = \"x\"\nimages = \"{images}\"\n\
+                 labels = \"{labels}\"\nlabel_table = \"btcv\"\ntissue_table = \"btcv\"\nlicence = \"-\"\n\
+                 [[target_data]]\nkind = \"folder\"\nname = \"y\"\nimages = \"{targets}\"\nlicence = \"-\"\n"
+            ))
+        };
+        of("x/*_image.nii", "x/*_label.nii", "y/*_image.nii").unwrap();
+        for (images, labels, targets, field) in [
+            ("x/*_image.nii", "x/a_label.nii", "y/*.nii", "source_data \"x\", labels"),
+            ("x/*_image.nii", "x/*/*_label.nii", "y/*.nii", "source_data \"x\", labels"),
+            ("x/a_image.nii", "x/*_label.nii", "y/*.nii", "source_data \"x\", images"),
+            ("x/*_image.nii", "x/*_label.nii", "y/a.nii", "target_data \"y\", images"),
+        ] {
+            let error = of(images, labels, targets).unwrap_err().to_string();
+            assert!(error.contains(field) && error.contains("one *"), "{error}");
+        }
+        let error = of("x/*.nii", "x/*.nii", "y/*.nii").unwrap_err().to_string();
+        assert!(error.contains("other files than the images"), "{error}");
     }
 
     #[test]

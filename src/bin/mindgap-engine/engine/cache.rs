@@ -97,7 +97,7 @@ fn load(model: &ModelPayload, net: Net, device: Device) -> Result<Networks, JobF
     if net == Net::SourceOnly && !tensors.keys().any(|name| name.starts_with(checkpoint::SOURCE_ONLY)) {
         return Err(refused("it was stored without its source-only net".to_owned()));
     }
-    let filled = caught(|| {
+    let filled: Result<_, InferError> = caught(|| {
         let mut networks = Networks::new(&model.card.network, device);
         let fits = checkpoint::load_bundle(&networks, tensors, net);
         networks.store.freeze();

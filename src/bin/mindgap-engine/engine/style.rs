@@ -4,7 +4,7 @@
 //! fails here touches the job.
 
 use super::cache::ModelCache;
-use super::jobs::{JobContext, JobFailure, domain, failed, networks_for, prepare_anew, slab};
+use super::jobs::{JobContext, JobFailure, domain, failed, prepare_anew, slab, with_worker};
 use super::serve::describe_panic;
 use super::unit::IntensityUnit;
 use crate::model::Domain;
@@ -61,12 +61,15 @@ fn styled(context: &JobContext, request: &StyleRequest, kept: &mut StyleCache) -
             format!("expected scan and model number {} with the request", request.subject),
         ));
     };
-    let device = context.choose(request.device)?;
-    let (networks, _) = networks_for(context, (&subject.model, Net::Adapted), device, &mut kept.models)?;
     let prepared = &subject.prepared;
     let slice = prepared.slice_of(request.world_mm);
     let way = Way { from: subject.from, style: request.style };
-    let values = infer::translate_slice(&networks, &prepared.slices, slice, way)?;
+    let asked = (&subject.model, Net::Adapted, request.device);
+    let ((_, values), _) = with_worker(context, asked, &prepared.slices, &mut kept.models, |worker| {
+        worker.attempt(slice..slice + 1, 1, |networks, range, _| {
+            infer::translate_slice(networks, &prepared.slices, range.start, way)
+        })
+    })?;
     let synthetic = slab(prepared, slice..slice + 1, values)?.map(|&value| subject.unit.measured(value));
     Ok(Event::StyledSlice { job: context.job, style: request.style, synthetic: WireVolume::pack(&synthetic) })
 }

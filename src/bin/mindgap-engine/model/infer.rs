@@ -3,7 +3,7 @@
 //! Slices that show nothing but air are counted and not computed. Where no refinement asks for them, the probabilities
 //! of all classes are never held: each slice is reduced to its labels and their uncertainty as it comes.
 
-use super::ladder::{Worker, caught};
+use super::ladder::{Trouble, Worker, caught, trouble_in};
 use super::preprocess::{KeepGoing, Prepared};
 use super::probabilities::{ProbabilityStore, Values};
 use super::refine;
@@ -150,7 +150,8 @@ pub fn segment_slice(
     Ok((found.labels, found.gap))
 }
 
-/// Probabilities and gap of every slice of a network volume, on the device that the networks are on.
+/// Probabilities and gap of every slice of a network volume, on the device that the networks are on, which gets fewer
+/// images at a time where its memory runs out.
 pub fn probabilities(
     networks: &Networks,
     slices: &Volume<f32>,
@@ -159,12 +160,18 @@ pub fn probabilities(
 ) -> Result<Probabilities, InferError> {
     let device = networks.store.device();
     let [w, h, n] = slices.dims();
-    let images = Worker::images(device, w * h);
+    let mut images = Worker::images(device, w * h);
     let mut store = ProbabilityStore::new(slices.geometry());
     let mut done = 0;
     while done < n {
         let range = done..(done + (images / options.views.all().len()).max(1)).min(n);
-        let found = forward_values(networks, slices, range.clone(), options, images)?;
+        let found = match caught(|| forward_values(networks, slices, range.clone(), options, images)) {
+            Err(error) if images > 1 && trouble_in(&error.to_string()) == Some(Trouble::OutOfMemory) => {
+                images /= 2;
+                continue;
+            }
+            found => found?,
+        };
         store.put(range.clone(), &found);
         done = range.end;
         if !on_slice(done, n) {

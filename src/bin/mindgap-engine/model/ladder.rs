@@ -127,9 +127,9 @@ impl<'a> Worker<'a> {
 
 /// Runs something that may fail as libtorch does: with an error, or with a panic where the wrapper unwraps one. A panic
 /// that is not about a device goes on.
-pub fn caught<T>(work: impl FnOnce() -> Result<T, InferError>) -> Result<T, InferError> {
+pub fn caught<T, E: From<InferError>>(work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| match text_of(panic.as_ref()) {
-        Some(text) if trouble_in(&text).is_some() => Err(InferError::Device(text)),
+        Some(text) if trouble_in(&text).is_some() => Err(InferError::Device(text).into()),
         _ => resume_unwind(panic),
     })
 }

@@ -95,6 +95,8 @@ pub fn prepare_while(
         Window::Body => body_window(&coarse, body_threshold, settings)?,
         Window::Centre => centre_window(&grid, settings)?,
     };
+    // A window can be larger than what it is cut from.
+    require_manageable(&window, scan_geometry.spacing_mm())?;
     let cropped = Resampler::new(&grid, &window).nearest(&coarse, outside);
     let top = match modality {
         Modality::Ct => 1.0,
@@ -125,11 +127,17 @@ fn network_grid(scan: &Geometry, settings: &Preprocessing) -> Result<Geometry, P
         return Err(PrepareError::TooSmall { got: scan.dims(), min: MIN_IN_PLANE });
     }
     let grid = turned.with_spacing(wanted)?;
-    if grid.len() > MAX_NETWORK_VOXELS {
-        let [columns, rows, got] = grid.dims();
-        return Err(PrepareError::TooLarge { got, columns, rows, spacing_mm: spacing });
-    }
+    require_manageable(&grid, spacing)?;
     Ok(grid)
+}
+
+/// `spacing_mm` is the scan's, which is what is wrong where a grid comes out too large.
+fn require_manageable(grid: &Geometry, spacing_mm: [f64; 3]) -> Result<(), PrepareError> {
+    let [columns, rows, got] = grid.dims();
+    match grid.len() {
+        voxels if voxels <= MAX_NETWORK_VOXELS => Ok(()),
+        _ => Err(PrepareError::TooLarge { got, columns, rows, spacing_mm }),
+    }
 }
 
 /// Measured values on the network grid.
@@ -241,7 +249,8 @@ fn intensity_window(
             if finite.is_empty() {
                 return Err(PrepareError::Flat);
             }
-            let rank = ((finite.len() - 1) as f32 * settings.mr_percentile / 100.0).round() as usize;
+            let rank = (finite.len() - 1) as f64 * f64::from(settings.mr_percentile) / 100.0;
+            let rank = (rank.round() as usize).min(finite.len() - 1);
             (0.0, *finite.select_nth_unstable_by(rank, f32::total_cmp).1)
         }
     };

@@ -25,15 +25,29 @@ pub struct Batch {
     /// Real source images for the style transfer; the first ones of them are to be translated in the adaptation.
     pub source: Vec<Vec<f32>>,
     pub source_labels: Vec<Vec<u8>>,
-    /// Real, restyled, sketched and painted labelled images, in this order.
+    /// Real, restyled, sketched and painted labelled images, in this order; `kinds` says which is which.
     pub labelled: Vec<Vec<f32>>,
     pub labels: Vec<Vec<u8>>,
+    pub kinds: Vec<Kind>,
     /// Target images; in self-training with labels of the net's own.
     pub target: Vec<Vec<f32>>,
     pub pseudo_labels: Vec<Vec<u8>>,
     /// For each slice that stands for the source before the critic, the translated ones or, where there are none, the real
     /// ones: another contrast for every class, used where the local feature mask asks for one.
     pub repaints: Vec<Vec<Repaint>>,
+}
+
+/// Where a labelled image has its intensities from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Real,
+    Restyled,
+    Sketched,
+    Painted,
+}
+
+impl Kind {
+    const ALL: [Self; 4] = [Self::Real, Self::Restyled, Self::Sketched, Self::Painted];
 }
 
 /// What becomes of one class's intensities in one slice, and how readily.
@@ -58,12 +72,20 @@ impl Batch {
         fn first<T: Clone>(all: &[T], parts: usize) -> Vec<T> {
             all[..all.len().div_ceil(parts)].to_vec()
         }
+        let kept: Vec<usize> = Kind::ALL
+            .into_iter()
+            .flat_map(|kind| {
+                let of_kind: Vec<usize> = (0..self.kinds.len()).filter(|&n| self.kinds[n] == kind).collect();
+                first(&of_kind, parts)
+            })
+            .collect();
         Self {
             size: self.size,
             source: first(&self.source, parts),
             source_labels: first(&self.source_labels, parts),
-            labelled: first(&self.labelled, parts),
-            labels: first(&self.labels, parts),
+            labelled: kept.iter().map(|&n| self.labelled[n].clone()).collect(),
+            labels: kept.iter().map(|&n| self.labels[n].clone()).collect(),
+            kinds: kept.iter().map(|&n| self.kinds[n]).collect(),
             target: first(&self.target, parts),
             pseudo_labels: first(&self.pseudo_labels, parts),
             repaints: first(&self.repaints, parts),
@@ -72,7 +94,19 @@ impl Batch {
 
     /// Slices of the most frequent kind.
     pub fn largest(&self) -> usize {
-        self.source.len().max(self.labelled.len()).max(self.target.len())
+        let labelled = Kind::ALL.map(|kind| self.of_kind(kind)).into_iter().max().unwrap_or(0);
+        self.source.len().max(labelled).max(self.target.len())
+    }
+
+    /// How many of the labelled images are of a kind.
+    pub fn of_kind(&self, kind: Kind) -> usize {
+        self.kinds.iter().filter(|found| **found == kind).count()
+    }
+
+    fn add_labelled(&mut self, kind: Kind, image: Vec<f32>, labels: Vec<u8>) {
+        self.labelled.push(image);
+        self.labels.push(labels);
+        self.kinds.push(kind);
     }
 }
 
@@ -235,8 +269,7 @@ impl<'a> Artist<'a> {
     fn add_real(&mut self) {
         let mut sample = self.source_sample(Bend::Strong);
         degrade::perturb(&mut self.rng, &mut sample.image);
-        self.batch.labelled.push(sample.image);
-        self.batch.labels.push(sample.labels);
+        self.batch.add_labelled(Kind::Real, sample.image, sample.labels);
     }
 
     fn add_restyled(&mut self) {
@@ -245,25 +278,24 @@ impl<'a> Artist<'a> {
         let references: Vec<Vec<f32>> = (0..2).map(|_| self.target_image()).collect();
         let mut image = contrast::restyle(&mut self.rng, &sample, &references);
         degrade::degrade(&mut self.rng, &mut image, size);
-        self.batch.labelled.push(image);
-        self.batch.labels.push(sample.labels);
+        self.batch.add_labelled(Kind::Restyled, image, sample.labels);
     }
 
     fn add_painted(&mut self) {
         let mut sample = self.source_sample(Bend::Strong);
         contrast::vary_anatomy(&mut self.rng, &mut sample, self.batch.size);
-        self.add_tissues(&sample.tissues, sample.labels);
+        self.add_tissues(Kind::Painted, &sample.tissues, sample.labels);
     }
 
     fn add_sketched(&mut self) {
         let pixel_mm = self.config.preprocessing.spacing_mm[0] as f32;
         let tissues = short_axis::sketch(&mut self.rng, self.batch.size, pixel_mm);
         let labels = tissues.iter().map(|&t| Tissue::from_value(t).label(Task::Cardiac) as u8).collect();
-        self.add_tissues(&tissues, labels);
+        self.add_tissues(Kind::Sketched, &tissues, labels);
     }
 
     /// A tissue map in a contrast made up for it.
-    fn add_tissues(&mut self, tissues: &[u8], labels: Vec<u8>) {
+    fn add_tissues(&mut self, kind: Kind, tissues: &[u8], labels: Vec<u8>) {
         let size = self.batch.size;
         let (task, target) = (self.config.task, self.config.target);
         let palette = match self.rng.random::<f32>() {
@@ -273,8 +305,7 @@ impl<'a> Artist<'a> {
         };
         let mut image = contrast::paint(&mut self.rng, tissues, size, &palette);
         degrade::degrade(&mut self.rng, &mut image, size);
-        self.batch.labelled.push(image);
-        self.batch.labels.push(labels);
+        self.batch.add_labelled(kind, image, labels);
     }
 
     fn add_target(&mut self, perturbed: bool) {

@@ -45,8 +45,12 @@ pub enum TrainError {
     Io(#[from] IoError),
     #[error("{}: {source}", path.display())]
     Folder { path: PathBuf, source: std::io::Error },
-    #[error("{}: is of an earlier run; go on from it with --resume, or choose another folder", .0.display())]
-    Occupied(PathBuf),
+    #[error("{}: is of an unfinished training; go on from it with --resume, or choose another folder", .0.display())]
+    Unfinished(PathBuf),
+    #[error("{}: is of a finished training; choose another folder, or remove this one", .0.display())]
+    Finished(PathBuf),
+    #[error("{}: is not there, so there is nothing to go on from; leave out --resume", .0.display())]
+    NoCheckpoint(PathBuf),
     #[error("checkpoint: {0}")]
     Checkpoint(String),
     #[error(transparent)]
@@ -59,7 +63,7 @@ pub enum TrainError {
     Bundle(#[from] BundleError),
     #[error("{phase}, step {step}: the loss is not finite; a smaller learning rate may help")]
     Diverged { phase: &'static str, step: u64 },
-    #[error("cancelled; the checkpoint is kept and `--resume` goes on from it")]
+    #[error("cancelled")]
     Cancelled,
 }
 
@@ -106,23 +110,25 @@ pub fn train(
     std::fs::create_dir_all(&job.out_dir)
         .map_err(|source| TrainError::Folder { path: job.out_dir.clone(), source })?;
     let checkpoint = job.out_dir.join("checkpoint.safetensors");
-    for earlier in [&checkpoint, &job.out_dir.join("card.json")] {
-        if earlier.exists() && !job.resume {
-            return Err(TrainError::Occupied(earlier.clone()));
-        }
+    let card = job.out_dir.join("card.json");
+    match (checkpoint.exists(), job.resume) {
+        (true, false) => return Err(TrainError::Unfinished(checkpoint)),
+        (false, _) if card.exists() => return Err(TrainError::Finished(card)),
+        (false, true) => return Err(TrainError::NoCheckpoint(checkpoint)),
+        _ => {}
     }
     tch::manual_seed(config.seed as i64);
     if job.device.is_cuda() {
         // Every step has the same shapes: looking for their fastest kernels pays.
         tch::Cuda::cudnn_set_benchmark(true);
     }
-    let data = phantoms.load(&config, &job.data_dir, observer)?;
     let mut state = TrainState::new(&config, job.device)?;
     if job.resume {
         state.restore(&checkpoint, &job.config_text)?;
     } else {
         state.start_from(&config, &job.out_dir)?;
     }
+    let data = phantoms.load(&config, &job.data_dir, observer)?;
     let mut log = Log::new(&job.out_dir, &config);
     let started = Instant::now();
     let seconds_before = state.seconds;
@@ -196,7 +202,7 @@ fn run_phase(
         }
         Ok(())
     })?;
-    if phase == Phase::Warm {
+    if phase == Phase::Warm && total > 0 {
         state.keep_source_only();
     }
     state.phase = phase.index() + 1;

@@ -1,6 +1,6 @@
 //! Stage 2: one step of the segmentation net, the feature critic and the local feature mask.
 
-use super::batches::{Batch, Repaint};
+use super::batches::{Batch, Kind, Repaint};
 use super::data::TrainData;
 use super::schedule::{self, Phase};
 use super::state::TrainState;
@@ -66,14 +66,16 @@ pub fn step(
     if state.step < head_start {
         return critic_step(batch, config, state);
     }
-    let parts = Parts::of(batch, config, state)?;
+    let parts = Parts::of(batch, state)?;
     parts.repaint(&batch.repaints, &repaint_chances(&state.gap_of_class, config.segmentation.gap_repaint))?;
     let (step, total) = (state.step - head_start, phase.steps(config) - head_start);
     let features = state.live.segmenter.encode(&parts.images);
     let score = state.live.gap.score(&features.map);
     let mask = mask_of_score(&score).detach();
-    // Without target slices there is no critic, and a is 0.
-    let acts = parts.targets > 0 && !(phase == Phase::Adapt && schedule::mask_held(step, total));
+    // Without target slices there is no critic, and a is 0. A critic that knows nothing yet is held back; one that had a head
+    // start is not.
+    let held = phase == Phase::Adapt && head_start == 0 && schedule::mask_held(step, total);
+    let acts = parts.targets > 0 && !held;
     let map = match config.network.gap_mode {
         GapMode::Feature if acts => amplify(&features.map, &mask),
         _ => features.map.shallow_clone(),
@@ -127,7 +129,7 @@ fn critic_step(
     state: &mut TrainState,
 ) -> Result<StepRecord, TrainError> {
     let mut record = StepRecord::new(Vec::new());
-    let parts = Parts::of(batch, config, state)?;
+    let parts = Parts::of(batch, state)?;
     let features = tch::no_grad(|| state.live.segmenter.encode(&parts.images));
     let mask = state.live.gap.mask(&features.map);
     let (l_df, gradients) = critic_gradients(&features.map, &parts, state)?;
@@ -166,7 +168,7 @@ struct Parts {
 }
 
 impl Parts {
-    fn of(batch: &Batch, config: &TrainConfig, state: &TrainState) -> Result<Self, TrainError> {
+    fn of(batch: &Batch, state: &TrainState) -> Result<Self, TrainError> {
         let device = state.live.store.device();
         let images =
             |pixels: &[Vec<f32>]| tensor::image_batch(&pixels.concat(), pixels.len(), batch.size, device);
@@ -184,7 +186,7 @@ impl Parts {
         }
         let labels = [batch.source_labels.as_slice(), &batch.labels, &batch.pseudo_labels].concat();
         let aligned = match batch.source.len() {
-            0 => config.segmentation.real.min(batch.labelled.len()),
+            0 => batch.of_kind(Kind::Real),
             translated => translated,
         };
         Ok(Self {

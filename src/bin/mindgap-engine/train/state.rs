@@ -6,9 +6,9 @@ use super::batches::PseudoLabels;
 use super::flat::Flat;
 use crate::model::checkpoint::{self, Precision};
 use crate::model::{ImageCritic, Networks};
-use mindgap::config::train::TrainConfig;
-use mindgap::config::{self, sha256_hex};
-use mindgap::volume::{Geometry, Volume, io};
+use mindgap::config::train::{ConfigError, TrainConfig};
+use mindgap::config::{self, Card, sha256_hex};
+use mindgap::volume::{Geometry, Modality, Volume, io};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -32,8 +32,11 @@ pub struct TrainState {
     pub step: u64,
     pub seconds: f64,
     pub pseudo_labels: PseudoLabels,
-    /// The segmentation net as it was when it had seen source images only, by its names in a bundle; empty before.
+    /// The segmentation net as it was when it had seen source images only, by its names in a bundle; empty before, and where
+    /// the run goes on from a bundle that has none.
     pub source_only: BTreeMap<String, Tensor>,
+    /// Whether the segmentation net comes from a bundle.
+    goes_on: bool,
     /// Moving mean of a(p) in each class of the source, background first; from 0, so that it is slow to believe a critic
     /// that has only begun.
     pub gap_of_class: Vec<f32>,
@@ -81,14 +84,15 @@ impl TrainState {
             seconds: 0.0,
             pseudo_labels: Arc::new(Vec::new()),
             source_only: BTreeMap::new(),
+            goes_on: config.start_from.segmenter.is_some(),
             gap_of_class: vec![0.0; config.network.classes as usize],
         })
     }
 
-    /// Keeps the averaged segmentation net as the source-only net of the bundle, unless the run started from a bundle that
-    /// has one: its net has seen more than source images.
+    /// Keeps the averaged segmentation net as the source-only net of the bundle, unless the run goes on from another bundle:
+    /// that one's net may have seen more than source images, and only the source-only net that it brings is one.
     pub fn keep_source_only(&mut self) {
-        if !self.source_only.is_empty() {
+        if self.goes_on {
             return;
         }
         let segmenter = self.averaged.store.variables().into_iter().filter_map(|(name, tensor)| {
@@ -112,11 +116,14 @@ impl TrainState {
         let start = &config.start_from;
         let net: &[&str] =
             if config.segmentation.keeps_critic() { &["segmenter.", "gap."] } else { &["segmenter."] };
-        let parts: [(&Option<PathBuf>, &[&str]); 2] =
-            [(&start.generator, &["generator."]), (&start.segmenter, net)];
-        for (bundle, prefixes) in parts {
+        let parts: [(&str, &Option<PathBuf>, &[&str]); 2] = [
+            ("start_from.generator", &start.generator, &["generator."]),
+            ("start_from.segmenter", &start.segmenter, net),
+        ];
+        for (field, bundle, prefixes) in parts {
             let Some(bundle) = bundle else { continue };
             let bundle = config::load_bundle_in(&folder.join(bundle))?;
+            require_alike(field, &bundle.card, config)?;
             let weights = checkpoint::from_bytes(&bundle.weights)?;
             for store in [&self.live.store, &self.averaged.store] {
                 checkpoint::load_part(store, &weights, prefixes)?;
@@ -221,6 +228,38 @@ impl TrainState {
     }
 }
 
+/// Refuses a bundle that stands for something else than the configuration asks for. Its weights would fit: their shapes say
+/// nothing of what the images are, or of what the labels mean. `size` and `multiple` may differ, for the networks take slices
+/// of any size.
+fn require_alike(field: &str, card: &Card, config: &TrainConfig) -> Result<(), ConfigError> {
+    let (theirs, ours) = (&card.preprocessing, &config.preprocessing);
+    let name = |modality: Modality| modality.name().to_owned();
+    let word = |choice: &dyn std::fmt::Debug| format!("{choice:?}").to_lowercase();
+    let facts = [
+        ("task", card.task.name().to_owned(), config.task.name().to_owned()),
+        ("source", name(card.source), name(config.source)),
+        ("target", name(card.target), name(config.target)),
+        ("preprocessing.plane", word(&theirs.plane), word(&ours.plane)),
+        ("preprocessing.window", word(&theirs.window), word(&ours.window)),
+        ("preprocessing.spacing_mm", format!("{:?}", theirs.spacing_mm), format!("{:?}", ours.spacing_mm)),
+        (
+            "preprocessing.ct_window_hu",
+            format!("{:?}", theirs.ct_window_hu),
+            format!("{:?}", ours.ct_window_hu),
+        ),
+        ("preprocessing.mr_percentile", theirs.mr_percentile.to_string(), ours.mr_percentile.to_string()),
+        ("preprocessing.mr_clip", theirs.mr_clip.to_string(), ours.mr_clip.to_string()),
+    ];
+    match facts.into_iter().find(|(_, theirs, ours)| theirs != ours) {
+        None => Ok(()),
+        Some((fact, theirs, ours)) => Err(ConfigError::Value {
+            field: field.to_owned(),
+            expected: format!("a bundle whose {fact} is {ours}, as in this configuration"),
+            got: format!("{}, whose {fact} is {theirs}", card.id),
+        }),
+    }
+}
+
 /// Early on the average follows quickly, so that it never remembers the initialisation.
 fn average(averaged: &Flat, live: &Flat, decay: f64, step: u64) -> Result<(), TchError> {
     let decay = decay.min((1.0 + step as f64) / (10.0 + step as f64));
@@ -267,19 +306,74 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::model::tests::seeded;
-    use mindgap::config::train::preset_path;
+    use mindgap::config::bundled_models;
+    use mindgap::config::train::{preset_path, self_contained};
+    use mindgap::volume::Task;
+
+    fn preset(name: &str) -> TrainConfig {
+        let text = std::fs::read_to_string(preset_path(name).unwrap()).unwrap();
+        TrainConfig::parse(&self_contained(&text).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_bundle_of_other_images_or_labels_is_no_start_though_its_weights_would_fit() {
+        let cards = bundled_models().unwrap();
+        let card = |id: &str| cards.iter().find(|card| card.id == id).unwrap();
+        for (bundle, teaches_on) in [
+            ("cardiac-ct-to-mr", "cardiac-ct-to-mr-cine"),
+            ("cardiac-mr-to-ct", "cardiac-mr-to-ct-unenhanced"),
+        ] {
+            require_alike("start_from.segmenter", card(bundle), &preset(teaches_on)).unwrap();
+        }
+        let same = preset("abdomen-ct-to-mr");
+        let mut larger = same.clone();
+        (larger.preprocessing.size, larger.preprocessing.multiple) = ([256, 192], 32);
+        require_alike("start_from.segmenter", card("abdomen-ct-to-mr"), &larger).unwrap();
+        type Change = fn(&mut TrainConfig);
+        let changes: [(&str, Change); 8] = [
+            ("task is cardiac", |c| c.task = Task::Cardiac),
+            ("source is MR", |c| (c.source, c.target) = (Modality::Mr, Modality::Ct)),
+            ("plane is acquired", |c| c.preprocessing.plane = config::Plane::Acquired),
+            ("window is centre", |c| c.preprocessing.window = config::Window::Centre),
+            ("spacing_mm is [3.0, 3.0, 4.0]", |c| c.preprocessing.spacing_mm[2] = 4.0),
+            ("ct_window_hu is [-160.0, 440.0]", |c| c.preprocessing.ct_window_hu[1] = 440.0),
+            ("mr_percentile is 98", |c| c.preprocessing.mr_percentile = 98.0),
+            ("mr_clip is 2", |c| c.preprocessing.mr_clip = 2.0),
+        ];
+        for (said, change) in changes {
+            let mut other = same.clone();
+            change(&mut other);
+            let refused = require_alike("start_from.generator", card("abdomen-ct-to-mr"), &other);
+            let error = refused.unwrap_err().to_string();
+            assert!(error.contains("start_from.generator") && error.contains(said), "{error}");
+            assert!(error.contains("got abdomen-ct-to-mr, whose"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_net_that_was_taken_over_does_not_become_the_source_only_net() {
+        let mut config = preset("abdomen-ct-to-mr");
+        let fresh = |config: &TrainConfig| seeded(3, || TrainState::new(config, Device::Cpu)).unwrap();
+        let mut state = fresh(&config);
+        state.keep_source_only();
+        assert!(!state.source_only.is_empty());
+        config.start_from.segmenter = Some(PathBuf::from("../first"));
+        let mut state = fresh(&config);
+        state.keep_source_only();
+        assert!(state.source_only.is_empty());
+    }
 
     #[test]
     fn a_resumed_training_remembers_which_structures_had_a_large_gap() {
-        let text = std::fs::read_to_string(preset_path("abdomen-ct-to-mr").unwrap()).unwrap();
-        let config = TrainConfig::parse(&text).unwrap();
+        let config = preset("abdomen-ct-to-mr");
+        let text = "the text of the configuration";
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("checkpoint.safetensors");
         let mut state = seeded(3, || TrainState::new(&config, Device::Cpu)).unwrap();
         state.follow_gaps(&[Some(0.2), None, Some(0.7), Some(0.1), None]);
-        state.save(&path, &text).unwrap();
+        state.save(&path, text).unwrap();
         let mut resumed = seeded(4, || TrainState::new(&config, Device::Cpu)).unwrap();
-        resumed.restore(&path, &text).unwrap();
+        resumed.restore(&path, text).unwrap();
         assert_eq!(resumed.gap_of_class, state.gap_of_class);
         assert!(state.gap_of_class[2] > state.gap_of_class[0] && state.gap_of_class[1] == 0.0);
     }

@@ -112,7 +112,7 @@ pub(super) fn refine(
     keep_going: KeepGoing,
 ) -> Option<Outcome> {
     let Some((region, scene)) = Scene::around(image, probabilities, &own) else {
-        return Some(Outcome { labels: own.clone(), own, kept: Vec::new() });
+        return Some(Outcome { labels: own.clone(), own, kept: (1..probabilities.len() as u16).collect() });
     };
     let mut drawings = Vec::new();
     let whole = |labels: &mut LabelMap| {
