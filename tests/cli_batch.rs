@@ -192,3 +192,51 @@ fn names_record_where_a_scan_was_so_that_it_can_be_opened_again_and_the_record_r
     assert_eq!(files.task, Some(mindgap::volume::Task::Abdomen));
     assert_eq!(files.modality, Some(mindgap::volume::Modality::Mr));
 }
+
+#[test]
+fn a_second_patient_of_the_same_file_name_takes_no_results_of_the_first_and_a_report_takes_no_volumes() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    for (patient, scan) in [("p1", "abdomen_mr.nii.gz"), ("p2", "abdomen_ct.nii.gz")] {
+        std::fs::create_dir(at(patient)).unwrap();
+        std::fs::copy(demo(scan), at(patient).join("scan.nii.gz")).unwrap();
+    }
+    let run = |command: &str, patient: &str, more: &[&str]| {
+        let (from, to) = (at(patient).display().to_string(), at("out").display().to_string());
+        mindgap(&[&[command, &from, "-o", &to, "--names"], more].concat())
+    };
+    let (success, told) = run("batch", "p1", &[]);
+    assert!(success, "{told}");
+    let first = files(&at("out/scan"));
+    assert!(first.contains_key(Path::new("labels.nii.gz")), "{:?}", first.keys());
+    let (success, told) = run("batch", "p2", &[]);
+    assert!(!success && told.contains("p1/scan.nii.gz") && told.contains("p2/scan.nii.gz"), "{told}");
+    assert!(told.contains("two output folders"), "{told}");
+    assert!(files(&at("out/scan")) == first);
+    let (success, told) = run("report", "p1", &[]);
+    assert!(success && told.contains("scan is there already"), "{told}");
+    assert!(files(&at("out/scan")) == first);
+    let (success, told) = run("report", "p1", &["--threshold", "0.5"]);
+    assert!(!success && told.contains("holds volumes"), "{told}");
+    assert!(files(&at("out/scan")) == first);
+    let folders =
+        std::fs::read_dir(at("out")).unwrap().filter(|entry| entry.as_ref().unwrap().path().is_dir());
+    assert_eq!(folders.count(), 1, "what was refused leaves nothing half made");
+}
+
+#[test]
+fn a_run_that_corrects_the_modality_computes_again_and_a_copy_of_a_scan_is_told_and_computed_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (scans, out) = (folder.path().join("scans"), folder.path().join("out"));
+    std::fs::create_dir(&scans).unwrap();
+    for name in ["a.nii.gz", "copy_of_a.nii.gz"] {
+        std::fs::copy(demo("abdomen_mr.nii.gz"), scans.join(name)).unwrap();
+    }
+    let (from, to) = (scans.to_str().unwrap(), out.to_str().unwrap());
+    for (modality, made, kept) in [("ct", 1, 0), ("mr", 1, 0), ("mr", 0, 1)] {
+        let model = ["--model", "abdomen-ct-to-mr", "--modality", modality, "--jobs", "2"];
+        let (success, told) = mindgap(&[["batch", from, "-o", to].as_slice(), &model].concat());
+        let expected = format!("{made} made, {kept} kept, 0 failed, 1 given twice; 1 in");
+        assert!(success && told.contains(&expected), "{modality}: {told}");
+    }
+}

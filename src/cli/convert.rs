@@ -68,6 +68,11 @@ struct Written {
 impl Convert {
     pub(super) fn run(self) -> anyhow::Result<()> {
         input::refuse_outputs(&self.input, &[&self.output])?;
+        ensure!(
+            !self.json || self.output.to_str().is_some(),
+            "{}: --json prints the output's path, which has to be UTF-8 and is not; choose another name or leave --json out",
+            self.output.display()
+        );
         let scan = self.reading.open(&self.input)?;
         input::warn_of(&scan);
         let format = OutputFormat::by_name(&self.output)?;

@@ -110,9 +110,9 @@ impl Settings {
         io::write_file(path, &text).map(|_| ()).map_err(|error| error.to_string())
     }
 
-    /// Puts a file to the top of the recent ones.
+    /// Puts a file to the top of the recent ones. A path that JSON has no words for would cost all settings: it is left out.
     pub fn remember(&mut self, path: &Path) {
-        if !self.keep_recent {
+        if !self.keep_recent || path.to_str().is_none() {
             return;
         }
         self.recent.retain(|known| known != path);
@@ -194,5 +194,17 @@ mod tests {
         let mut private = Settings { keep_recent: false, ..Settings::default() };
         private.remember(Path::new("/scans/a.nii"));
         assert!(private.recent.is_empty());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_whose_name_json_cannot_hold_costs_no_settings() {
+        use std::os::unix::ffi::OsStrExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("settings.json");
+        let mut settings = Settings { pacs_mouse: true, ..Settings::default() };
+        settings.remember(Path::new(std::ffi::OsStr::from_bytes(b"/scans/Andr\xe9.nii.gz")));
+        settings.save(&path).unwrap();
+        assert_eq!(Settings::load(&path), (settings, None));
     }
 }

@@ -1,11 +1,13 @@
 //! Many scans through one model: what `mindgap batch` and `mindgap report` over a folder share.
 //!
 //! Invariants: a case's folder appears whole or not at all, under a name that comes from what the scan holds; what is
-//! there and was made of the same voxels by the same model in the same way is kept; one bad case never stops the rest; a
-//! run that was killed and started again ends with the files of one that was not.
+//! there and was made of the same voxels by the same model in the same way is kept; results of another scan are never
+//! replaced; one bad case never stops the rest; a run that was killed and started again ends with the files of one that
+//! was not.
 
 mod cases;
 mod one;
+mod place;
 mod summary;
 
 use super::{input, job};
@@ -50,6 +52,8 @@ enum Outcome {
     Made(CaseRecord),
     /// Was there already.
     Kept(CaseRecord),
+    /// Another input of this run holds the same and is the case of this name.
+    Twin(String),
     Failed(String),
 }
 
@@ -65,11 +69,13 @@ pub(super) fn run(plan: &Plan, inputs: &[PathBuf]) -> anyhow::Result<()> {
     ctrlc::set_handler(move || raised.store(true, Ordering::Relaxed))
         .context("Ctrl+C cannot be watched for")?;
     let next = AtomicUsize::new(0);
+    let begun = Begun::default();
     let outcomes = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..plan.jobs.min(mine.len()) {
             scope.spawn(|| {
-                let mut worker = Worker { plan, connection: plan.connection(), cancel: &cancel };
+                let connection = plan.connection();
+                let mut worker = Worker { plan, connection, cancel: &cancel, begun: &begun };
                 while !cancel.load(Ordering::Relaxed) {
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     let Some(path) = mine.get(number) else { break };
@@ -90,13 +96,14 @@ pub(super) fn run(plan: &Plan, inputs: &[PathBuf]) -> anyhow::Result<()> {
     summary::write(plan, &mine, &outcomes)
 }
 
-/// Two cases of one name would take each other's folder.
+/// Two cases of one name would take each other's folder; there are file systems on which "Anna" and "anna" are one.
 fn refuse_equal_names(inputs: &[PathBuf]) -> anyhow::Result<()> {
     let mut taken = BTreeMap::new();
     for path in inputs {
-        if let Some(other) = taken.insert(one::name_of(path), path) {
+        if let Some(other) = taken.insert(one::name_of(path).to_lowercase(), path) {
             anyhow::bail!(
-                "--names: {} and {} have one name; leave --names out, or give them in two runs",
+                "--names: {} and {} have one name; leave --names out, or give them in two runs into two output \
+                 folders",
                 other.display(),
                 path.display()
             );
@@ -110,7 +117,21 @@ fn say(number: usize, of: usize, path: Option<&PathBuf>, outcome: &Outcome) {
     match outcome {
         Outcome::Made(record) => eprintln!("{number}/{of} {name}{}", record.case),
         Outcome::Kept(record) => eprintln!("{number}/{of} {name}{} is there already", record.case),
+        Outcome::Twin(case) => eprintln!("{number}/{of} {name}{case} is a copy of another input of this run"),
         Outcome::Failed(reason) => eprintln!("{number}/{of} {name}failed: {reason}"),
+    }
+}
+
+/// By the hash of what it holds, the input that became a case in this run: copies of one scan would else fill one folder at
+/// the same time.
+#[derive(Debug, Default)]
+struct Begun(Mutex<BTreeMap<String, PathBuf>>);
+
+impl Begun {
+    /// Whether the case is another input's. An input that is tried again is its own.
+    fn is_anothers(&self, input_sha256: &str, path: &Path) -> bool {
+        let mut begun = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        begun.entry(input_sha256.to_owned()).or_insert_with(|| path.to_owned()) != path
     }
 }
 
@@ -119,6 +140,7 @@ struct Worker<'a> {
     plan: &'a Plan<'a>,
     connection: Connection,
     cancel: &'a AtomicBool,
+    begun: &'a Begun,
 }
 
 impl Worker<'_> {
@@ -138,10 +160,35 @@ impl Worker<'_> {
     }
 
     fn attempt(&mut self, path: &Path) -> anyhow::Result<Outcome> {
-        let mut maker = Maker { plan: self.plan, connection: &mut self.connection, cancel: self.cancel };
+        let Self { plan, cancel, begun, .. } = *self;
+        let mut maker = Maker { plan, connection: &mut self.connection, cancel, begun };
         let made = catch_unwind(AssertUnwindSafe(|| maker.make(path)));
         made.unwrap_or_else(|_| {
             Err(anyhow::anyhow!("an internal error; please report it with the scan's header"))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn names_that_some_file_systems_take_for_one_are_refused_with_both_files_and_a_way_out() {
+        let paths = |names: [&str; 2]| names.map(PathBuf::from);
+        let told = refuse_equal_names(&paths(["p1/Anna.nii.gz", "p2/anna.nrrd"])).unwrap_err().to_string();
+        for part in ["p1/Anna.nii.gz", "p2/anna.nrrd", "two output folders"] {
+            assert!(told.contains(part), "{told}");
+        }
+        refuse_equal_names(&paths(["p1/anna.nii.gz", "p2/anne.nii.gz"])).unwrap();
+    }
+
+    #[test]
+    fn copies_of_one_scan_are_one_case_and_a_case_that_is_tried_again_is_not_its_own_copy() {
+        let begun = Begun::default();
+        let (first, copy) = (Path::new("a.nii"), Path::new("b.nii"));
+        let answers = [("1", first), ("1", copy), ("1", first), ("2", copy)];
+        assert_eq!(answers.map(|(hash, path)| begun.is_anothers(hash, path)), [false, true, false, false]);
     }
 }

@@ -9,6 +9,6 @@ mod scans;
 mod table;
 
 pub use open::{CaseError, CaseFiles, find_case};
-pub use record::{CASE_FILE, CaseRecord, RecordError, StructureRecord};
+pub use record::{CASE_FILE, CaseRecord, CaseScan, RecordError, StructureRecord, structures_of};
 pub use scans::{SCAN_ENDINGS, ScanIndex, scans_in};
-pub use table::{Case, CaseState, Cohort, CohortError, is_cohort};
+pub use table::{Case, CaseState, Cohort, CohortError, PARTIAL, is_cohort};

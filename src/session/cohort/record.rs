@@ -5,6 +5,7 @@
 use crate::config::sha256_hex;
 use crate::eval::gap::{Flag, GapReport, GapSpread};
 use crate::session::guard::Concern;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use thiserror::Error;
@@ -18,8 +19,8 @@ pub enum RecordError {
     #[error("{}: cannot be read: {source}", path.display())]
     Read { path: PathBuf, source: std::io::Error },
     #[error(
-        "{}: expected the record of a case, got something else ({source}); run the same command again, which makes the \
-         case anew",
+        "{}: expected the record of a case, got something else ({source}); move its folder away and run the same command \
+         again, which makes the case anew",
         path.display()
     )]
     Format { path: PathBuf, source: serde_json::Error },
@@ -36,13 +37,24 @@ pub struct CaseRecord {
     /// Of what the scan holds.
     pub input_sha256: String,
     pub weights_sha256: String,
-    /// Everything else that decides the result, in words.
+    /// Everything else that decides the result, in words: program, modality, settings and what was written.
     pub made_by: String,
     pub structures: Vec<StructureRecord>,
     pub flags: Vec<Flag>,
     pub concerns: Vec<Concern>,
     /// Name and SHA-256 of the files that do not tell the time.
     pub files: Vec<(String, String)>,
+}
+
+/// Which scan a case was made of: all of a record that has to be known before its folder may be replaced, and so little
+/// that the records of other versions of the program say it too.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct CaseScan {
+    /// Of what the scan holds.
+    pub input_sha256: String,
+    /// Where it lay, if that was recorded.
+    #[serde(default)]
+    pub scan: Option<PathBuf>,
 }
 
 /// One structure of a case.
@@ -84,10 +96,7 @@ impl CaseRecord {
     /// # Errors
     /// Where there is none, or none that can be read.
     pub fn read(folder: &Path) -> Result<Self, RecordError> {
-        let path = folder.join(CASE_FILE);
-        let bytes =
-            std::fs::read(&path).map_err(|source| RecordError::Read { path: path.clone(), source })?;
-        serde_json::from_slice(&bytes).map_err(|source| RecordError::Format { path, source })
+        read_record(folder)
     }
 
     /// The record of a folder whose files are all there and as they were written.
@@ -103,4 +112,37 @@ impl CaseRecord {
     pub fn is_of(&self, input_sha256: &str, weights_sha256: &str, made_by: &str) -> bool {
         self.input_sha256 == input_sha256 && self.weights_sha256 == weights_sha256 && self.made_by == made_by
     }
+
+    /// The structure that has both this label and this name, for the same label means another one in another task.
+    pub fn structure(&self, label: u16, name: &str) -> Option<&StructureRecord> {
+        self.structures.iter().find(|structure| structure.label == label && structure.name == name)
+    }
+}
+
+impl CaseScan {
+    /// Of the record in a case's folder.
+    ///
+    /// # Errors
+    /// Where there is none, or none that can be read.
+    pub fn read(folder: &Path) -> Result<Self, RecordError> {
+        read_record(folder)
+    }
+}
+
+/// Label and name of every structure of any case, in the order in which they first occur.
+pub fn structures_of<'a>(records: impl IntoIterator<Item = &'a CaseRecord>) -> Vec<(u16, String)> {
+    let mut found: Vec<(u16, String)> = Vec::new();
+    for structure in records.into_iter().flat_map(|record| &record.structures) {
+        let known = found.iter().any(|(label, name)| *label == structure.label && *name == structure.name);
+        if !known {
+            found.push((structure.label, structure.name.clone()));
+        }
+    }
+    found
+}
+
+fn read_record<T: DeserializeOwned>(folder: &Path) -> Result<T, RecordError> {
+    let path = folder.join(CASE_FILE);
+    let bytes = std::fs::read(&path).map_err(|source| RecordError::Read { path: path.clone(), source })?;
+    serde_json::from_slice(&bytes).map_err(|source| RecordError::Format { path, source })
 }

@@ -2,10 +2,13 @@
 //!
 //! Invariant: a scan is known by what it holds, never by its name: files may have been renamed or compressed anew.
 
-use crate::session::provenance::content_sha256;
+use crate::session::provenance::{content_sha256, provenance_path};
 use crate::volume::io::{self, IoError};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+
+/// How the names of label maps end that the program writes beside scans, before the ending of their format.
+const LABEL_MAPS: [&str; 2] = ["_labels", "_tissues"];
 
 /// The endings of scans; the voxels beside a detached header are no scan of their own.
 pub const SCAN_ENDINGS: [&str; 7] = [".nii.gz", ".nii", ".hdr", ".nrrd", ".nhdr", ".mha", ".mhd"];
@@ -18,6 +21,7 @@ pub struct ScanIndex {
 }
 
 /// Scans directly in a folder, and the folders in it that hold DICOM series, by name; the folder itself where it is one.
+/// What the program itself wrote there is passed over: labels and maps of a scan are no scans to make labels and maps of.
 ///
 /// # Errors
 /// Where the folder cannot be read.
@@ -63,9 +67,9 @@ impl ScanIndex {
 
 fn is_scan_file(path: &Path) -> bool {
     let name = path.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
-    // What this program writes beside a scan is no scan.
-    let derived = [".seg.nrrd", "_labels.nii.gz"].iter().any(|ending| name.ends_with(ending));
-    !derived && SCAN_ENDINGS.iter().any(|ending| name.ends_with(ending))
+    let Some(stem) = SCAN_ENDINGS.iter().find_map(|ending| name.strip_suffix(ending)) else { return false };
+    let is_label_map = name.ends_with(".seg.nrrd") || LABEL_MAPS.iter().any(|ending| stem.ends_with(ending));
+    !is_label_map && !provenance_path(path).is_file()
 }
 
 fn is_dicom(folder: &Path) -> bool {
@@ -77,6 +81,22 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::volume::{Geometry, Scan, Volume};
+
+    #[test]
+    fn what_the_program_wrote_beside_scans_is_not_made_into_cases_of_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let scans = ["ct.nii.gz", "labels.nrrd", "mr_labels_of_ribs.mha"];
+        let ours = ["a_labels.nrrd", "a_LABELS.nii", "a_tissues.nii.gz", "a_labels.mha", "a.seg.nrrd"];
+        let exported = ["gap.nii.gz", "synthetic.mha"];
+        for name in [scans.as_slice(), &ours, &exported].concat() {
+            std::fs::write(folder.path().join(name), b"x").unwrap();
+        }
+        for name in exported {
+            std::fs::write(provenance_path(&folder.path().join(name)), b"{}").unwrap();
+        }
+        let found = scans_in(folder.path()).unwrap();
+        assert_eq!(found, scans.map(|name| folder.path().join(name)));
+    }
 
     #[test]
     fn a_scan_is_found_again_after_it_was_renamed_and_among_files_that_are_none() {

@@ -1,12 +1,12 @@
 //! A cohort's folder as rows: finished cases, cases that are being made, and cases that failed or cannot be read.
 
-use super::record::{CASE_FILE, CaseRecord, StructureRecord};
+use super::record::{CASE_FILE, CaseRecord, StructureRecord, structures_of};
 use crate::volume::Task;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
-/// How a folder that is being filled ends.
-const PARTIAL: &str = ".partial";
+/// How the name of a folder that is being filled ends; it begins with a dot.
+pub const PARTIAL: &str = ".partial";
 
 /// Why a folder is not shown as a cohort.
 #[derive(Debug, Error)]
@@ -87,7 +87,7 @@ impl Cohort {
         }
         cases.extend(failed);
         cases.sort_by(|a: &Case, b: &Case| a.name.cmp(&b.name));
-        let structures = structures(&cases);
+        let structures = structures_of(cases.iter().filter_map(Case::record));
         Ok(Self { folder: folder.to_owned(), cases, structures })
     }
 }
@@ -113,7 +113,7 @@ impl Case {
 
     /// A structure of a finished case.
     pub fn structure(&self, label: u16, name: &str) -> Option<&StructureRecord> {
-        self.record()?.structures.iter().find(|structure| structure.label == label && structure.name == name)
+        self.record()?.structure(label, name)
     }
 
     /// Mean gap of all labelled voxels, 0 to 1; `None` where there is none.
@@ -162,17 +162,6 @@ fn failures(text: &str) -> Vec<Case> {
         } else if let Some(Case { state: CaseState::Failed { reason, .. }, .. }) = found.last_mut() {
             reason.push(' ');
             reason.push_str(line.trim());
-        }
-    }
-    found
-}
-
-fn structures(cases: &[Case]) -> Vec<(u16, String)> {
-    let mut found: Vec<(u16, String)> = Vec::new();
-    for structure in cases.iter().filter_map(Case::record).flat_map(|record| &record.structures) {
-        let known = found.iter().any(|(label, name)| *label == structure.label && *name == structure.name);
-        if !known {
-            found.push((structure.label, structure.name.clone()));
         }
     }
     found
