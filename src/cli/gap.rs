@@ -7,7 +7,8 @@ use crate::volume::io;
 use clap::Args;
 use std::path::PathBuf;
 
-/// Write the gap map a(p), 0..1: where the model can still tell the scan's features from the other modality's.
+/// Write the gap map a(p), 0..1: where the model can still tell the scan's features from the other modality's. Not a number
+/// where the networks do not look.
 #[derive(Debug, Args)]
 pub(super) struct Gap {
     /// The scan: a file, or a DICOM folder.

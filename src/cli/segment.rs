@@ -21,10 +21,10 @@ pub(super) struct Segment {
     /// Where the labels go: .nii.gz, .nii, .seg.nrrd, .nrrd or .mha; their names go beside them for ITK-SNAP (.label.txt).
     #[arg(short, long)]
     output: PathBuf,
-    /// Also write the gap map a(p), 0..1.
+    /// Also write the gap map a(p), 0..1, not a number where the networks do not look.
     #[arg(long)]
     gap: Option<PathBuf>,
-    /// Also write the uncertainty, 0..1.
+    /// Also write the uncertainty, 0..1, not a number where the networks do not look.
     #[arg(long)]
     uncertainty: Option<PathBuf>,
     /// Refine labels by averaging five views and by each structure's own intensities, hearts also by shape; auto: where the scan is of the model's

@@ -40,8 +40,12 @@ pub enum Packing {
 pub enum FrameError {
     #[error("the other side closed the connection in the middle of a message")]
     Broken,
-    #[error("message of {got} bytes; at most {most} are accepted, so this is no peer of ours")]
+    /// To be sent; nothing of it was.
+    #[error("a message of {got} bytes; at most {most} bytes can be sent in one")]
     TooLarge { got: u64, most: u32 },
+    /// Announced by the other side.
+    #[error("message of {got} bytes; at most {most} are accepted, so this is no peer of ours")]
+    NoPeer { got: u32, most: u32 },
     #[error("a packed message was damaged on its way ({0})")]
     Damaged(#[from] flate2::DecompressError),
     #[error("a packed message of {announced} bytes was announced, {got} came")]
@@ -140,7 +144,7 @@ pub fn read_frame_within<T: DeserializeOwned>(
     let prefix = u32::from_le_bytes(prefix);
     let length = prefix & !PACKED;
     if length > most {
-        return Err(FrameError::TooLarge { got: u64::from(length), most });
+        return Err(FrameError::NoPeer { got: length, most });
     }
     let length = length as usize;
     let body = if prefix & PACKED == 0 { read_plain(stream, length)? } else { read_packed(stream, length)? };
@@ -260,7 +264,7 @@ mod tests {
     fn a_login_message_is_not_taken_for_a_hello() {
         let mut stream: &[u8] = b"Welcome to the cluster. Maintenance on Sunday.\n";
         let got = read_frame_within::<String>(&mut stream, MAX_HELLO_BYTES);
-        assert!(matches!(got, Err(FrameError::TooLarge { .. })), "{got:?}");
+        assert!(matches!(got, Err(FrameError::NoPeer { .. })), "{got:?}");
     }
 
     /// Takes some bytes and then fails as a closed pipe does.
@@ -298,6 +302,21 @@ mod tests {
     #[test]
     fn a_stream_that_is_not_ours_claims_no_memory() {
         let mut stream: &[u8] = b"\xff\xff\xff\xffHTTP/1.1 400";
-        assert!(matches!(read_frame::<String>(&mut stream), Err(FrameError::TooLarge { .. })));
+        assert!(matches!(read_frame::<String>(&mut stream), Err(FrameError::NoPeer { .. })));
+    }
+
+    #[test]
+    fn a_message_that_is_too_large_is_told_with_both_sizes_and_leaves_the_stream_to_the_next_one() {
+        // Zeros that are never looked at take no memory.
+        let bytes = vec![0u8; MAX_FRAME_BYTES as usize];
+        let mut stream = Vec::new();
+        let error = write_frame(&mut stream, &serde_bytes::Bytes::new(&bytes), Packing::Plain).unwrap_err();
+        assert!(matches!(error, FrameError::TooLarge { .. }) && stream.is_empty(), "{error}");
+        // The length itself takes five bytes more.
+        for number in ["2147418117", "2147418112"] {
+            assert!(error.to_string().contains(number), "{number} not in: {error}");
+        }
+        write_frame(&mut stream, &"next", Packing::Plain).unwrap();
+        assert_eq!(read_frame::<String>(&mut stream.as_slice()).unwrap().unwrap(), "next");
     }
 }

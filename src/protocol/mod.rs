@@ -277,7 +277,8 @@ pub struct EngineInfo {
     pub cuda: String,
 }
 
-/// All that a segmentation yields; every volume is meant for the scan's own grid.
+/// All that a segmentation yields; every volume is meant for the scan's own grid, on which gap and uncertainty are not a number
+/// where the networks did not look.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Segmentation {
     pub labels: WireLabels,

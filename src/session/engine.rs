@@ -1,16 +1,17 @@
 //! A live connection to one engine.
 //!
 //! Nothing here blocks its caller: a writer thread sends, a reader thread receives and wakes, and the caller drains
-//! [`Notice`]s when it likes. Dropping the [`Engine`] closes the stream, which ends the process; one that does not end
-//! by itself within [`GRACE`] is killed, so that no engine outlives its window.
+//! [`Notice`]s when it likes. A request that is too large to be sent fails alone: the engine never hears of it. Dropping
+//! the [`Engine`] closes the stream, which ends the process; one that does not end by itself within [`GRACE`] is killed,
+//! so that no engine outlives its window.
 
 use super::launch::{EngineError, Launch, Opened};
 use crate::protocol::{
-    Command, EngineInfo, Event, FrameError, JobId, MAX_FRAME_BYTES, MAX_HELLO_BYTES, PROTOCOL_VERSION,
-    Packing, Request, read_frame_within, write_frame,
+    Command, EngineInfo, Event, FrameError, JobError, JobId, MAX_FRAME_BYTES, MAX_HELLO_BYTES,
+    PROTOCOL_VERSION, Packing, Request, read_frame_within, write_frame,
 };
 use std::collections::VecDeque;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::Child;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -69,26 +70,17 @@ impl Engine {
             last_words.expect();
             spawn("engine-stderr", move || last_words.listen(complaints))?;
         }
-        let (writer_notify, writer_words) = (notify.clone(), last_words.clone());
+        let (writer_notify, writer_wake, writer_words) = (notify.clone(), wake.clone(), last_words.clone());
         let heard = Arc::new(AtomicBool::new(false));
         let writer_heard = heard.clone();
         spawn("engine-events", move || receive(from_engine, &notify, &wake, &last_words, &heard))?;
-        let mut to_engine = to_engine;
         let writer = spawn("engine-commands", move || {
-            while let Ok(command) = queue.recv() {
-                if let Err(error) = write_frame(&mut to_engine, &command, packing) {
-                    // Told first: the engine's end, which follows, says less. Where the engine is what ended, it knows
-                    // better why.
-                    let reason = match error {
-                        // Of what never was an engine, the reader can say what it is instead.
-                        FrameError::Io(_) if !writer_heard.load(Ordering::Relaxed) => return,
-                        FrameError::Io(_) => writer_words.or(error.to_string()),
-                        error => error.to_string(),
-                    };
-                    let _ = writer_notify.send(Notice::Gone(reason));
-                    return;
-                }
-            }
+            let tell = |notice| {
+                // Whoever dropped the engine does not want to know.
+                let _ = writer_notify.send(notice);
+                writer_wake();
+            };
+            send_all((to_engine, packing), &queue, &tell, &writer_words, &writer_heard);
         })?;
         let engine = Self {
             commands: Some(commands),
@@ -107,7 +99,8 @@ impl Engine {
         Ok(engine)
     }
 
-    /// Queues a job. Its events carry the returned id; if the engine is gone, the next notice says so.
+    /// Queues a job. Its events carry the returned id; if the engine is gone, the next notice says so. A request that is
+    /// larger than one message is answered by [`Event::Failed`], and the engine never hears of it.
     pub fn submit(&mut self, request: Request) -> JobId {
         let job = JobId(self.next_job);
         self.next_job += 1;
@@ -242,6 +235,40 @@ fn wait_until(child: &mut Child, deadline: Instant) -> Option<std::process::Exit
     }
 }
 
+/// Sends commands until there are no more, or the stream is lost.
+fn send_all(
+    (mut to_engine, packing): (Box<dyn Write + Send>, Packing),
+    queue: &Receiver<Command>,
+    tell: &dyn Fn(Notice),
+    last_words: &LastWords,
+    heard: &AtomicBool,
+) {
+    while let Ok(command) = queue.recv() {
+        let Err(error) = write_frame(&mut to_engine, &command, packing) else { continue };
+        // Told first: the engine's end, which follows, says less. Where the engine is what ended, it knows better why.
+        let reason = match (&error, &command) {
+            // Messages are measured before anything of them is sent: the stream is sound and the engine none the wiser.
+            (FrameError::TooLarge { .. }, Command::Run { job, .. }) => {
+                tell(Notice::Event(Event::Failed { job: *job, error: too_large(&error) }));
+                continue;
+            }
+            // Of what never was an engine, the reader can say what it is instead.
+            (FrameError::Io(_), _) if !heard.load(Ordering::Relaxed) => return,
+            (FrameError::Io(_), _) => last_words.or(error.to_string()),
+            _ => error.to_string(),
+        };
+        return tell(Notice::Gone(reason));
+    }
+}
+
+fn too_large(error: &FrameError) -> JobError {
+    JobError {
+        message: format!("The scan cannot be sent to the model engine: {error}"),
+        remedy: "Crop the scan or resample it to larger voxels (mindgap convert --spacing MM)".to_owned(),
+        details: error.to_string(),
+    }
+}
+
 fn receive(
     from_engine: Box<dyn Read + Send>,
     notify: &Sender<Notice>,
@@ -321,5 +348,51 @@ impl LastWords {
     /// A few lines are sound whatever happened to another thread.
     fn said(&self) -> MutexGuard<'_, Said> {
         self.said.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::config::bundled_models;
+    use crate::protocol::{AnatomyRequest, DeviceChoice, ModelPayload, WireScan, read_frame};
+    use crate::session::run_job;
+    use crate::volume::{Geometry, Modality, Scan, Volume};
+
+    /// A request with weights of so many bytes; zeros that are never looked at take no memory.
+    fn request(weights: usize) -> Request {
+        let grid = Geometry::axis_aligned([4; 3], [1.0; 3], [0.0; 3]).unwrap();
+        let scan = Scan::from_volume(Volume::from_fn(grid, |i, _, _| i as f32), "test");
+        let card = bundled_models().unwrap().remove(0);
+        Request::CheckAnatomy(AnatomyRequest {
+            model: ModelPayload { card, weights: vec![0; weights] },
+            scan: WireScan::pack(&scan),
+            modality: Modality::Ct,
+            device: DeviceChoice::Cpu,
+        })
+    }
+
+    #[test]
+    fn a_scan_too_large_to_be_sent_fails_alone_with_both_sizes_and_the_engine_takes_the_next_one() {
+        let (from_engine, _open_end) = std::io::pipe().unwrap();
+        let (commands, to_engine) = std::io::pipe().unwrap();
+        let launch = Launch::Streams { from_engine: Box::new(from_engine), to_engine: Box::new(to_engine) };
+        let mut engine = Engine::start(launch, Arc::new(|| ())).unwrap();
+        let too_large = request(MAX_FRAME_BYTES as usize);
+        let error = run_job(&mut engine, too_large, &AtomicBool::new(false), |_| ()).unwrap_err();
+        assert!(matches!(error, EngineError::Job(_)), "{error:?}");
+        for part in ["2147418112 bytes can be sent", "a message of 21474", "Crop the scan"] {
+            assert!(error.to_string().contains(part), "{part} not in: {error}");
+        }
+        assert_eq!(*engine.state(), EngineState::Starting, "the engine is not taken for gone");
+        let next = engine.submit(request(8));
+        let mut stream = BufReader::new(commands);
+        assert!(matches!(read_frame(&mut stream).unwrap(), Some(Command::Hello { .. })));
+        let arrived = read_frame::<Command>(&mut stream).unwrap();
+        assert!(
+            matches!(arrived, Some(Command::Run { job, .. }) if job == next),
+            "only the next one arrives"
+        );
     }
 }

@@ -239,11 +239,11 @@ fn generate(block: &Block, modality: Modality, source: &PhantomSource) -> anyhow
     (source.first_seed..source.first_seed + source.count).map(make).collect()
 }
 
-/// Mean value of the voxels whose label is wanted; `None` where there are none.
+/// Mean value of the voxels whose label is wanted and that the networks saw; `None` where there are none.
 fn mean_where(values: &Volume<f32>, labels: &LabelMap, wanted: impl Fn(u16) -> bool) -> Option<f64> {
     let (mut sum, mut count) = (0.0, 0u64);
     for (value, label) in values.voxels().iter().zip(labels.voxels()) {
-        if wanted(*label) {
+        if wanted(*label) && value.is_finite() {
             (sum, count) = (sum + f64::from(*value), count + 1);
         }
     }

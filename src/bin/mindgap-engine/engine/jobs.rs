@@ -311,8 +311,9 @@ pub fn segment(
         job: context.job,
         result: Box::new(Segmentation {
             labels: WireLabels::pack(&labels),
-            gap: WireVolume::pack_for(&found.gap, &prepared.scan_geometry, 0.0),
-            uncertainty: WireVolume::pack_for(&found.uncertainty, &prepared.scan_geometry, 0.0),
+            // What the networks did not see has no gap and no doubt, which is not the same as none at all.
+            gap: WireVolume::pack_for(&found.gap, &prepared.scan_geometry, f32::NAN),
+            uncertainty: WireVolume::pack_for(&found.uncertainty, &prepared.scan_geometry, f32::NAN),
             seconds: started.elapsed().as_secs_f64(),
             slices: prepared.slices.dims()[2] as u64,
             device: means.device,
