@@ -18,6 +18,7 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
 use mindgap::session::Role;
 use mindgap::ui::{App, StartUp};
+use mindgap::volume::Task;
 use window::{click, drop_files, settle, type_path, window_with};
 
 /// Three finished cases, one that cannot be read and one that failed.
@@ -96,7 +97,7 @@ fn a_click_on_a_case_opens_the_scan_it_was_made_of_with_its_labels_even_after_th
     let study = &window.state().state().study;
     let opened = Role::ALL.into_iter().filter_map(|role| study.scan(role));
     let scan = opened.into_iter().find(|scan| scan.name == "other.nii.gz").expect("the scan is open");
-    assert_eq!(scan.labels.as_ref().map(|labels| labels.at(15, 3, 3)), Some(1));
+    assert_eq!(scan.labels(Task::Abdomen).map(|labels| labels.at(15, 3, 3)), Some(1));
     assert_eq!(told(&window), "");
 }
 

@@ -17,7 +17,7 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 use mindgap::session::Role;
 use mindgap::ui::App;
-use mindgap::volume::{Geometry, Scan, Volume, io};
+use mindgap::volume::{Geometry, Scan, Task, Volume, io};
 use scripted_engine::Script;
 use std::path::{Path, PathBuf};
 use study_files::StudyFiles;
@@ -145,7 +145,8 @@ fn labels_the_program_does_not_draw_are_told_by_their_values() {
     click(&mut window, "Open");
     settle(&mut window);
     assert!(notices(&window)[0].contains("class 11"), "{:?}", notices(&window));
-    let shown = window.state().state().study.scan(Role::Source).unwrap().labels.clone().unwrap();
+    let source = window.state().state().study.scan(Role::Source).unwrap().clone();
+    let shown = source.labels(Task::Abdomen).unwrap();
     assert_eq!((shown.at(0, 0, 0), shown.at(20, 0, 0)), (1, 0));
 }
 

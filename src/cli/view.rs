@@ -2,12 +2,14 @@
 
 use super::input;
 use super::job::EngineChoice;
-use crate::session::settings_path;
+use crate::session::{figure, settings_path};
 use crate::ui::state::Pane;
 use crate::ui::{FigureLayout, FigureRequest, StartUp, export_figure, run_window, screenshot};
-use crate::volume::{LabelTable, Modality, Task};
+use crate::volume::{LabelTable, Modality, Task, io};
 use anyhow::Context;
 use clap::{Args, ValueEnum};
+use image::codecs::png::PngEncoder;
+use image::{ExtendedColorType, ImageEncoder};
 use std::path::PathBuf;
 
 /// Open the window (also without any command).
@@ -129,11 +131,15 @@ impl View {
             // A picture shows what was asked for, whatever this user prefers; only the window remembers.
             return Ok(run_window(StartUp { settings: settings_path(), ..startup })?);
         };
+        // Before a run that takes minutes, and before anything of that name is touched.
+        figure::check_name(&path)?;
         let pixels = screenshot(startup, size)?;
-        image::save_buffer(&path, &pixels.rgba, pixels.width, pixels.height, image::ColorType::Rgba8)
-            .with_context(|| {
-                format!("{}: the picture cannot be written; its name must end in .png", path.display())
-            })
+        let mut png = Vec::new();
+        PngEncoder::new(&mut png)
+            .write_image(&pixels.rgba, pixels.width, pixels.height, ExtendedColorType::Rgba8)
+            .with_context(|| format!("{}: the picture cannot be made", path.display()))?;
+        io::write_file(&path, &png)?;
+        Ok(())
     }
 
     fn figure_request(&self) -> Option<FigureRequest> {

@@ -37,6 +37,25 @@ const WINDOW_SHARE: f64 = 0.6;
 /// More voxels without a number than this part of all.
 const NOT_NUMBERS: f64 = 0.01;
 
+/// What is odd about a scan itself and may have been accepted when it was opened, for the record of what is made of it.
+///
+/// A record names no file. Warnings of a NIfTI file do not; those of a series name the files that were left out, so that
+/// there the flags speak for them.
+pub(super) fn oddities(scan: &Scan) -> Vec<String> {
+    if scan.nifti.is_some() {
+        return scan.warnings.clone();
+    }
+    let sentence = |flag: &Flag| match flag {
+        Flag::Damaged => Some(
+            "The file is damaged (its checksum is wrong) and was opened all the same: any voxel may be false.",
+        ),
+        Flag::Gaps => Some("Slices are missing or unevenly spaced, and the series was opened all the same."),
+        // These are concerns of a run, or keep a scan from being run at all, or change nothing in its values.
+        Flag::DrawnInverted | Flag::Colour | Flag::NotHounsfield | Flag::Fractions => None,
+    };
+    scan.flags.iter().filter_map(sentence).map(str::to_owned).collect()
+}
+
 /// Everything that speaks against it, in the order of [`ConcernKind`].
 pub fn concerns(scan: &Scan, modality: Modality, card: &Card) -> Vec<Concern> {
     let mut found = Vec::new();

@@ -6,9 +6,11 @@ use super::Coverage;
 use super::body::{IntensityStats, tissue};
 use super::guard::concerns;
 use super::report::ReportError;
-use super::request::{OpenRequest, Opened};
+use super::request::{LabelFile, OpenRequest, Opened};
 use super::run::model_payload;
-use super::study::{Against, Contrast, OpenScan, Prediction, Role, RunOrigin, ScanId, Synthesis, summarise};
+use super::study::{
+    Against, Contrast, GivenLabels, OpenScan, Prediction, Role, RunOrigin, ScanId, Synthesis, summarise,
+};
 use crate::config::{AssetError, BundleError, MaskUse, Net, demo_dir, load_bundle};
 use crate::eval::GridsDiffer;
 use crate::eval::gap::{Cutoffs, GapError, places};
@@ -17,7 +19,7 @@ use crate::protocol::{
     Translation, WireError, WireLabels, WireScan, WireVolume,
 };
 use crate::volume::io::{self, IoError, SeriesInfo, SeriesKind};
-use crate::volume::{Geometry, LabelMap, LabelTable, Modality, Scan, Task, geometry_equal};
+use crate::volume::{LabelMap, LabelTable, Modality, Scan, Task, geometry_equal};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use thiserror::Error;
@@ -62,8 +64,9 @@ pub enum LoadError {
 /// A label map in the program's own values, and the scan it belongs to.
 #[derive(Debug)]
 pub struct OpenLabels {
-    pub role: Role,
-    pub labels: LabelMap,
+    /// By now it may have another role, or be closed.
+    pub scan: ScanId,
+    pub given: GivenLabels,
     /// Values in the file that are no structure of the task: they stay in the file and are not drawn.
     pub not_shown: Vec<u16>,
 }
@@ -142,10 +145,10 @@ pub fn open_scan(request: &OpenRequest, on_first: &mut dyn FnMut(OpenScan)) -> R
         io::open_files(&files, &request.options)?
     };
     let mut open = measured(scan);
-    if let Some(path) = request.labels.as_ref().filter(|path| path.is_file()) {
+    if let Some(LabelFile { path, task }) = request.labels.as_ref().filter(|labels| labels.path.is_file()) {
         let labels = io::open_labels(path)?;
         if geometry_equal(labels.geometry(), open.geometry(), SAME_GRID_MM) {
-            open.labels = Some(Arc::new(labels));
+            open.given = Some(GivenLabels { map: Arc::new(labels), task: *task });
         }
     }
     Ok(Opened::Scan(Box::new(open)))
@@ -173,7 +176,8 @@ pub fn demo_request(task: Task, modality: Modality) -> Result<OpenRequest, Asset
     let stem = format!("{}_{}", task.name(), modality.name().to_lowercase());
     let folder = demo_dir()?;
     let (scan, labels) = (format!("{stem}.nii.gz"), format!("{stem}_labels.nii.gz"));
-    Ok(OpenRequest::phantom(folder.join(scan), folder.join(labels), modality))
+    let labels = LabelFile { path: folder.join(labels), task };
+    Ok(OpenRequest::phantom(folder.join(scan), labels, modality))
 }
 
 /// Reads a label map drawn with `table` into the program's own values, and finds the scan it belongs to among `open` by
@@ -183,7 +187,7 @@ pub fn demo_request(task: Task, modality: Modality) -> Result<OpenRequest, Asset
 /// colours of this one would name organs wrongly.
 pub fn open_labels(
     path: &Path,
-    open: &[(Role, Geometry)],
+    open: &[(Role, Arc<OpenScan>)],
     table: &LabelTable,
 ) -> Result<OpenLabels, LoadError> {
     let labels = io::open_labels(path)?;
@@ -195,15 +199,17 @@ pub fn open_labels(
         let (path, table) = (path.to_owned(), table.name.clone());
         return Err(LoadError::ForeignLabels { path, found, table, known: known.join(", ") });
     }
-    let fits = |(_, grid): &&(Role, Geometry)| geometry_equal(labels.geometry(), grid, SAME_GRID_MM);
+    let fits =
+        |(_, scan): &&(Role, Arc<OpenScan>)| geometry_equal(labels.geometry(), scan.geometry(), SAME_GRID_MM);
     match open.iter().find(fits) {
-        Some((role, _)) => Ok(OpenLabels {
-            role: *role,
+        Some((_, scan)) => Ok(OpenLabels {
+            scan: scan.id,
             not_shown: values_without_structure(&labels, table),
-            labels: table.to_structures(&labels),
+            given: GivenLabels { map: Arc::new(table.to_structures(&labels)), task: table.task },
         }),
         None => {
-            let open = open.iter().map(|(role, grid)| format!("{} {:?}", role.name(), grid.dims()));
+            let open =
+                open.iter().map(|(role, scan)| format!("{} {:?}", role.name(), scan.geometry().dims()));
             let open = open.collect::<Vec<_>>().join(", ");
             Err(LoadError::LabelsFitNothing { path: path.to_owned(), found: labels.dims(), open })
         }

@@ -35,11 +35,11 @@ pub use provenance::{
     InputRecord, ModelRecord, PROVENANCE_VERSION, Provenance, RESEARCH_USE, RunFacts, RunRecord,
     content_sha256, program, provenance_path,
 };
-pub use request::{OpenRequest, Opened, Origin};
+pub use request::{LabelFile, OpenRequest, Opened, Origin};
 pub use run::{Connection, PAUSES, model_payload, run_job};
 pub use settings::{Settings, TEXT_SCALES, settings_path};
 pub use study::{
-    Against, Contrast, OpenScan, Prediction, Role, RunOrigin, ScanId, StructureSummary, Study, Synthesis,
-    summarise,
+    Against, Contrast, GivenLabels, OpenScan, Prediction, Role, RunOrigin, ScanId, StructureSummary, Study,
+    Synthesis, summarise,
 };
 pub use style::{StyledSlice, pack_style_subject};

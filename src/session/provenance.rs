@@ -2,10 +2,10 @@
 //!
 //! Written as `NAME.provenance.json` beside what was exported. Invariants: no field is optional by accident (what is not
 //! known is `null`, never left out); nothing names a patient or a path, for the input is named by the hash of its voxels
-//! and its grid alone.
+//! and its grid alone, and of the warnings of a scan only those are taken that name no file.
 
 use super::clock::utc;
-use super::guard::Concern;
+use super::guard::{Concern, oddities};
 use crate::config::{Card, Net, sha256_hex};
 use crate::protocol::{Refine, SegmentSettings};
 use crate::volume::io::{self, IoError, Receipt};
@@ -87,6 +87,7 @@ pub struct RunRecord {
     pub intensity_window: String,
     /// From the scan's grid to the networks' and back, step by step.
     pub resampling: Vec<String>,
+    /// Of the scan, first, and of the engine.
     pub warnings: Vec<String>,
 }
 
@@ -116,8 +117,16 @@ pub struct RunFacts<'a> {
     pub style: Option<f32>,
     pub gap_threshold: Option<f32>,
     pub device: &'a str,
+    /// Of the engine.
     pub warnings: &'a [String],
     pub concerns: &'a [Concern],
+}
+
+impl RunFacts<'_> {
+    /// What was odd about the scan, for which it may have been opened only by decision, and what the engine said.
+    pub(super) fn all_warnings(&self) -> Vec<String> {
+        [oddities(self.scan), self.warnings.to_vec()].concat()
+    }
 }
 
 impl Provenance {
@@ -234,7 +243,7 @@ impl RunRecord {
             gap_threshold: facts.gap_threshold,
             intensity_window,
             resampling: chain(facts),
-            warnings: facts.warnings.to_vec(),
+            warnings: facts.all_warnings(),
         }
     }
 }
@@ -245,7 +254,11 @@ fn chain(facts: &RunFacts) -> Vec<String> {
     let own = facts.scan.geometry();
     let turned = match p.plane {
         crate::config::Plane::Axial => "axes turned and flipped to run closest to R, A, S".to_owned(),
-        crate::config::Plane::Acquired => "slices as acquired, turned towards R, A, S".to_owned(),
+        crate::config::Plane::Acquired => {
+            "axes turned and flipped to run closest to R, A, S; slices as acquired where they lie more than twice as far \
+             apart as the finest voxels, else axial"
+                .to_owned()
+        }
     };
     let mm = |axis: usize| if p.spacing_mm[axis] > 0.0 { p.spacing_mm[axis] } else { f64::NAN };
     let through = if p.spacing_mm[2] > 0.0 { format!("{} mm", mm(2)) } else { "the scan's own".to_owned() };
@@ -269,7 +282,9 @@ fn chain(facts: &RunFacts) -> Vec<String> {
             "cut to {part}, at least {} x {} pixels in multiples of {}",
             p.size[0], p.size[1], p.multiple
         ),
-        "back to the stored grid by the exact inverse: labels nearest, maps linear".to_owned(),
+        "back to the stored grid by the exact inverse: labels by the largest linear weight at each voxel, images and maps \
+         linear, averaged where they shrink"
+            .to_owned(),
     ]
 }
 
@@ -377,6 +392,45 @@ mod tests {
             }
         }
         assert!(removed > 30, "{removed}");
+    }
+
+    #[test]
+    fn a_scan_that_was_opened_by_decision_leaves_a_trace_in_what_is_made_of_it_and_names_no_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let card = bundled_models().unwrap().remove(0);
+        let told = |scan: &Scan| {
+            let facts = RunFacts {
+                card: &card,
+                scan,
+                input_sha256: "",
+                modality: Modality::Ct,
+                settings: SegmentSettings::default(),
+                style: None,
+                gap_threshold: None,
+                device: "CPU, 1 thread",
+                warnings: &["of the engine".to_owned()],
+                concerns: &[],
+            };
+            RunRecord::of(&facts).warnings
+        };
+        assert_eq!(told(&scan()), ["of the engine"]);
+        let mut series = scan();
+        series.flags = vec![crate::volume::Flag::Gaps];
+        series.warnings = vec!["1 files could not be read and were left out: /doe/john.dcm".to_owned()];
+        let warnings = told(&series);
+        assert!(warnings.len() == 2 && warnings[0].contains("Slices are missing"), "{warnings:?}");
+        assert!(!warnings.concat().contains("doe"), "{warnings:?}");
+        let path = folder.path().join("doe.nii");
+        io::write_scan(&path, &scan()).unwrap();
+        let mut bytes = std::fs::read(&path).unwrap();
+        // qoffset_x: the qform lies 10 mm further to the right than the sform.
+        let x = f32::from_le_bytes(bytes[268..272].try_into().unwrap()) + 10.0;
+        bytes[268..272].copy_from_slice(&x.to_le_bytes());
+        std::fs::write(&path, bytes).unwrap();
+        let by_qform = io::OpenOptions { prefer_qform: true, ..io::OpenOptions::default() };
+        let warnings = told(&io::open_with(&path, &by_qform).unwrap());
+        assert!(warnings.iter().any(|warning| warning.contains("the qform was used")), "{warnings:?}");
+        assert!(!warnings.concat().contains("doe"), "{warnings:?}");
     }
 
     #[test]

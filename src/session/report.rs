@@ -83,13 +83,19 @@ fn origin(facts: &RunFacts) -> BTreeMap<String, String> {
         ("device".to_owned(), facts.device.to_owned()),
         (
             "run".to_owned(),
-            format!("net {:?}, mask {}, refine {:?}", settings.net, settings.mask, settings.refine),
+            format!(
+                "net {:?}, mask {}, refine {:?}, {} of each structure",
+                settings.net,
+                settings.mask,
+                settings.refine,
+                if settings.largest_island { "the largest part" } else { "every part" }
+            ),
         ),
     ]);
     let words = |all: Vec<&str>| if all.is_empty() { "none".to_owned() } else { all.join(" ") };
     let concerns = facts.concerns.iter().map(|concern| concern.reason.as_str()).collect();
     lines.insert("run in spite of".to_owned(), words(concerns));
-    lines.insert("warnings".to_owned(), words(facts.warnings.iter().map(String::as_str).collect()));
+    lines.insert("warnings".to_owned(), words(facts.all_warnings().iter().map(String::as_str).collect()));
     lines
 }
 

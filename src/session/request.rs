@@ -1,8 +1,8 @@
 //! What is asked to be opened, and what may come of it.
 
 use super::study::OpenScan;
-use crate::volume::Modality;
 use crate::volume::io::{OpenOptions, SeriesInfo};
+use crate::volume::{Modality, Task};
 use std::path::{Path, PathBuf};
 
 /// Where a scan came from.
@@ -12,6 +12,14 @@ pub enum Origin {
     File(PathBuf),
     /// A bundled phantom that fills a role nobody opened a scan for.
     Phantom(PathBuf),
+}
+
+/// A label map in the program's own values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LabelFile {
+    pub path: PathBuf,
+    /// Whose structures the values are.
+    pub task: Task,
 }
 
 /// A scan to open. Kept with the scan, so that another volume or series of the same file can be asked for later.
@@ -24,7 +32,7 @@ pub struct OpenRequest {
     /// `None`: as the file says or the intensities suggest.
     pub modality: Option<Modality>,
     /// Labels that lie beside it.
-    pub labels: Option<PathBuf>,
+    pub labels: Option<LabelFile>,
     /// Whether to ask which series, where a folder has several; else the largest is taken.
     pub ask_for_series: bool,
 }
@@ -44,7 +52,7 @@ impl OpenRequest {
     }
 
     /// A bundled phantom and the labels that lie beside it.
-    pub fn phantom(path: PathBuf, labels: PathBuf, modality: Modality) -> Self {
+    pub fn phantom(path: PathBuf, labels: LabelFile, modality: Modality) -> Self {
         Self { labels: Some(labels), modality: Some(modality), ..Self::of(Origin::Phantom(path)) }
     }
 

@@ -12,7 +12,7 @@ use crate::eval::gap::Place;
 use crate::eval::{GridsDiffer, StructureDifference, label_difference};
 use crate::protocol::{Refinement, SegmentSettings};
 use crate::volume::{
-    Geometry, LabelEntry, LabelMap, LabelTable, Modality, Scan, Volume, label_counts, label_means,
+    Geometry, LabelEntry, LabelMap, LabelTable, Modality, Scan, Task, Volume, label_counts, label_means,
 };
 use glam::DVec3;
 use std::collections::BTreeMap;
@@ -60,6 +60,14 @@ impl ScanId {
     }
 }
 
+/// Labels that were given with a scan, on its grid and in the program's own values.
+#[derive(Debug, Clone)]
+pub struct GivenLabels {
+    pub map: Arc<LabelMap>,
+    /// Whose structures the values are: under another task every one of them is another organ.
+    pub task: Task,
+}
+
 /// A scan with what the viewer needs to know of it.
 #[derive(Debug, Clone)]
 pub struct OpenScan {
@@ -76,8 +84,8 @@ pub struct OpenScan {
     /// A grid along R, A and S around an oblique scan, in which its true planes lie; `None` where its own are true.
     pub straight: Option<Geometry>,
     pub intensity: IntensityStats,
-    /// Labels given with it, on its grid.
-    pub labels: Option<Arc<LabelMap>>,
+    /// To be had by [`Self::labels`] only, so that nobody names them by the table of another task.
+    pub(super) given: Option<GivenLabels>,
 }
 
 impl OpenScan {
@@ -96,13 +104,23 @@ impl OpenScan {
             body,
             straight,
             intensity,
-            labels: None,
+            given: None,
             scan: Arc::new(scan),
         }
     }
 
     pub fn geometry(&self) -> &Geometry {
         self.scan.geometry()
+    }
+
+    /// The labels given with it, where they are structures of `task`.
+    pub fn labels(&self, task: Task) -> Option<&Arc<LabelMap>> {
+        self.given.as_ref().filter(|given| given.task == task).map(|given| &given.map)
+    }
+
+    /// The task of the labels given with it.
+    pub fn labels_task(&self) -> Option<Task> {
+        self.given.as_ref().map(|given| given.task)
     }
 
     pub fn is_phantom(&self) -> bool {
@@ -328,6 +346,11 @@ impl Study {
         self.scan(role).is_some_and(|scan| scan.id == id)
     }
 
+    /// The role that a scan has now; `None` once it is closed.
+    pub fn role_of(&self, id: ScanId) -> Option<Role> {
+        Role::ALL.into_iter().find(|role| self.is_open(*role, id))
+    }
+
     /// Puts a scan into a role; what was made of its predecessor goes.
     pub fn set_scan(&mut self, role: Role, scan: Option<Arc<OpenScan>>) {
         self.forget_results(role);
@@ -345,14 +368,17 @@ impl Study {
         std::mem::swap(&mut self.source, &mut self.target);
     }
 
-    /// Gives labels to the scan in `role`; they lie on its grid.
-    pub fn set_labels(&mut self, role: Role, labels: Option<Arc<LabelMap>>) {
+    /// Gives labels to the scan in `role`; they lie on its grid. A comparison with those it had before goes.
+    pub fn set_labels(&mut self, role: Role, labels: Option<GivenLabels>) {
+        if self.contrast(role).is_some_and(|contrast| contrast.against == Against::GivenLabels) {
+            self.set_contrast(role, None);
+        }
         let slot = match role {
             Role::Source => &mut self.source,
             Role::Target => &mut self.target,
         };
         if let Some(scan) = slot {
-            Arc::make_mut(scan).labels = labels;
+            Arc::make_mut(scan).given = labels;
         }
     }
 
@@ -453,7 +479,6 @@ pub fn summarise(
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::volume::Task;
     use std::path::PathBuf;
 
     fn scan(modality: Modality) -> Arc<OpenScan> {
@@ -494,6 +519,48 @@ mod tests {
         study.set_scan(Role::Target, Some(scan(Modality::Mr)));
         assert!(study.prediction(Role::Target).is_none());
         assert!(!study.is_open(Role::Target, old));
+    }
+
+    fn given(scan: &OpenScan, label: u16) -> GivenLabels {
+        let map = Volume::from_fn(scan.geometry().clone(), |_, _, _| label);
+        GivenLabels { map: Arc::new(map), task: Task::Abdomen }
+    }
+
+    #[test]
+    fn labels_that_were_read_for_a_scan_find_it_in_the_role_it_has_now_and_never_another_one() {
+        let mut study = Study::default();
+        let (ct, mr) = (scan(Modality::Ct), scan(Modality::Mr));
+        let (ct_id, mr_id) = (ct.id, mr.id);
+        study.set_scan(Role::Source, Some(ct));
+        study.set_scan(Role::Target, Some(mr));
+        study.swap_roles();
+        assert_eq!([ct_id, mr_id].map(|id| study.role_of(id)), [Some(Role::Target), Some(Role::Source)]);
+        study.set_scan(Role::Target, Some(scan(Modality::Mr)));
+        assert_eq!(study.role_of(ct_id), None);
+    }
+
+    #[test]
+    fn a_comparison_with_labels_that_were_replaced_or_taken_away_is_not_shown_any_more() {
+        let mut study = Study::default();
+        let open = scan(Modality::Mr);
+        study.set_scan(Role::Target, Some(open.clone()));
+        let predicted = Volume::from_fn(open.geometry().clone(), |_, _, _| 1u16);
+        study.set_prediction(Role::Target, Some(prediction(predicted.clone())));
+        let compare = |study: &mut Study, against| {
+            let (other, table) = (given(&open, 2).map, Task::Abdomen.table());
+            let contrast = Contrast::new(against, &predicted, &other, table).unwrap();
+            study.set_contrast(Role::Target, Some(contrast));
+        };
+        for labels in [Some(given(&open, 3)), None] {
+            compare(&mut study, Against::GivenLabels);
+            study.set_labels(Role::Target, labels);
+            assert!(study.contrast(Role::Target).is_none());
+        }
+        // What the model was compared with has nothing to do with labels.
+        compare(&mut study, Against::NoAdaptation);
+        study.set_labels(Role::Target, Some(given(&open, 3)));
+        assert!(study.contrast(Role::Target).is_some());
+        assert!(study.prediction(Role::Target).is_some());
     }
 
     #[test]

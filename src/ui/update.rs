@@ -117,7 +117,12 @@ pub fn apply(state: &mut State, action: Action) -> Vec<Effect> {
         Action::ExportFigure(figure) => return vec![Effect::ExportFigure(figure)],
         Action::SetModality(role, modality) => return set_modality(state, role, modality),
         Action::SwapRoles => swap_roles(state),
-        Action::SelectModel(index) => return select_model(state, index),
+        Action::SelectModel(index) => {
+            let effects = select_model(state, index);
+            let stays = |role: &Role| !replaces(&effects, *role);
+            Role::ALL.into_iter().filter(stays).for_each(|role| tell_hidden_labels(state, role));
+            return effects;
+        }
         Action::Run => return runs::run(state),
         Action::RunOnSource => return runs::run_on_source(state),
         Action::Contrast(against) => return runs::contrast(state, against),
@@ -158,7 +163,8 @@ pub fn scan_opened(state: &mut State, scan: OpenScan, role: Option<Role>) -> Vec
         effects.push(Effect::OpenDemo { role: other, modality: state.expected_modality(other) });
     }
     // Labels say where there is something to see; the body's middle is only a guess.
-    let labelled = |role: Role| state.study.scan(role).is_some_and(|scan| scan.labels.is_some());
+    let task = state.task;
+    let labelled = |role: Role| state.study.scan(role).is_some_and(|scan| scan.labels(task).is_some());
     // Not the scan read last, so that the view does not depend on which file is read faster.
     let source_decides = labelled(Role::Source) || !labelled(Role::Target);
     let from = if source_decides { Role::Source } else { Role::Target };
@@ -169,7 +175,7 @@ pub fn scan_opened(state: &mut State, scan: OpenScan, role: Option<Role>) -> Vec
 /// Puts the crosshair into the middle of a scan's labels, or of its body.
 pub fn centre(state: &mut State, role: Role) {
     if let Some(scan) = state.study.scan(role) {
-        let labelled = scan.labels.as_ref().and_then(|labels| label_focus(labels));
+        let labelled = scan.labels(state.task).and_then(|labels| label_focus(labels));
         let world_mm = labelled.map_or_else(|| body_centre_mm(scan), |voxel| scan.geometry().world_of(voxel));
         state.view.crosshair = Crosshair { role, world_mm };
     }
@@ -331,6 +337,27 @@ fn select_model(state: &mut State, index: usize) -> Vec<Effect> {
     refill_phantoms(state)
 }
 
+/// Whether another phantom is about to take the place of the scan in `role`, with its labels.
+fn replaces(effects: &[Effect], role: Role) -> bool {
+    effects.iter().any(|effect| matches!(effect, Effect::OpenDemo { role: of, .. } if *of == role))
+}
+
+/// Says that labels are open and not shown, where they are: what is liver in one task is myocardium in another.
+pub fn tell_hidden_labels(state: &mut State, role: Role) {
+    let chosen = state.task;
+    let given = state.study.scan(role).and_then(|scan| scan.labels_task());
+    if let Some(task) = given.filter(|task| *task != chosen) {
+        let text = format!(
+            "The labels given with the {} are structures of the task {}: they are not shown while a model of the task {} \
+             is chosen, and come back with a model of theirs.",
+            role.name().to_lowercase(),
+            task.name(),
+            chosen.name()
+        );
+        state.notify(NoticeKind::Warning, text);
+    }
+}
+
 fn set_style(state: &mut State, style: f32) -> Vec<Effect> {
     match state.style_order(style) {
         Some(order) => {
@@ -351,4 +378,58 @@ fn draw_surface(state: &mut State, role: Role, order: SurfaceOrder) -> Vec<Effec
     let known = state.surface.picture.as_ref().map(|picture| picture.surfaces.clone());
     let surfaces = known.filter(|surfaces| Arc::ptr_eq(&surfaces.labels, &labels));
     vec![Effect::DrawSurface { labels, surfaces, order }]
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::config::bundled_models;
+    use crate::session::GivenLabels;
+    use crate::ui::state::{ModelEntry, Pane};
+    use crate::ui::views::content::content;
+    use crate::ui::views::probe;
+    use crate::volume::{Geometry, Scan, Task, Volume};
+    use glam::DVec3;
+
+    /// A source whose labels are liver everywhere, and the bundled models.
+    fn state() -> State {
+        let grid = Geometry::axis_aligned([4, 4, 4], [1.0; 3], [0.0; 3]).unwrap();
+        let scan = Scan::from_volume(Volume::from_fn(grid.clone(), |i, _, _| i as f32), "test");
+        let scan = OpenScan::new(scan, OpenRequest::file("a.nii".into()), Modality::Ct);
+        let given = GivenLabels { map: Arc::new(Volume::from_fn(grid, |_, _, _| 1u16)), task: Task::Abdomen };
+        let mut state = State::new(Task::Abdomen);
+        let entry = |card: crate::config::Card| ModelEntry { locator: card.id.clone(), card };
+        state.models = bundled_models().unwrap().into_iter().map(entry).collect();
+        state.study.set_scan(Role::Source, Some(Arc::new(scan)));
+        state.study.set_labels(Role::Source, Some(given));
+        state
+    }
+
+    /// What is read under the pointer in the source's pane.
+    fn pointed_at(state: &State) -> String {
+        probe::line(&content(state, Pane::Source).unwrap(), DVec3::ONE, state.table()).unwrap()
+    }
+
+    #[test]
+    fn labels_of_an_abdomen_never_carry_a_cardiac_name_and_are_back_with_a_model_of_theirs() {
+        let mut state = state();
+        let choose = |state: &mut State, task: Task| {
+            let index = state.models.iter().position(|model| model.card.task == task).unwrap();
+            apply(state, Action::SelectModel(index));
+        };
+        choose(&mut state, Task::Abdomen);
+        assert!(pointed_at(&state).ends_with("Liver"), "{}", pointed_at(&state));
+        assert!(state.notices.is_empty());
+        choose(&mut state, Task::Cardiac);
+        let shown = content(&state, Pane::Source).unwrap();
+        assert!(shown.labels.is_none() && shown.subtitle.ends_with("labels of another task"));
+        for entry in &Task::Cardiac.table().entries {
+            assert!(!pointed_at(&state).contains(&entry.name), "{}", pointed_at(&state));
+        }
+        assert!(labels_of(&state, Role::Source).is_none(), "no surface of the liver as a myocardium");
+        assert!(state.notices[0].text.contains("abdomen"), "{:?}", state.notices);
+        choose(&mut state, Task::Abdomen);
+        assert!(pointed_at(&state).ends_with("Liver") && labels_of(&state, Role::Source).is_some());
+    }
 }

@@ -19,7 +19,7 @@ use crate::ui::state::{
 };
 use crate::ui::update::{self, Effect};
 use crate::ui::views::surface::{SurfacePicture, Surfaces};
-use crate::volume::{LabelTable, Modality};
+use crate::volume::{LabelMap, LabelTable, Modality};
 use egui::ViewportCommand;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -91,6 +91,7 @@ pub(super) enum Done {
     GivenContrast {
         role: Role,
         prediction: Arc<Prediction>,
+        given: Arc<LabelMap>,
         result: Result<Contrast, LoadError>,
     },
     /// Recent files that are not where they were.
@@ -176,20 +177,38 @@ impl App {
     }
 
     fn open_labels(&mut self, path: PathBuf, table: &'static LabelTable) {
-        let grid = |role: Role| Some((role, self.state.study.scan(role)?.geometry().clone()));
-        let open: Vec<_> = Role::ALL.into_iter().filter_map(grid).collect();
+        let scan = |role: Role| Some((role, self.state.study.scan(role)?.clone()));
+        let open: Vec<_> = Role::ALL.into_iter().filter_map(scan).collect();
         self.spawn(move || Done::Labels(loader::open_labels(&path, &open, table)));
     }
 
     fn compare_with_given(&mut self, role: Role) {
-        let given = self.state.study.scan(role).and_then(|scan| scan.labels.clone());
+        let given = self.given_labels(role).cloned();
         let prediction = self.state.study.prediction(role).filter(|prediction| prediction.whole).cloned();
         let (Some(given), Some(prediction)) = (given, prediction) else { return };
         let table = self.state.table();
         self.spawn(move || {
             let result = Contrast::new(Against::GivenLabels, &prediction.labels, &given, table);
-            Done::GivenContrast { role, prediction, result: result.map_err(LoadError::from) }
+            Done::GivenContrast { role, prediction, given, result: result.map_err(LoadError::from) }
         });
+    }
+
+    /// Labels that may be named by the table of the task in the window.
+    fn given_labels(&self, role: Role) -> Option<&Arc<LabelMap>> {
+        self.state.study.scan(role)?.labels(self.state.task)
+    }
+
+    /// Other labels may have been opened while the prediction was compared with these.
+    fn given_contrast_ready(
+        &mut self,
+        role: Role,
+        prediction: &Arc<Prediction>,
+        given: &Arc<LabelMap>,
+        result: Result<Contrast, LoadError>,
+    ) {
+        if self.given_labels(role).is_some_and(|current| Arc::ptr_eq(current, given)) {
+            self.show_contrast(role, prediction, result);
+        }
     }
 
     fn export(&mut self, role: Role, content: ExportContent, path: PathBuf, overwrite: bool) {
@@ -240,7 +259,9 @@ impl App {
             Done::Contrast { run, job, prediction, result } => {
                 self.contrast_ready(run, job, prediction, result)
             }
-            Done::GivenContrast { role, prediction, result } => self.show_contrast(role, &prediction, result),
+            Done::GivenContrast { role, prediction, given, result } => {
+                self.given_contrast_ready(role, &prediction, &given, result);
+            }
             Done::Anatomy { run, job, of, result } => self.anatomy_ready(run, job, &of, *result),
             Done::StyleSubject { order, result } => self.style_subject_packed(&order, result),
             Done::Surface(picture) => {
@@ -289,12 +310,25 @@ impl App {
     }
 
     fn labels_read(&mut self, opened: OpenLabels) {
-        let OpenLabels { role, labels, not_shown } = opened;
-        self.state.study.set_labels(role, Some(Arc::new(labels)));
-        update::centre(&mut self.state, role);
+        let OpenLabels { scan, given, not_shown } = opened;
+        let Some(role) = self.state.study.role_of(scan) else {
+            self.state.notify(
+                NoticeKind::Warning,
+                "The scan that these labels belong to was replaced while they were read, so they are not shown; open \
+                 them again over the scan that is there now.",
+            );
+            return;
+        };
+        let task = given.task;
+        self.state.study.set_labels(role, Some(given));
+        if task == self.state.task {
+            update::centre(&mut self.state, role);
+        } else {
+            update::tell_hidden_labels(&mut self.state, role);
+        }
         if !not_shown.is_empty() {
             let classes: Vec<String> = not_shown.iter().map(u16::to_string).collect();
-            let task = self.state.task.name();
+            let task = task.name();
             let text =
                 format!("Not drawn, for they are no structures of the {task}: class {}.", classes.join(", "));
             self.state.notify(NoticeKind::Warning, text);

@@ -29,14 +29,20 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
 
 fn choices(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
     let role = state.view.inspected;
-    let given = state.study.scan(role).is_some_and(|scan| scan.labels.is_some());
+    let scan = state.study.scan(role);
     let mut choice = |ui: &mut Ui, text: &str, why_not: Option<&str>, against: Against| {
         let item = ui.add_enabled(why_not.is_none(), Button::new(text));
         if item.on_disabled_hover_text(why_not.unwrap_or_default()).clicked() {
             actions.push(Action::Contrast(against));
         }
     };
-    let no_labels = (!given).then_some("No labels are open with this scan");
+    let no_labels = match scan.and_then(|scan| scan.labels_task()) {
+        None => Some("No labels are open with this scan"),
+        Some(task) if task != state.task => {
+            Some("The labels given with this scan are structures of another task")
+        }
+        Some(_) => None,
+    };
     choice(ui, "the labels given with the scan", no_labels, Against::GivenLabels);
     let made_by = state.study.prediction(role).and_then(|prediction| prediction.origin.clone());
     let no_model = match (state.card(), made_by) {

@@ -4,7 +4,7 @@
 
 use super::Effect;
 use crate::session::cohort::CaseFiles;
-use crate::session::{OpenRequest, Role};
+use crate::session::{LabelFile, OpenRequest, Role};
 use crate::ui::action::CohortAction;
 use crate::ui::state::{Drawer, State};
 use std::path::PathBuf;
@@ -49,9 +49,19 @@ fn open_case(state: &mut State, at: usize) -> Vec<Effect> {
 pub fn case_found(state: &mut State, files: CaseFiles) -> Vec<Effect> {
     state.cohort.told = files.remark.clone();
     let mut effects = Vec::new();
-    let mut labels = files.labels.clone();
+    let mut labels = files.labels.clone().zip(files.task).map(|(path, task)| LabelFile { path, task });
+    if labels.is_none() && files.labels.is_some() {
+        state.cohort.told = Some(
+            "The structures of this case are those of no task that this program knows, so the scan is shown without its \
+             labels. File, Open labels… opens them by the table that is named there."
+                .to_owned(),
+        );
+    }
     if let Some(model) = model_of(state, &files).filter(|model| state.model != Some(*model)) {
         let chosen = super::select_model(state, model);
+        if !super::replaces(&chosen, Role::Source) {
+            super::tell_hidden_labels(state, Role::Source);
+        }
         // The target is what is being opened here.
         let replaced = |effect: &Effect| matches!(effect, Effect::OpenDemo { role: Role::Target, .. });
         effects.extend(chosen.into_iter().filter(|effect| !replaced(effect)));

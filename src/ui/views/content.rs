@@ -44,8 +44,12 @@ pub fn content(state: &State, pane: Pane) -> Option<Content<'_>> {
     let base = plain(state, pane, role, scan);
     Some(match pane {
         Pane::Source | Pane::Target => {
-            let labels = scan.labels.clone().map(Voxels::Labels);
-            let given = if labels.is_some() { "labels given" } else { "unlabelled" };
+            let labels = scan.labels(state.task).cloned().map(Voxels::Labels);
+            let given = match (&labels, scan.labels_task()) {
+                (Some(_), _) => "labels given",
+                (None, Some(_)) => "labels of another task",
+                (None, None) => "unlabelled",
+            };
             let subtitle = match scan.is_phantom() {
                 true => format!("{} · phantom · {given}", scan.modality.name()),
                 false => format!("{} · {given}", scan.modality.name()),

@@ -142,7 +142,7 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &State, texture: &mut SurfaceTexture
 /// The whole prediction's labels, or those that were given.
 pub fn labels_of(state: &State, role: Role) -> Option<Arc<LabelMap>> {
     let predicted = state.study.prediction(role).filter(|prediction| prediction.whole);
-    let given = || state.study.scan(role)?.labels.clone();
+    let given = || state.study.scan(role)?.labels(state.task).cloned();
     predicted.map(|prediction| prediction.labels.clone()).or_else(given)
 }
 
