@@ -42,9 +42,9 @@ impl Maker<'_> {
         }
         place.refuse_loss(path, &case.input_sha256, self.plan.volumes)?;
         let partial = place.begin()?;
-        let record = self.fill(partial.folder(), &name, recorded, &case)?;
+        let record = self.fill(partial.path(), &name, recorded, &case)?;
         let text = serde_json::to_vec_pretty(&record)?;
-        io::write_file(&partial.folder().join(CASE_FILE), &text)?;
+        io::write_file(&partial.path().join(CASE_FILE), &text)?;
         // Another run may have put something there in the meantime.
         place.refuse_loss(path, &case.input_sha256, self.plan.volumes)?;
         partial.put()?;

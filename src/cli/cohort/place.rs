@@ -92,7 +92,7 @@ impl Place {
 }
 
 impl Partial<'_> {
-    pub(super) fn folder(&self) -> &Path {
+    pub(super) fn path(&self) -> &Path {
         &self.0.partial
     }
 
@@ -187,7 +187,7 @@ mod tests {
         let place = Place::of(out.path(), "ct");
         let partial = place.begin().unwrap();
         assert_eq!(names(out.path()), [".ct.partial", "ct"]);
-        std::fs::write(partial.folder().join("labels.nii.gz"), b"half").unwrap();
+        std::fs::write(partial.path().join("labels.nii.gz"), b"half").unwrap();
         drop(partial);
         assert_eq!(names(out.path()), ["ct"]);
         assert!(place.folder.join("earlier").is_file(), "what was there is kept until there is better");
@@ -199,7 +199,7 @@ mod tests {
         case(out.path(), "ct", "first", "earlier");
         let place = Place::of(out.path(), "ct");
         let partial = place.begin().unwrap();
-        std::fs::write(partial.folder().join("later"), b"x").unwrap();
+        std::fs::write(partial.path().join("later"), b"x").unwrap();
         partial.put().unwrap();
         assert_eq!(
             (names(out.path()), names(&place.folder)),
