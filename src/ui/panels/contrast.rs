@@ -74,6 +74,8 @@ fn result(ui: &mut Ui, state: &State, contrast: &Contrast, actions: &mut Vec<Act
         }
     });
     ui.horizontal_wrapped(|ui| {
+        // All three in one row of a panel of ordinary width: a dot alone at its end explains nothing.
+        ui.spacing_mut().item_spacing.x = 5.0;
         for ((_, colour), words) in
             theme::CONTRAST.into_iter().zip(["only in the prediction", "not in it", "renamed"])
         {
