@@ -23,10 +23,15 @@ pub fn train(
         Ok(card) => Ok(Event::Trained { job: context.job, bundle_dir: job.out_dir, card: Box::new(card) }),
         Err(TrainError::Cancelled) => Err(JobFailure::Cancelled),
         Err(error) => {
-            let remedy = if job.out_dir.join("checkpoint.safetensors").is_file() {
-                "The last checkpoint is kept; `--resume` goes on from it"
-            } else {
-                "Nothing was kept; mend what is named and start again"
+            let remedy = match error {
+                // They say themselves what to do, and what lies there is as it was.
+                TrainError::Unfinished(_) | TrainError::Finished(_) | TrainError::NoCheckpoint(_) => {
+                    "Nothing was changed"
+                }
+                _ if job.out_dir.join("checkpoint.safetensors").is_file() => {
+                    "The last checkpoint is kept; `--resume` goes on from it"
+                }
+                _ => "Nothing was kept; mend what is named and start again",
             };
             Err(failed("Training stopped", remedy, error))
         }
