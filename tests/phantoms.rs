@@ -60,6 +60,31 @@ fn heart_chambers_are_of_human_size_and_in_their_place() {
 }
 
 #[test]
+fn a_varied_posture_brings_the_same_heart_to_the_breastbone_and_keeps_it_in_its_chest() {
+    let touching = |phantom: &Phantom| room_before_the_heart_mm(phantom) < 15.0;
+    let (mut usual_touching, mut varied_touching) = (0, 0);
+    for seed in 0..8 {
+        let spec = coarse(Task::Cardiac, Modality::Ct, seed);
+        let usual = generate(&spec).unwrap();
+        let varied = generate(&PhantomSpec { varied_posture: true, ..spec }).unwrap();
+        usual_touching += usize::from(touching(&usual));
+        varied_touching += usize::from(touching(&varied));
+        let volumes = volumes_ml(&usual.labels).into_iter().zip(volumes_ml(&varied.labels));
+        for (label, (before, after)) in volumes.enumerate() {
+            let share = after / before;
+            assert!((0.7..1.4).contains(&share), "seed {seed}, label {}: {before} -> {after} ml", label + 1);
+        }
+        let [atrium, ventricle, aorta] = [2, 3, 4].map(|label| centroid_mm(&varied.labels, label));
+        assert!(ventricle.x < atrium.x && atrium.y < ventricle.y, "seed {seed}: the atrium is not behind");
+        assert!(
+            aorta.z > ventricle.z + 25.0 && aorta.x > ventricle.x,
+            "seed {seed}: the aorta does not rise"
+        );
+    }
+    assert!(usual_touching <= 2 && varied_touching >= 5, "{usual_touching}, {varied_touching} of 8");
+}
+
+#[test]
 fn every_seed_and_field_of_view_gives_finite_voxels_and_some_structure() {
     for seed in 0..12 {
         for task in [Task::Abdomen, Task::Cardiac] {
@@ -184,6 +209,20 @@ fn coarse(task: Task, modality: Modality, seed: u64) -> PhantomSpec {
     };
     let view = CardiacView::Axial;
     PhantomSpec { spacing_mm, view, coverage: Coverage::Whole, ..PhantomSpec::new(task, modality, seed) }
+}
+
+/// From the foremost voxel of the ventricles to the wall of the chest before it, mm.
+fn room_before_the_heart_mm(phantom: &Phantom) -> f64 {
+    let [ni, nj, nk] = phantom.tissues.dims();
+    let tissue = |i, j, k| Tissue::from_value(phantom.tissues.at(i, j, k));
+    let is_heart = |t| matches!(t, Tissue::RightVentricle | Tissue::LeftVentricle | Tissue::Myocardium);
+    let columns = (0..nk).flat_map(|k| (0..ni).map(move |i| (i, k)));
+    let foremost =
+        columns.filter_map(|(i, k)| (0..nj).rev().find(|j| is_heart(tissue(i, *j, k))).map(|j| (j, i, k)));
+    let (j, i, k) = foremost.max().unwrap();
+    let is_wall = |t| matches!(t, Tissue::Muscle | Tissue::CorticalBone | Tissue::Marrow | Tissue::Cartilage);
+    let room = (j + 1..nj).take_while(|j| !is_wall(tissue(i, *j, k))).count();
+    room as f64 * phantom.spec.spacing_mm[1]
 }
 
 /// Phantoms of some seeds, after checking that their structures' mean volumes lie in the given ranges (ml) and no

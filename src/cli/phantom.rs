@@ -32,6 +32,9 @@ pub(super) struct Phantom {
     /// Show all structures whole instead of a field of view drawn from the seed.
     #[arg(long)]
     whole: bool,
+    /// Let a heart lie anywhere that hearts lie, in a chest from flat to deep, instead of about the middle of a usual one.
+    #[arg(long)]
+    varied_posture: bool,
     /// The label whose contrast flips between CT and MR while all others keep theirs.
     #[arg(long, value_name = "LABEL")]
     contrast_flip: Option<u16>,
@@ -145,6 +148,11 @@ impl Phantom {
             self.mr_sequence.is_none() || self.modality == Modality::Mr,
             "--mr-sequence is for MR; give --modality mr or leave it out"
         );
+        anyhow::ensure!(
+            !self.varied_posture || self.task == Task::Cardiac,
+            "--varied-posture is for hearts; give --task cardiac or leave it out"
+        );
+        spec.varied_posture = self.varied_posture;
         spec.contrast_flip = self.contrast_flip;
         (spec.ct_phase, spec.mr_sequence) = (self.ct_phase, self.mr_sequence);
         Ok(spec)

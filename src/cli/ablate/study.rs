@@ -249,6 +249,7 @@ impl StudyConfig {
             view: block.setup.view,
             spacing_mm: Some(block.setup.spacing_mm),
             whole: true,
+            varied_posture: false,
             contrast_flip: block.contrast_flip,
             ct_phase: block.setup.ct_phase,
             mr_sequence: block.setup.mr_sequence,

@@ -63,6 +63,9 @@ pub struct PhantomSource {
     /// All structures whole, instead of a field of view drawn from the seed.
     #[serde(default)]
     pub whole: bool,
+    /// Hearts only: they lie anywhere that hearts lie, in chests from flat to deep, instead of about the middle of a usual one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub varied_posture: bool,
     /// The label whose contrast alone flips between the modalities, for measuring local imbalance.
     pub contrast_flip: Option<u16>,
     /// How all phantoms of a modality were scanned, as in a dataset of one protocol; left out, each by its seed.

@@ -50,6 +50,9 @@ pub struct PhantomSpec {
     pub coverage: Coverage,
     /// For hearts only.
     pub view: CardiacView,
+    /// Hearts only: instead of in the middle of a chest of usual depth, the heart lies anywhere that hearts lie, mostly against
+    /// the breastbone, turned by up to 25 degrees, in chests from flat to deep.
+    pub varied_posture: bool,
     /// The label whose contrast flips between the modalities while all others keep theirs, for measuring local
     /// imbalance: CT is then drawn as ever, and MR as a mildly changed CT in which only that structure is dark.
     pub contrast_flip: Option<u16>,
@@ -73,6 +76,7 @@ impl PhantomSpec {
             spacing_mm: [3.0; 3],
             coverage: Coverage::Varied,
             view: CardiacView::Axial,
+            varied_posture: false,
             contrast_flip: None,
             ct_phase: None,
             mr_sequence: None,
@@ -90,6 +94,7 @@ impl PhantomSpec {
         Self {
             spacing_mm: source.spacing_mm.unwrap_or(viewed.spacing_mm),
             coverage: if source.whole { Coverage::Whole } else { Coverage::Varied },
+            varied_posture: source.varied_posture,
             contrast_flip: source.contrast_flip,
             ct_phase: source.ct_phase,
             mr_sequence: source.mr_sequence,
@@ -151,7 +156,10 @@ pub fn generate(spec: &PhantomSpec) -> Result<Phantom, PhantomError> {
     let mut anatomy = Draw::new(spec.seed, Stream::Anatomy);
     let body = match spec.task {
         Task::Abdomen => abdomen::sample(&mut anatomy),
-        Task::Cardiac => heart::sample(&mut anatomy),
+        Task::Cardiac => {
+            let mut posture = spec.varied_posture.then(|| Draw::new(spec.seed, Stream::Posture));
+            heart::sample(&mut anatomy, posture.as_mut())
+        }
     };
     let geometry = field_of_view::choose(spec, &body)?;
     let samples = scene::rasterise(&body.scene, &body.pose, &geometry);

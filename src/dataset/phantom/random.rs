@@ -14,6 +14,7 @@ pub(super) enum Stream {
     FieldOfView = 2,
     Contrast = 3,
     Artefacts = 4,
+    Posture = 5,
     /// The first of one stream a slice.
     Noise = 1 << 20,
 }

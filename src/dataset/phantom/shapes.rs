@@ -65,6 +65,13 @@ impl Ellipsoid {
         self.centre.z + 1.0 / self.unit_from_offset.z_axis.z
     }
 
+    /// The point of the surface that lies furthest in a direction.
+    pub fn furthest(&self, direction: Vec3) -> Vec3 {
+        // The surface is the unit sphere in other coordinates, where the direction is another one as well.
+        let offset_from_unit = self.unit_from_offset.inverse();
+        self.centre + offset_from_unit * (offset_from_unit.transpose() * direction).normalize()
+    }
+
     pub fn bounds(&self) -> Bounds {
         Bounds::around(self.centre, Vec3::splat(self.reach))
     }

@@ -151,6 +151,11 @@ impl Torso {
         }
     }
 
+    /// The same trunk, `scale` times as deep from front to back.
+    pub fn deepened(self, scale: f32) -> Self {
+        Self { depth: self.depth * scale, ..self }
+    }
+
     /// Height of the left dome of the diaphragm, on which the heart rests.
     pub fn left_dome_top(&self) -> f32 {
         self.left_dome.top()

@@ -21,9 +21,9 @@ const RIGHT: TissueSet = TissueSet::of(&[
 pub(super) fn paint(scene: &mut Scene, torso: &Torso, frame: &HeartFrame, draw: &mut Draw) {
     let right_ventricle = right_ventricle(frame, draw);
     let right_atrium = Ellipsoid::rotated(
-        frame.base + Vec3::new(48.0, 4.0, -2.0) + draw.offset(Vec3::splat(4.0)),
+        frame.beside(48.0, 4.0, -2.0) + draw.offset(Vec3::splat(4.0)),
         Vec3::new(24.0, 27.0, 32.0) * draw.normal(1.0, 0.08),
-        glam::Mat3::IDENTITY,
+        frame.turn,
     );
     let left_atrium = left_atrium(frame, draw);
     pericardium(scene, torso, frame, [right_ventricle, right_atrium, left_atrium], draw);
@@ -91,21 +91,23 @@ fn right_ventricle(frame: &HeartFrame, draw: &mut Draw) -> Ellipsoid {
 fn left_atrium(frame: &HeartFrame, draw: &mut Draw) -> Ellipsoid {
     let size = draw.normal(1.0, 0.1).clamp(0.78, 1.3);
     let behind = frame.at(0.0, 0.0, -17.0 * size);
-    Ellipsoid::new(
-        behind + Vec3::new(10.0, -3.0, 4.0) + draw.offset(Vec3::splat(3.0)),
+    Ellipsoid::rotated(
+        behind + frame.turn * Vec3::new(10.0, -3.0, 4.0) + draw.offset(Vec3::splat(3.0)),
         Vec3::new(33.0, 22.0, 27.0) * size,
+        frame.turn,
     )
 }
 
 fn appendage(scene: &mut Scene, frame: &HeartFrame, draw: &mut Draw) {
-    let root = frame.base + Vec3::new(-18.0, 2.0, 18.0);
-    let tip = root + Vec3::new(-draw.range(8.0, 16.0), draw.range(14.0, 26.0), draw.range(4.0, 14.0));
+    let root = frame.beside(-18.0, 2.0, 18.0);
+    let tip =
+        root + frame.turn * Vec3::new(-draw.range(8.0, 16.0), draw.range(14.0, 26.0), draw.range(4.0, 14.0));
     let ear = [node(root.x, root.y, root.z, 10.0), node(tip.x, tip.y, tip.z, 6.0)];
     scene.tube(&tube(&ear, 10.0), Tissue::LeftAtrium, FAT.with(TissueSet::of(&[Tissue::HeartWall])));
 }
 
 /// The outer surface of the left ventricle, in its own frame.
-fn outer_ventricle(frame: &HeartFrame) -> Ellipsoid {
+pub(super) fn outer_ventricle(frame: &HeartFrame) -> Ellipsoid {
     let radius = frame.radius_mm + frame.wall_mm;
     let centre = 0.22 * frame.length_mm;
     // The wall is thinner at the apex.

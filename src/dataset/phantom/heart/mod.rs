@@ -1,6 +1,7 @@
 //! The heart in its chest: how it lies and varies, and the order in which chest and heart are painted.
 
 mod chambers;
+mod posture;
 mod vessels;
 
 use super::abdomen;
@@ -22,6 +23,8 @@ pub(super) struct HeartFrame {
     /// Largest radius of the cavity.
     pub radius_mm: f32,
     pub wall_mm: f32,
+    /// How the whole heart is turned in the chest, about its base, against the usual.
+    pub turn: Mat3,
 }
 
 impl HeartFrame {
@@ -40,6 +43,7 @@ impl HeartFrame {
             length_mm: draw.range(70.0, 92.0) * (1.0 - 0.14 * contraction),
             radius_mm: draw.normal(26.0, 3.0).clamp(20.0, 35.0) * (1.0 - 0.34 * contraction),
             wall_mm: draw.range(5.8, 10.0) * (1.0 + 0.45 * contraction),
+            turn: Mat3::IDENTITY,
         }
     }
 
@@ -48,16 +52,25 @@ impl HeartFrame {
         self.base + self.axes * Vec3::new(right, across, along)
     }
 
+    /// Point beside the base, at `x`, `y` and `z` mm along the body's axes in a heart that lies as usual.
+    pub fn beside(&self, x: f32, y: f32, z: f32) -> Vec3 {
+        self.base + self.turn * Vec3::new(x, y, z)
+    }
+
     /// Coordinates of a body point in the frame.
     fn local(&self, p: Vec3) -> Vec3 {
         self.axes.transpose() * (p - self.base)
     }
 }
 
-/// Draws a chest with its heart; the same draws give the same body whatever the modality.
-pub(super) fn sample(draw: &mut Draw) -> Body {
-    let torso = Torso::sample(draw);
-    let frame = HeartFrame::sample(&torso, draw);
+/// Draws a chest with its heart; the same draws give the same body whatever the modality. `posture` has draws of its own, so that
+/// with it and without it the same heart is drawn.
+pub(super) fn sample(draw: &mut Draw, posture: Option<&mut Draw>) -> Body {
+    let mut torso = Torso::sample(draw);
+    let mut frame = HeartFrame::sample(&torso, draw);
+    if let Some(posture) = posture {
+        posture::vary(&mut torso, &mut frame, posture);
+    }
     let mut scene = Scene::default();
     torso.paint(&mut scene);
     abdomen::upper_organs(&mut scene, &torso, draw);

@@ -28,7 +28,7 @@ const LOOSE_AND_BLOOD: TissueSet = LOOSE.with(TissueSet::of(&[
 
 /// Centre of the aortic valve, body space.
 pub(super) fn aortic_root(frame: &HeartFrame) -> Vec3 {
-    frame.base + Vec3::new(15.0, 12.0, 13.0)
+    frame.beside(15.0, 12.0, 13.0)
 }
 
 pub(super) fn paint(scene: &mut Scene, torso: &Torso, frame: &HeartFrame, draw: &mut Draw) {
@@ -50,7 +50,8 @@ fn walled(scene: &mut Scene, cones: &[Capsule], blood: Tissue, over: TissueSet) 
 fn aorta(scene: &mut Scene, torso: &Torso, frame: &HeartFrame, draw: &mut Draw) {
     let calibre = draw.range(12.0, 18.5);
     let root = aortic_root(frame);
-    let at = |x: f32, y: f32, z: f32, scale: f32| node(root.x + x, root.y + y, root.z + z, calibre * scale);
+    let at =
+        |x, y, z, scale: f32| Node { at: root + frame.turn * Vec3::new(x, y, z), radius: calibre * scale };
     let ascending = [
         at(-2.0, -1.0, -3.0, 0.8),
         at(3.0, 2.0, 10.0, 1.12),
@@ -78,7 +79,7 @@ fn aorta(scene: &mut Scene, torso: &Torso, frame: &HeartFrame, draw: &mut Draw) 
 fn pulmonary_artery(scene: &mut Scene, frame: &HeartFrame, draw: &mut Draw) {
     let calibre = draw.range(10.0, 14.5);
     let root = aortic_root(frame);
-    let at = |x: f32, y: f32, z: f32, r: f32| node(root.x + x, root.y + y, root.z + z, r);
+    let at = |x, y, z, radius| Node { at: root + frame.turn * Vec3::new(x, y, z), radius };
     let infundibulum =
         [at(14.0, 34.0, -34.0, 17.0), at(-2.0, 32.0, -8.0, 15.0), at(-17.0, 22.0, 10.0, calibre + 1.0)];
     let cones = tube(&jitter(draw, &infundibulum, 2.0), 10.0);
@@ -101,10 +102,11 @@ fn pulmonary_artery(scene: &mut Scene, frame: &HeartFrame, draw: &mut Draw) {
 }
 
 fn pulmonary_veins(scene: &mut Scene, frame: &HeartFrame, draw: &mut Draw) {
-    let centre = frame.at(0.0, 0.0, -17.0) + Vec3::new(10.0, -3.0, 4.0);
+    let centre = frame.at(0.0, 0.0, -17.0) + frame.turn * Vec3::new(10.0, -3.0, 4.0);
     for (x, y, z) in [(66.0, -2.0, 26.0), (64.0, -22.0, -14.0), (-62.0, -2.0, 26.0), (-60.0, -24.0, -14.0)] {
-        let end = centre + Vec3::new(x, y, z) * draw.range(0.85, 1.15);
-        let start = centre + Vec3::new(x, y, z) * 0.36;
+        let way = frame.turn * Vec3::new(x, y, z);
+        let end = centre + way * draw.range(0.85, 1.15);
+        let start = centre + way * 0.36;
         let bend = start.lerp(end, 0.5) + draw.offset(Vec3::splat(3.0));
         let vein = [
             Node { at: start, radius: draw.range(6.0, 9.0) },
@@ -116,7 +118,7 @@ fn pulmonary_veins(scene: &mut Scene, frame: &HeartFrame, draw: &mut Draw) {
 }
 
 fn caval_veins(scene: &mut Scene, frame: &HeartFrame, draw: &mut Draw) {
-    let atrium = frame.base + Vec3::new(46.0, 2.0, 0.0);
+    let atrium = frame.beside(46.0, 2.0, 0.0);
     let calibre = draw.range(8.0, 11.5);
     let upper = [
         node(atrium.x, atrium.y - 4.0, atrium.z + 18.0, calibre),
