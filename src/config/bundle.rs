@@ -27,6 +27,8 @@ pub enum Plane {
     Axial,
     /// Slices as acquired, across the axis with the largest spacing: short-axis stacks.
     Acquired,
+    /// The same, oblique slices turned in their plane until they lie as a patient stands: short-axis stacks all alike.
+    Upright,
 }
 
 /// Which part of a slice the networks see.

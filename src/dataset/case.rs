@@ -66,10 +66,10 @@ pub struct GeometryRange {
 impl GeometryRange {
     /// For labelled source volumes.
     ///
-    /// Bodies lie alike in every scan, and left and right are labels, so they are turned little; `oblique` slices have no
-    /// common up and are turned all the way round. Hearts vary more in size, and their slices are thick, so planes stay
+    /// Bodies lie alike in every scan, and left and right are labels, so they are turned little; slices that have no common up,
+    /// `any_way_up`, are turned all the way round. Hearts vary more in size, and their slices are thick, so planes stay
     /// nearly flat.
-    pub fn source(task: Task, oblique: bool) -> Self {
+    pub fn source(task: Task, any_way_up: bool) -> Self {
         let range = match task {
             Task::Abdomen => Self {
                 rotation: 0.26,
@@ -94,14 +94,14 @@ impl GeometryRange {
                 through_plane_elastic: 0.3,
             },
         };
-        if oblique { Self { rotation: PI, ..range } } else { range }
+        if any_way_up { Self { rotation: PI, ..range } } else { range }
     }
 
     /// For target volumes, whose own shapes are to be learned.
-    pub fn target(task: Task, oblique: bool) -> Self {
-        let source = Self::source(task, oblique);
+    pub fn target(task: Task, any_way_up: bool) -> Self {
+        let source = Self::source(task, any_way_up);
         Self {
-            rotation: if oblique { source.rotation } else { 0.7 * source.rotation },
+            rotation: if any_way_up { source.rotation } else { 0.7 * source.rotation },
             log_zoom: 0.0,
             log_scale: 0.2,
             shear: 0.05,

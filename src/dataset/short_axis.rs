@@ -25,13 +25,17 @@ const SURROUNDINGS: [Tissue; 9] = [
     Tissue::Spleen,
 ];
 
-/// Draws the tissues of one slice of `size` (columns, rows) square pixels of `pixel_mm`.
-pub fn sketch(rng: &mut impl Rng, size: [usize; 2], pixel_mm: f32) -> Vec<u8> {
+/// Which way the right ventricle lies from the left one in slices that stand upright, columns to the patient's right and rows to
+/// front and head, and how much that varies; radians.
+const RIGHT_VENTRICLE: [f32; 2] = [0.2, 0.6];
+
+/// Draws the tissues of one slice of `size` (columns, rows) square pixels of `pixel_mm`, `upright` or turned any way.
+pub fn sketch(rng: &mut impl Rng, size: [usize; 2], pixel_mm: f32, upright: bool) -> Vec<u8> {
     let mut canvas = Canvas::surroundings(rng, size, pixel_mm);
     // One slice in twelve lies beside the heart.
     if !rng.random_bool(0.08) {
         let ring = Ring::draw(rng, size);
-        canvas.right_ventricle(rng, &ring);
+        canvas.right_ventricle(rng, &ring, upright);
         canvas.epicardial_fat(rng, &ring);
         canvas.round_view(rng);
         // Protocols put it well inside the picture: it is never cut.
@@ -207,12 +211,14 @@ impl Canvas {
     }
 
     /// A crescent beside the left ventricle, behind a thin wall.
-    fn right_ventricle(&mut self, rng: &mut impl Rng, ring: &Ring) {
+    fn right_ventricle(&mut self, rng: &mut impl Rng, ring: &Ring, upright: bool) {
         if !rng.random_bool(0.85) {
             return;
         }
         let outer = ring.radius + ring.wall;
-        let (sin, cos) = rng.random_range(0.0..TAU).sin_cos();
+        let [usual, spread] = RIGHT_VENTRICLE;
+        let towards = if upright { usual + spread * super::normal(rng) } else { rng.random_range(0.0..TAU) };
+        let (sin, cos) = towards.sin_cos();
         let away = rng.random_range(0.55..1.0) * outer;
         let middle = [ring.centre[0] + away * cos, ring.centre[1] + away * sin];
         let (across, along) = (outer * rng.random_range(0.6..1.1), outer * rng.random_range(0.9..1.3));
@@ -302,7 +308,7 @@ mod tests {
         let mut rings = 0;
         for seed in 0..40 {
             let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
-            let tissues = sketch(&mut rng, size, 1.4);
+            let tissues = sketch(&mut rng, size, 1.4, seed % 2 == 0);
             for row in 1..size[1] - 1 {
                 for column in 1..size[0] - 1 {
                     let offset = column + size[0] * row;

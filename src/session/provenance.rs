@@ -259,6 +259,12 @@ fn chain(facts: &RunFacts) -> Vec<String> {
              apart as the finest voxels, else axial"
                 .to_owned()
         }
+        crate::config::Plane::Upright => {
+            "axes turned and flipped to run closest to R, A, S; slices as acquired where they lie more than twice as far \
+             apart as the finest voxels, and oblique ones turned in their plane so that columns run to the patient's right; \
+             else axial"
+                .to_owned()
+        }
     };
     let mm = |axis: usize| if p.spacing_mm[axis] > 0.0 { p.spacing_mm[axis] } else { f64::NAN };
     let through = if p.spacing_mm[2] > 0.0 { format!("{} mm", mm(2)) } else { "the scan's own".to_owned() };

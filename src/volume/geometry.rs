@@ -273,6 +273,39 @@ impl Geometry {
         self.moved_to(dims, affine)
     }
 
+    /// The same slices turned in their plane, so that rows run as nearly to the patient's right as the plane allows and columns to
+    /// front and head; whichever way they were stored, slices of one direction come out alike.
+    ///
+    /// Slices that nearly face right or left have no such direction: there rows run to the front and columns to the head. The
+    /// grid covers all of this one, with square pixels of its finest spacing in the plane, around the same centre.
+    pub fn upright(&self) -> Result<Geometry, GeometryError> {
+        /// Cosine of the angle to the left-right axis within which slices are sagittal (26 degrees).
+        const SAGITTAL: f64 = 0.9;
+        let own = DMat3::from_mat4(self.world_from_voxel);
+        let normal = own.x_axis.cross(own.y_axis).normalize();
+        let rightmost = if normal.x.abs() < SAGITTAL { DVec3::X } else { DVec3::Y };
+        let right = (rightmost - normal * normal.dot(rightmost)).normalize();
+        let up = normal.cross(right);
+        let up = if up.y + up.z < 0.0 { -up } else { up };
+        let spacing = self.spacing_mm();
+        let finest_mm = spacing[0].min(spacing[1]);
+        let reach_mm = [own.x_axis * (self.dims[0] - 1) as f64, own.y_axis * (self.dims[1] - 1) as f64];
+        let half = [right, up].map(|axis| {
+            let half_mm = 0.5 * reach_mm.iter().map(|side| side.dot(axis).abs()).sum::<f64>();
+            (half_mm / finest_mm - 1e-6).ceil()
+        });
+        let middle =
+            self.world_of(DVec3::new(self.dims[0] as f64 - 1.0, self.dims[1] as f64 - 1.0, 0.0) * 0.5);
+        let first = middle - (right * half[0] + up * half[1]) * finest_mm;
+        let affine = DMat4::from_cols(
+            (right * finest_mm).extend(0.0),
+            (up * finest_mm).extend(0.0),
+            self.world_from_voxel.z_axis,
+            first.extend(1.0),
+        );
+        self.moved_to([2 * half[0] as usize + 1, 2 * half[1] as usize + 1, self.dims[2]], affine)
+    }
+
     /// Another grid of which as much is known as of this one.
     fn moved_to(&self, dims: [usize; 3], world_from_voxel: DMat4) -> Result<Geometry, GeometryError> {
         let placed = Geometry::new(dims, world_from_voxel)?;
@@ -333,6 +366,46 @@ mod tests {
             let (a, b) = (ras.world_of(DVec3::ZERO), ras.world_of(far(&ras)));
             let (c, d) = (grid.world_of(DVec3::ZERO), grid.world_of(far(grid)));
             assert!(a.min(b).distance(c.min(d)) < 1e-9 && a.max(b).distance(c.max(d)) < 1e-9);
+        }
+    }
+
+    #[test]
+    fn oblique_slices_stored_in_any_order_and_turn_stand_upright_alike_and_lose_no_corner() {
+        // Across the long axis of a heart: from its base to the left, the front and the feet.
+        let normal = DVec3::new(-0.66, 0.58, -0.46).normalize();
+        let across = normal.cross(DVec3::Z).normalize();
+        let mut expected: Option<DMat3> = None;
+        for turn_deg in [0.0_f64, 31.0, 90.0, 163.0, 275.0] {
+            for mirrored in [1.0, -1.0] {
+                for backward in [1.0, -1.0] {
+                    let (sin, cos) = turn_deg.to_radians().sin_cos();
+                    let i = across * cos + normal.cross(across) * sin;
+                    let affine = DMat4::from_cols(
+                        (i * 1.2).extend(0.0),
+                        (normal.cross(i) * mirrored * 1.5).extend(0.0),
+                        (normal * backward * 9.0).extend(0.0),
+                        DVec3::new(20.0, -30.0, 10.0).extend(1.0),
+                    );
+                    let stored = Geometry::new([40, 31, 8], affine).unwrap();
+                    let upright = stored.upright().unwrap();
+                    let axes = DMat3::from_mat4(upright.world_from_voxel());
+                    let plane = DMat3::from_cols(axes.x_axis, axes.y_axis, DVec3::ZERO);
+                    assert!(plane.abs_diff_eq(*expected.get_or_insert(plane), 1e-9), "{turn_deg}: {plane}");
+                    assert!(plane.x_axis.x > 0.0 && plane.y_axis.y > 0.0 && plane.y_axis.z > 0.0);
+                    assert!(
+                        plane.x_axis.dot(normal).abs() < 1e-9 && plane.x_axis.dot(plane.y_axis).abs() < 1e-9
+                    );
+                    assert_eq!(upright.spacing_mm().map(|mm| (mm * 1e6).round()), [1.2e6, 1.2e6, 9e6]);
+                    let last = DVec3::from_array(upright.dims().map(|n| (n - 1) as f64));
+                    for corner in stored.corners() {
+                        let at = upright.voxel_from_world().transform_point3(stored.world_of(corner));
+                        assert!(at.cmpge(DVec3::splat(-1e-5)).all() && at.cmple(last + 1e-5).all(), "{at}");
+                    }
+                    let middle =
+                        |g: &Geometry| g.world_of(DVec3::from_array(g.dims().map(|n| (n - 1) as f64)) * 0.5);
+                    assert!(middle(&stored).distance(middle(&upright)) < 1e-6);
+                }
+            }
         }
     }
 

@@ -117,6 +117,10 @@ pub fn prepare_while(
 /// The grid of all network slices, before the window is cut.
 fn network_grid(scan: &Geometry, settings: &Preprocessing) -> Result<Geometry, PrepareError> {
     let turned = scan.reoriented(slice_order(scan, settings.plane));
+    let turned = match settings.plane {
+        Plane::Upright if turned.slices_are_oblique() => turned.upright()?,
+        _ => turned,
+    };
     let spacing = turned.spacing_mm();
     let wanted = [0, 1, 2].map(|axis| match settings.spacing_mm[axis] {
         0.0 => spacing[axis],
@@ -226,7 +230,7 @@ fn slice_order(geometry: &Geometry, plane: Plane) -> Reorientation {
     let finest = spacing.iter().copied().fold(f64::INFINITY, f64::min);
     match plane {
         // A nearly isotropic volume has no acquired slices to respect.
-        Plane::Acquired if spacing[thickest] > 2.0 * finest => {
+        Plane::Acquired | Plane::Upright if spacing[thickest] > 2.0 * finest => {
             let Reorientation { voxel_axis_of_world: axes, flipped } = geometry.reorientation();
             let mut order = [0, 1, 2];
             // Stable: the axes in the plane keep their order.
@@ -401,6 +405,58 @@ mod tests {
                 let turned = Resampler::new(&stored, &stored.reoriented(order)).nearest(&volume, 0.0);
                 let found = prepare(&scan(&turned), Modality::Ct, &settings).unwrap().slices;
                 assert_eq!(found.voxels(), expected.voxels(), "axes {axes:?} signs {signs:03b}");
+            }
+        }
+    }
+
+    #[test]
+    fn short_axis_slices_stand_upright_however_they_were_turned_and_stored_and_labels_find_back() {
+        let settings = Preprocessing {
+            plane: Plane::Upright,
+            window: Window::Centre,
+            spacing_mm: [1.5, 1.5, 0.0],
+            size: [80, 80],
+            ..settings()
+        };
+        let normal = DVec3::new(-0.66, 0.58, -0.46).normalize();
+        let across = normal.cross(DVec3::Z).normalize();
+        let centre = DVec3::new(12.0, -20.0, 7.0);
+        // To the patient's right of the stack's centre, in its middle slice.
+        let ball = centre + (DVec3::X - normal * normal.x).normalize() * 25.0;
+        for turn_deg in [0.0_f64, 37.0, 118.0, 211.0] {
+            let (sin, cos) = turn_deg.to_radians().sin_cos();
+            let axes = [across * cos + normal.cross(across) * sin, normal.cross(across) * cos - across * sin];
+            let steps = [axes[0] * 1.2, axes[1] * 1.2, normal * 8.0];
+            let dims = [120, 120, 7];
+            let first = (0..3).fold(centre, |p, a| p - steps[a] * (0.5 * (dims[a] as f64 - 1.0)));
+            let [i, j, k] = steps.map(|step| step.extend(0.0));
+            let turned = Geometry::new(dims, DMat4::from_cols(i, j, k, first.extend(1.0))).unwrap();
+            let world = turned.world_from_voxel();
+            let drawn = Volume::from_fn(turned.clone(), |i, j, k| {
+                let at = world.transform_point3(DVec3::new(i as f64, j as f64, k as f64));
+                if at.distance(ball) < 14.0 { 200.0 } else { 0.0f32 }
+            });
+            for axes in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+                for signs in 0..8u8 {
+                    let flipped = [0, 1, 2].map(|a| signs >> a & 1 == 1);
+                    let order = Reorientation { voxel_axis_of_world: axes, flipped };
+                    let stored = Resampler::new(&turned, &turned.reoriented(order)).nearest(&drawn, 0.0);
+                    let prepared = prepare(&scan(&stored), Modality::Ct, &settings).unwrap();
+                    let found = prepared.slices.map(|&v| u16::from(v > 0.7));
+                    let here = |a: usize| {
+                        let inside = (0..found.voxels().len()).filter(|at| found.voxels()[*at] == 1);
+                        let along = |at: usize| [at % 80, at / 80 % 80, at / 6400][a] as f64;
+                        let (sum, count) = inside.fold((0.0, 0.0), |(s, n), at| (s + along(at), n + 1.0));
+                        sum / count
+                    };
+                    let off = [here(0) - 39.5 - 25.0 / 1.5, here(1) - 39.5, here(2) - 3.0];
+                    assert!(off.iter().all(|o| o.abs() < 0.8), "{turn_deg} {axes:?} {signs:03b}: {off:?}");
+                    let back = prepared.labels_to_scan(&found, &|| true).unwrap();
+                    let pairs = back.voxels().iter().zip(stored.voxels());
+                    let wrong = pairs.filter(|(label, value)| (**label == 1) != (**value > 100.0)).count();
+                    let ball = stored.voxels().iter().filter(|v| **v > 100.0).count();
+                    assert!(wrong * 12 < ball, "{turn_deg} {axes:?} {signs:03b}: {wrong} of {ball}");
+                }
             }
         }
     }

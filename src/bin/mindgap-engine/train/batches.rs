@@ -5,6 +5,7 @@
 
 use super::data::TrainData;
 use super::schedule::Phase;
+use mindgap::config::Plane;
 use mindgap::config::train::TrainConfig;
 use mindgap::dataset::case::{Case, CurvedPlane, GeometryRange, Sample};
 use mindgap::dataset::contrast::Palette;
@@ -228,11 +229,11 @@ struct Artist<'a> {
 
 impl<'a> Artist<'a> {
     fn range(&self, case: &Case, bend: Bend) -> GeometryRange {
+        let any_way_up =
+            case.image.geometry().slices_are_oblique() && self.config.preprocessing.plane != Plane::Upright;
         let range = match bend {
-            Bend::Strong => {
-                GeometryRange::source(self.config.task, case.image.geometry().slices_are_oblique())
-            }
-            Bend::Mild => GeometryRange::target(self.config.task, case.image.geometry().slices_are_oblique()),
+            Bend::Strong => GeometryRange::source(self.config.task, any_way_up),
+            Bend::Mild => GeometryRange::target(self.config.task, any_way_up),
         };
         match self.config.segmentation.rotation_deg {
             Some(degrees) => GeometryRange { rotation: degrees.to_radians(), ..range },
@@ -289,7 +290,8 @@ impl<'a> Artist<'a> {
 
     fn add_sketched(&mut self) {
         let pixel_mm = self.config.preprocessing.spacing_mm[0] as f32;
-        let tissues = short_axis::sketch(&mut self.rng, self.batch.size, pixel_mm);
+        let upright = self.config.preprocessing.plane == Plane::Upright;
+        let tissues = short_axis::sketch(&mut self.rng, self.batch.size, pixel_mm, upright);
         let labels = tissues.iter().map(|&t| Tissue::from_value(t).label(Task::Cardiac) as u8).collect();
         self.add_tissues(Kind::Sketched, &tissues, labels);
     }

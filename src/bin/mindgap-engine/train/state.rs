@@ -7,7 +7,7 @@ use super::flat::Flat;
 use crate::model::checkpoint::{self, Precision};
 use crate::model::{ImageCritic, Networks};
 use mindgap::config::train::{ConfigError, TrainConfig};
-use mindgap::config::{self, Card, sha256_hex};
+use mindgap::config::{self, Card, Plane, sha256_hex};
 use mindgap::volume::{Geometry, Modality, Volume, io};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -230,16 +230,20 @@ impl TrainState {
 
 /// Refuses a bundle that stands for something else than the configuration asks for. Its weights would fit: their shapes say
 /// nothing of what the images are, or of what the labels mean. `size` and `multiple` may differ, for the networks take slices
-/// of any size.
+/// of any size, and oblique slices may come to stand upright, for who knows them in every turn knows them in that one.
 fn require_alike(field: &str, card: &Card, config: &TrainConfig) -> Result<(), ConfigError> {
     let (theirs, ours) = (&card.preprocessing, &config.preprocessing);
     let name = |modality: Modality| modality.name().to_owned();
+    let plane = match (theirs.plane, ours.plane) {
+        (Plane::Acquired, Plane::Upright) => Plane::Upright,
+        (theirs, _) => theirs,
+    };
     let word = |choice: &dyn std::fmt::Debug| format!("{choice:?}").to_lowercase();
     let facts = [
         ("task", card.task.name().to_owned(), config.task.name().to_owned()),
         ("source", name(card.source), name(config.source)),
         ("target", name(card.target), name(config.target)),
-        ("preprocessing.plane", word(&theirs.plane), word(&ours.plane)),
+        ("preprocessing.plane", word(&plane), word(&ours.plane)),
         ("preprocessing.window", word(&theirs.window), word(&ours.window)),
         ("preprocessing.spacing_mm", format!("{:?}", theirs.spacing_mm), format!("{:?}", ours.spacing_mm)),
         (
@@ -325,6 +329,13 @@ mod tests {
         ] {
             require_alike("start_from.segmenter", card(bundle), &preset(teaches_on)).unwrap();
         }
+        // Who knows hearts in every turn may be taught to know them upright, not the other way round.
+        let mut oblique = card("cardiac-ct-to-mr").clone();
+        let mut config = preset("cardiac-ct-to-mr-cine");
+        (oblique.preprocessing.plane, config.preprocessing.plane) = (Plane::Acquired, Plane::Upright);
+        require_alike("start_from.segmenter", &oblique, &config).unwrap();
+        (oblique.preprocessing.plane, config.preprocessing.plane) = (Plane::Upright, Plane::Acquired);
+        require_alike("start_from.segmenter", &oblique, &config).unwrap_err();
         let same = preset("abdomen-ct-to-mr");
         let mut larger = same.clone();
         (larger.preprocessing.size, larger.preprocessing.multiple) = ([256, 192], 32);
@@ -333,7 +344,7 @@ mod tests {
         let changes: [(&str, Change); 8] = [
             ("task is cardiac", |c| c.task = Task::Cardiac),
             ("source is MR", |c| (c.source, c.target) = (Modality::Mr, Modality::Ct)),
-            ("plane is acquired", |c| c.preprocessing.plane = config::Plane::Acquired),
+            ("plane is acquired", |c| c.preprocessing.plane = Plane::Acquired),
             ("window is centre", |c| c.preprocessing.window = config::Window::Centre),
             ("spacing_mm is [3.0, 3.0, 4.0]", |c| c.preprocessing.spacing_mm[2] = 4.0),
             ("ct_window_hu is [-160.0, 440.0]", |c| c.preprocessing.ct_window_hu[1] = 440.0),
