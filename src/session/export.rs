@@ -3,9 +3,10 @@
 //! Invariant: a volume is reported as saved only after it was read back on the exact grid of its scan.
 
 use super::loader::LoadError;
+use super::open_scan::OpenScan;
 use super::provenance::{Provenance, RunFacts, content_sha256};
 use super::report::{self, Findings};
-use super::study::{OpenScan, Prediction, RunOrigin, Synthesis};
+use super::results::{Prediction, RunOrigin, Synthesis};
 use crate::eval::gap::GapReport;
 use crate::volume::io::{self, Receipt};
 use std::path::{Path, PathBuf};

@@ -6,11 +6,13 @@
 use super::clock::utc;
 use super::export::facts_of;
 use super::guard::Concern;
+use super::open_scan::OpenScan;
 use super::provenance::{
     InputRecord, ModelRecord, PROVENANCE_VERSION, RESEARCH_USE, RunFacts, RunRecord, content_sha256, program,
     provenance_path,
 };
-use super::study::{OpenScan, Role, RunOrigin, Study};
+use super::results::RunOrigin;
+use super::study::{Role, Study};
 use crate::config::sha256_hex;
 use crate::volume::io::{self, IoError, Receipt};
 use image::ImageEncoder;

@@ -5,12 +5,12 @@
 use super::Coverage;
 use super::body::{IntensityStats, tissue};
 use super::guard::concerns;
+use super::open_scan::{GivenLabels, OpenScan, ScanId};
 use super::report::ReportError;
 use super::request::{LabelFile, OpenRequest, Opened};
+use super::results::{Against, Contrast, Prediction, RunOrigin, Synthesis, summarise};
 use super::run::model_payload;
-use super::study::{
-    Against, Contrast, GivenLabels, OpenScan, Prediction, Role, RunOrigin, ScanId, Synthesis, summarise,
-};
+use super::study::Role;
 use crate::config::{AssetError, BundleError, MaskUse, Net, demo_dir, load_bundle};
 use crate::eval::GridsDiffer;
 use crate::eval::gap::{Cutoffs, GapError, places};

@@ -16,9 +16,11 @@ mod guard;
 mod launch;
 pub mod loader;
 mod montage;
+mod open_scan;
 mod provenance;
 pub mod report;
 mod request;
+mod results;
 mod run;
 mod settings;
 mod study;
@@ -31,15 +33,14 @@ pub use coverage::Coverage;
 pub use engine::{Engine, EngineState, Notice, Wake};
 pub use guard::{Concern, ConcernKind, concerns};
 pub use launch::{EngineError, EngineSite, Launch, locate_engine};
+pub use open_scan::{GivenLabels, OpenScan, ScanId};
 pub use provenance::{
     InputRecord, ModelRecord, PROVENANCE_VERSION, Provenance, RESEARCH_USE, RunFacts, RunRecord,
     content_sha256, program, provenance_path,
 };
 pub use request::{LabelFile, OpenRequest, Opened, Origin};
+pub use results::{Against, Contrast, Prediction, RunOrigin, StructureSummary, Synthesis, summarise};
 pub use run::{Connection, PAUSES, model_payload, run_job};
 pub use settings::{Settings, TEXT_SCALES, settings_path};
-pub use study::{
-    Against, Contrast, GivenLabels, OpenScan, Prediction, Role, RunOrigin, ScanId, StructureSummary, Study,
-    Synthesis, summarise,
-};
+pub use study::{Role, Study};
 pub use style::{StyledSlice, pack_style_subject};

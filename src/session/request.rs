@@ -1,6 +1,6 @@
 //! What is asked to be opened, and what may come of it.
 
-use super::study::OpenScan;
+use super::open_scan::OpenScan;
 use crate::volume::io::{OpenOptions, SeriesInfo};
 use crate::volume::{Modality, Task};
 use std::path::{Path, PathBuf};

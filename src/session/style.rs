@@ -1,8 +1,9 @@
 //! Slices in a style between the scan's own and the other modality's, for the slider of the window.
 
 use super::loader::LoadError;
+use super::open_scan::{OpenScan, ScanId};
+use super::results::covers;
 use super::run::model_payload;
-use super::study::{OpenScan, ScanId, covers};
 use crate::config::load_bundle;
 use crate::protocol::{StyleSubject, WireScan, WireVolume};
 use crate::volume::Volume;
