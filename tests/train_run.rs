@@ -284,6 +284,46 @@ fn a_run_that_starts_from_a_bundle_keeps_what_it_does_not_train() {
     assert_eq!(origin.training.config, CONFIG);
 }
 
+/// The value of a number in half precision that is neither infinite nor subnormal.
+fn of_half(bytes: [u8; 2]) -> f32 {
+    let bits = u32::from(u16::from_le_bytes(bytes));
+    let (sign, exponent, fraction) = (bits >> 15, bits >> 10 & 0x1f, bits & 0x3ff);
+    if exponent == 0 { 0.0 } else { f32::from_bits(sign << 31 | (exponent + 112) << 23 | fraction << 13) }
+}
+
+#[test]
+fn a_run_can_start_from_the_mean_of_two_nets_and_its_card_names_both() {
+    let folder = tempfile::tempdir().unwrap();
+    let never = AtomicBool::new(false);
+    let train = |name: &str, config: &str| {
+        let out = folder.path().join(name);
+        let card = run_job(&mut engine(), request_of(config, &out, &out, false), &never, |_| ());
+        (card.map(trained), out)
+    };
+    train("first", &untrained("")).0.unwrap();
+    train("second", &untrained("").replace("seed = 3", "seed = 4")).0.unwrap();
+    let both = "[start_from]\nsegmenter = \"../first\"\naveraged_with = \"../second\"\n";
+    let mean = untrained(both).replace("critic_steps = 0", "critic_steps = 1");
+    let (card, out) = train("mean", &mean);
+    let networks: Vec<_> =
+        card.unwrap().training.started_from.into_iter().map(|from| from.networks).collect();
+    assert_eq!(networks, [["segmentation net"], ["segmentation net, averaged with the other"]]);
+    let [first, second, mean] = ["first", "second", "mean"].map(|name| {
+        let bytes = std::fs::read(folder.path().join(name).join("weights.safetensors")).unwrap();
+        let stored = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        let name = stored.names().into_iter().filter(|name| name.starts_with("segmenter.")).min().unwrap();
+        let weight = stored.tensor(name).unwrap();
+        assert_eq!(weight.dtype(), safetensors::Dtype::F16);
+        weight.data().chunks_exact(2).map(|half| of_half([half[0], half[1]])).collect::<Vec<_>>()
+    });
+    assert!(first != second && out.join("card.json").exists());
+    for ((a, b), mean) in first.iter().zip(&second).zip(&mean) {
+        assert!((0.5 * (a + b) - mean).abs() < 2e-3, "{a} and {b} gave {mean}");
+    }
+    let error = train("kept", &untrained(both)).0.unwrap_err().to_string();
+    assert!(error.contains("segmentation.critic_steps"), "{error}");
+}
+
 #[test]
 fn a_run_that_starts_from_a_bundle_of_the_opposite_direction_or_of_other_pixels_is_refused() {
     let folder = tempfile::tempdir().unwrap();

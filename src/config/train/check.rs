@@ -193,6 +193,19 @@ impl TrainConfig {
                 "at least one phantom".to_owned(),
                 "0".to_owned(),
             ),
+            (
+                self.start_from.averaged_with.is_none() || self.start_from.segmenter.is_some(),
+                "start_from.averaged_with",
+                "a segmenter beside it, to be averaged with".to_owned(),
+                "none".to_owned(),
+            ),
+            (
+                self.start_from.averaged_with.is_none() || !self.segmentation.keeps_critic(),
+                "segmentation.critic_steps",
+                "at least 1 with start_from.averaged_with: no critic knows the features of an averaged net"
+                    .to_owned(),
+                self.segmentation.critic_steps.to_string(),
+            ),
             (self.checkpoint_every > 0, "checkpoint_every", "at least 1".to_owned(), "0".to_owned()),
             (
                 !self.source_data.is_empty(),

@@ -55,6 +55,9 @@ pub struct StartFrom {
     pub generator: Option<PathBuf>,
     /// Segmentation net and feature critic.
     pub segmenter: Option<PathBuf>,
+    /// A bundle whose segmentation net is averaged with the first one's, weight by weight. Where one net was taught from the
+    /// other, their mean does what both do, and often better (Wortsman et al., CVPR 2022, arXiv 2109.01903).
+    pub averaged_with: Option<PathBuf>,
 }
 
 /// Stage 1: the style transfer.

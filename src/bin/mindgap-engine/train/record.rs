@@ -71,6 +71,7 @@ fn origins(config: &TrainConfig, folder: &Path) -> Vec<Origin> {
     for (path, networks) in [
         (&start.generator, &["style transfer"][..]),
         (&start.segmenter, &["segmentation net", "feature critic"][..kept]),
+        (&start.averaged_with, &["segmentation net, averaged with the other"][..]),
     ] {
         let Some(path) = path else { continue };
         let networks = networks.iter().map(|name| (*name).to_owned());

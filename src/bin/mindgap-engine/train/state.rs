@@ -132,6 +132,29 @@ impl TrainState {
                 self.source_only = source_only_of(&weights);
             }
         }
+        match &start.averaged_with {
+            Some(bundle) => self.average_with("start_from.averaged_with", &folder.join(bundle), config),
+            None => Ok(()),
+        }
+    }
+
+    /// Makes the segmentation net the mean of itself and a finished bundle's, weight by weight.
+    fn average_with(&mut self, field: &str, folder: &Path, config: &TrainConfig) -> Result<(), TrainError> {
+        let bundle = config::load_bundle_in(folder)?;
+        require_alike(field, &bundle.card, config)?;
+        let others = checkpoint::from_bytes(&bundle.weights)?;
+        for store in [&self.live.store, &self.averaged.store] {
+            let mut means = BTreeMap::new();
+            for (name, weight) in store.variables().into_iter().filter(|(n, _)| n.starts_with("segmenter.")) {
+                // A weight that the other has not is left out, and then told of by name.
+                let Some(other) = others.get(&name).filter(|other| other.size() == weight.size()) else {
+                    continue;
+                };
+                let other = other.f_to_device(weight.device())?.f_to_kind(weight.kind())?;
+                means.insert(name, tch::no_grad(|| weight.f_add(&other)?.f_mul_scalar(0.5))?);
+            }
+            checkpoint::load_part(store, &means, &["segmenter."])?;
+        }
         Ok(())
     }
 
