@@ -25,7 +25,7 @@ const SURROUNDINGS: [Tissue; 9] = [
     Tissue::Spleen,
 ];
 
-/// Which way the right ventricle lies from the left one in slices that stand upright, columns to the patient's right and rows to
+/// Which way the right ventricle lies from the left one in slices that stand upright, which count to the patient's right and to
 /// front and head, and how much that varies; radians.
 const RIGHT_VENTRICLE: [f32; 2] = [0.2, 0.6];
 

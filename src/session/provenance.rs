@@ -261,7 +261,7 @@ fn chain(facts: &RunFacts) -> Vec<String> {
         }
         crate::config::Plane::Upright => {
             "axes turned and flipped to run closest to R, A, S; slices as acquired where they lie more than twice as far \
-             apart as the finest voxels, and oblique ones turned in their plane so that columns run to the patient's right; \
+             apart as the finest voxels, and oblique ones turned in their plane to count to the patient's right, front and head; \
              else axial"
                 .to_owned()
         }

@@ -273,11 +273,11 @@ impl Geometry {
         self.moved_to(dims, affine)
     }
 
-    /// The same slices turned in their plane, so that rows run as nearly to the patient's right as the plane allows and columns to
+    /// The same slices, across k, turned in their plane, so that i runs as nearly to the patient's right as the plane allows and j to
     /// front and head; whichever way they were stored, slices of one direction come out alike.
     ///
-    /// Slices that nearly face right or left have no such direction: there rows run to the front and columns to the head. The
-    /// grid covers all of this one, with square pixels of its finest spacing in the plane, around the same centre.
+    /// Slices that nearly face right or left have no such direction: there i runs to the front and j to the head. The grid covers
+    /// all of this one, with square pixels of its finest spacing in the plane, around the same centre.
     pub fn upright(&self) -> Result<Geometry, GeometryError> {
         /// Cosine of the angle to the left-right axis within which slices are sagittal (26 degrees).
         const SAGITTAL: f64 = 0.9;
