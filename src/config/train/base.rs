@@ -69,12 +69,13 @@ pub fn preset_path(name: &str) -> Result<PathBuf, AssetError> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::config::train::TrainConfig;
 
-    fn preset() -> String {
+    /// A configuration that stands by itself.
+    pub fn preset() -> String {
         std::fs::read_to_string(preset_path("abdomen-ct-to-mr").unwrap()).unwrap()
     }
 

@@ -329,11 +329,7 @@ fn check_target(data: &DataSource) -> Result<(), ConfigError> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::config::train::preset_path;
-
-    fn preset() -> String {
-        std::fs::read_to_string(preset_path("abdomen-ct-to-mr").unwrap()).unwrap()
-    }
+    use crate::config::train::base::tests::preset;
 
     #[test]
     fn a_configuration_that_names_target_labels_is_refused() {

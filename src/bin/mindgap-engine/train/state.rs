@@ -144,16 +144,15 @@ impl TrainState {
         require_alike(field, &bundle.card, config)?;
         let others = checkpoint::from_bytes(&bundle.weights)?;
         for store in [&self.live.store, &self.averaged.store] {
-            let mut means = BTreeMap::new();
-            for (name, weight) in store.variables().into_iter().filter(|(n, _)| n.starts_with("segmenter.")) {
-                // A weight that the other has not is left out, and then told of by name.
-                let Some(other) = others.get(&name).filter(|other| other.size() == weight.size()) else {
-                    continue;
-                };
-                let other = other.f_to_device(weight.device())?.f_to_kind(weight.kind())?;
-                means.insert(name, tch::no_grad(|| weight.f_add(&other)?.f_mul_scalar(0.5))?);
-            }
-            checkpoint::load_part(store, &means, &["segmenter."])?;
+            let weights = store.variables().into_iter().filter(|(name, _)| name.starts_with("segmenter."));
+            let weights: Vec<_> = weights.map(|(_, weight)| (weight.detach().copy(), weight)).collect();
+            checkpoint::load_part(store, &others, &["segmenter."])?;
+            tch::no_grad(|| {
+                weights.into_iter().try_for_each(|(own, mut weight)| {
+                    let mean = own.f_add(&weight)?.f_mul_scalar(0.5)?;
+                    weight.f_copy_(&mean)
+                })
+            })?;
         }
         Ok(())
     }
