@@ -64,8 +64,14 @@ fn translate_request(scan: &Scan, style: f32) -> Request {
 }
 
 fn anatomy_request(scan: &Scan, modality: Modality) -> Request {
+    judged_request(scan, modality, None)
+}
+
+/// A check whose judge is the adapted net of a bundle by its name.
+fn judged_request(scan: &Scan, modality: Modality, judge: Option<&str>) -> Request {
     Request::CheckAnatomy(AnatomyRequest {
         model: model_payload(&bundle()),
+        judge: judge.map(|id| model_payload(&load_bundle(id).unwrap())),
         scan: WireScan::pack(scan),
         modality,
         device: DeviceChoice::Cpu,
@@ -220,6 +226,32 @@ fn a_scan_of_the_target_modality_is_judged_by_the_adapted_net() {
     let event = run_job(&mut engine, anatomy_request(&scan, Modality::Mr), &NEVER, |_| ()).unwrap();
     let Event::AnatomyChecked { result, .. } = event else { panic!("{event:?}") };
     assert_eq!(result.net, Net::Adapted);
+}
+
+#[test]
+fn a_judge_named_from_another_bundle_draws_both_ends_and_one_for_other_organs_is_refused() {
+    let (mut engine, scan) = (start(), phantom(6));
+    let judge = "abdomen-mr-to-ct";
+    let event =
+        run_job(&mut engine, judged_request(&scan, Modality::Ct, Some(judge)), &NEVER, |_| ()).unwrap();
+    let Event::AnatomyChecked { result, .. } = event else { panic!("{event:?}") };
+    let segmentation = Request::Segment(SegmentRequest {
+        model: model_payload(&load_bundle(judge).unwrap()),
+        scan: WireScan::pack(&scan),
+        modality: Modality::Ct,
+        first_world_mm: None,
+        settings: SegmentSettings { refine: Refine::Off, ..SegmentSettings::default() },
+        device: DeviceChoice::Cpu,
+    });
+    let event = run_job(&mut engine, segmentation, &NEVER, |_| ()).unwrap();
+    let Event::Segmented { result: own, .. } = event else { panic!("{event:?}") };
+    assert_eq!(result.scan_labels.unpack().unwrap(), own.labels.unpack().unwrap());
+    assert_ne!(result.scan_labels.unpack().unwrap(), result.cycle_labels.unpack().unwrap());
+
+    let heart = judged_request(&scan, Modality::Ct, Some("cardiac-mr-to-ct"));
+    let refused = run_job(&mut engine, heart, &NEVER, |_| ()).unwrap_err().to_string();
+    assert!(refused.contains("cardiac-mr-to-ct takes other images than abdomen-ct-to-mr"), "{refused}");
+    assert!(refused.contains("same task"), "{refused}");
 }
 
 #[test]

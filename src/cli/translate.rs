@@ -140,6 +140,7 @@ impl Translate {
     fn check(&self, subject: &Subject, runner: &mut job::Runner) -> anyhow::Result<AnatomySummary> {
         let request = AnatomyRequest {
             model: model_payload(&subject.bundle),
+            judge: None,
             scan: WireScan::pack(&subject.scan),
             modality: subject.modality,
             device: self.choice.device,

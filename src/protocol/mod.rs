@@ -19,7 +19,7 @@ use crate::volume::Modality;
 use serde::{Deserialize, Serialize};
 
 /// Raised whenever a message changes its meaning or layout.
-pub const PROTOCOL_VERSION: u32 = 9;
+pub const PROTOCOL_VERSION: u32 = 10;
 
 /// Names one job of one connection; never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -150,6 +150,8 @@ pub struct StyleSubject {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct AnatomyRequest {
     pub model: ModelPayload,
+    /// A bundle for the same task and preprocessing whose adapted net is to segment both ends; `None`: a net of `model` does.
+    pub judge: Option<ModelPayload>,
     pub scan: WireScan,
     pub modality: Modality,
     pub device: DeviceChoice,
@@ -343,7 +345,8 @@ pub struct AnatomyCheck {
     pub scan_labels: WireLabels,
     /// Of the scan translated and back, on the same grid.
     pub cycle_labels: WireLabels,
-    /// The net that drew both: the source-only one where the scan is of the model's source modality.
+    /// The net that drew both, of the judge's bundle where one was named; else of the model's, its source-only one where the scan
+    /// is of the model's source modality.
     pub net: Net,
     pub seconds: f64,
     pub slices: u64,

@@ -367,6 +367,7 @@ mod tests {
         let card = bundled_models().unwrap().remove(0);
         Request::CheckAnatomy(AnatomyRequest {
             model: ModelPayload { card, weights: vec![0; weights] },
+            judge: None,
             scan: WireScan::pack(&scan),
             modality: Modality::Ct,
             device: DeviceChoice::Cpu,

@@ -235,7 +235,9 @@ pub fn pack_work(model: &str, orders: &[WorkOrder]) -> Result<Vec<PackedWork>, L
                 let style = 1.0;
                 Request::Translate(TranslateRequest { model, scan, modality, first_world_mm, style, device })
             }
-            Work::CheckAnatomy => Request::CheckAnatomy(AnatomyRequest { model, scan, modality, device }),
+            Work::CheckAnatomy => {
+                Request::CheckAnatomy(AnatomyRequest { model, judge: None, scan, modality, device })
+            }
             Work::Segment(_) | Work::Vary(..) => {
                 let settings = match order.work {
                     Work::Vary(_, variant) => variant.settings(),

@@ -39,8 +39,16 @@ pub(super) struct Measured {
     pub target: Option<TestSet>,
     pub target_unrefined: Option<TestSet>,
     pub source_modality: Option<TestSet>,
-    /// Phantoms of the labelled modality.
-    pub anatomy: Option<PhantomSource>,
+    /// Phantoms of the labelled modality, and who judges.
+    pub anatomy: Option<AnatomySet>,
+}
+
+/// Phantoms that a translator is checked on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct AnatomySet {
+    pub phantoms: PhantomSource,
+    /// The stage whose net segments both ends of the cycle; `None`: the net that every arm starts from.
+    pub judge: Option<String>,
 }
 
 /// Phantoms that nothing was trained on, and how their labels came about.
@@ -73,7 +81,7 @@ pub(super) struct MeanGap {
 pub(super) struct AnatomyScore {
     pub seed: u64,
     pub edge_agreement: f64,
-    /// Labels of the back-translation against labels of the phantom's image, both by the source-only net.
+    /// Labels of the back-translation against labels of the phantom's image, both by a net that has seen source images only.
     pub cycle: Report,
 }
 
@@ -88,12 +96,14 @@ impl Measured {
         let set = |modality, refine| TestSet { phantoms: phantoms(modality), refine };
         let (source, target) = (block.source, block.source.other());
         let few = |all: PhantomSource| PhantomSource { count: all.count.min(ANATOMY_CASES), ..all };
+        let judge = || study.judge_stage().map(|stage| stage.name().to_owned());
+        let anatomy = || AnatomySet { phantoms: few(phantoms(source)), judge: judge() };
         Self {
             generator_version: GENERATOR_VERSION,
             target: is_arm.then(|| set(target, if is_full { Refine::On } else { Refine::Off })),
             target_unrefined: is_full.then(|| set(target, Refine::Off)),
             source_modality: (stage == Stage::Arm(Arm::SourceOnly)).then(|| set(source, Refine::Off)),
-            anatomy: (study.anatomy_stage() == Some(stage)).then(|| few(phantoms(source))),
+            anatomy: (study.anatomy_stage() == Some(stage)).then(anatomy),
         }
     }
 }

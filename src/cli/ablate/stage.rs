@@ -1,7 +1,7 @@
 //! One stage of a block: its training, and what it scores on phantoms that nothing was trained on.
 
 use super::kept::{self, Sibling, Start};
-use super::outcome::{AnatomyScore, CaseScore, MeanGap, Measured, Outcome, TestSet};
+use super::outcome::{AnatomyScore, AnatomySet, CaseScore, MeanGap, Measured, Outcome, TestSet};
 use super::study::{Block, Stage, StudyConfig};
 use crate::config::train::{PhantomSource, TrainConfig};
 use crate::config::{Bundle, Net, load_bundle_in};
@@ -45,13 +45,7 @@ impl Runner<'_> {
                 if let Some(outcome) = kept::finished(&folder, &measured)? {
                     return Ok(outcome);
                 }
-                load_bundle_in(&folder).with_context(|| {
-                    format!(
-                        "{}: its net has to be measured; put its weights back, or remove the folder to have it trained \
-                         again",
-                        folder.display()
-                    )
-                })?
+                needed_bundle(&folder)?
             }
             None => self.train(&start, &siblings, &folder, observe)?,
         };
@@ -149,14 +143,19 @@ impl Runner<'_> {
     fn check_anatomy(
         &mut self,
         block: &Block,
-        phantoms: Option<&PhantomSource>,
+        set: Option<&AnatomySet>,
         bundle: &Bundle,
     ) -> anyhow::Result<Vec<AnatomyScore>> {
-        let Some(phantoms) = phantoms else { return Ok(Vec::new()) };
+        let Some(AnatomySet { phantoms, .. }) = set else { return Ok(Vec::new()) };
+        let judge = match self.study.judge_stage() {
+            Some(stage) => Some(needed_bundle(&self.stage_folder(block, stage))?),
+            None => None,
+        };
         let mut scores = Vec::new();
         for phantom in generate(block, block.source, phantoms)? {
             let request = AnatomyRequest {
                 model: session::model_payload(bundle),
+                judge: judge.as_ref().map(session::model_payload),
                 scan: WireScan::pack(&phantom.scan),
                 modality: block.source,
                 device: self.device,
@@ -167,7 +166,7 @@ impl Runner<'_> {
             };
             // The adapted net has learned from images of this very translation.
             ensure!(
-                checked.net == Net::SourceOnly,
+                judge.is_some() || checked.net == Net::SourceOnly,
                 "{}: expected a source-only net to judge the anatomy, got none in {}; remove the folder to have it trained \
                  again",
                 bundle.folder.display(),
@@ -207,6 +206,16 @@ impl Runner<'_> {
     fn job(&mut self, request: Request) -> Result<Event, EngineError> {
         session::run_job(&mut self.engine, request, self.cancel, |_| ())
     }
+}
+
+/// The bundle in a finished stage's folder, of which perhaps only the figures were kept.
+fn needed_bundle(folder: &Path) -> anyhow::Result<Bundle> {
+    load_bundle_in(folder).with_context(|| {
+        format!(
+            "{}: its net is needed to measure with; put its weights back, or remove the folder to have it trained again",
+            folder.display()
+        )
+    })
 }
 
 /// Reads the gaps from a training's log, rows of "phase",step,"quantity",value.

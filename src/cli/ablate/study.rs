@@ -66,6 +66,9 @@ pub(super) struct TaskSetup {
     pub ct_phase: Option<CtPhase>,
     pub mr_sequence: Option<MrSequence>,
     pub preprocessing: Preprocessing,
+    /// What this task's nets are taught with, in place of the study's own table; all arms alike, as ever.
+    pub segmentation: Option<SegmentationConfig>,
+    pub self_training: Option<SelfTrainingConfig>,
 }
 
 /// One training of a study.
@@ -94,7 +97,7 @@ impl Stage {
         }
     }
 
-    /// What has to be finished before: the stages whose nets its training goes on from.
+    /// The stages whose nets its training goes on from.
     pub fn needs(self) -> &'static [Stage] {
         match self {
             Stage::Warm | Stage::Translator => &[],
@@ -168,10 +171,22 @@ impl StudyConfig {
         stages
     }
 
-    /// The stage whose bundle the style transfer is checked with. An arm that translates holds the translator and, as its
-    /// source-only net, the one that every arm starts from; in the translator's own bundle that net was never trained.
+    /// The stage whose bundle the style transfer is checked with: the first arm that translates. It holds the translator and, as
+    /// its source-only net, the one that every arm starts from; in the translator's own bundle that net was never trained.
     pub fn anatomy_stage(&self) -> Option<Stage> {
         self.arms.iter().copied().find(|arm| translates(*arm)).map(Stage::Arm)
+    }
+
+    /// The stage whose net judges what became of the anatomy: the arm that went on with source images, taught as long as the
+    /// others. `None` without that arm: the net that every arm starts from then judges, after no more than its warm-up.
+    pub fn judge_stage(&self) -> Option<Stage> {
+        self.arms.contains(&Arm::SourceOnly).then_some(Stage::Arm(Arm::SourceOnly))
+    }
+
+    /// What has to be finished before a stage: what its training goes on from, and the judge of its translations.
+    pub fn waits_for(&self, stage: Stage) -> impl Iterator<Item = Stage> {
+        let judge = self.judge_stage().filter(|_| self.anatomy_stage() == Some(stage));
+        stage.needs().iter().copied().chain(judge)
     }
 
     /// The configuration of one training.
@@ -193,9 +208,9 @@ impl StudyConfig {
             translation: self.translation.clone(),
             segmentation: SegmentationConfig {
                 rotation_deg: block.setup.rotation_deg,
-                ..self.segmentation.clone()
+                ..block.setup.segmentation.as_ref().unwrap_or(&self.segmentation).clone()
             },
-            self_training: self.self_training.clone(),
+            self_training: block.setup.self_training.as_ref().unwrap_or(&self.self_training).clone(),
             source_data: vec![trained_on(block.source)],
             target_data: vec![trained_on(block.source.other())],
         };
@@ -415,7 +430,29 @@ mod tests {
         for study in committed() {
             let stage = study.anatomy_stage().unwrap();
             assert_eq!(stage.needs(), [Stage::Translator, Stage::Warm], "{}", study.name);
+            let judge = study.judge_stage();
+            assert_eq!(judge.is_some(), study.arms.contains(&Arm::SourceOnly), "{}", study.name);
+            let awaited: Vec<Stage> = study.waits_for(stage).collect();
+            assert!(judge.is_none_or(|judge| judge != stage && awaited.contains(&judge)), "{}", study.name);
         }
+    }
+
+    #[test]
+    fn settings_of_one_task_reach_its_trainings_and_no_other_tasks() {
+        let text = std::fs::read_to_string(study_path("benchmark").unwrap()).unwrap();
+        let mut study = StudyConfig::parse(&text).unwrap();
+        let rates = |study: &StudyConfig, task: Task| {
+            let block = study.blocks().into_iter().find(|block| block.setup.task == task).unwrap();
+            let config = study.training(&block, Stage::Arm(Arm::Full));
+            (config.segmentation.learning_rate, config.self_training.learning_rate)
+        };
+        let abdomens = rates(&study, Task::Abdomen);
+        let hearts = study.tasks.iter_mut().find(|setup| setup.task == Task::Cardiac).unwrap();
+        hearts.segmentation = Some(SegmentationConfig { learning_rate: 0.25, ..study.segmentation.clone() });
+        hearts.self_training = Some(SelfTrainingConfig { learning_rate: 0.5, ..study.self_training.clone() });
+        let study = StudyConfig::parse(&toml::to_string(&study).unwrap()).unwrap();
+        assert_eq!(rates(&study, Task::Cardiac), (0.25, 0.5));
+        assert_eq!(rates(&study, Task::Abdomen), abdomens);
     }
 
     #[test]

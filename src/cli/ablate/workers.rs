@@ -104,7 +104,7 @@ fn work(
     let bar = bars.add(ProgressBar::no_length());
     bar.set_style(ProgressStyle::with_template("{prefix:44} {msg:24} {wide_bar} {pos}/{len}")?);
     let mut last = None;
-    while let Some((index, stage)) = take(board, changed, runner.cancel, last) {
+    while let Some((index, stage)) = take(runner.study, board, changed, runner.cancel, last) {
         last = Some(index);
         let block = &blocks[index];
         let name = format!("{} {}", block.folder().display(), stage.name());
@@ -128,9 +128,10 @@ fn work(
     Ok(())
 }
 
-/// The next stage whose needs are finished, of the block that was at hand `last` if it has one: the engine still has its
+/// The next stage that waits for none any more, of the block that was at hand `last` if it has one: the engine still has its
 /// phantoms. Waits where there is one that is not ready yet.
 fn take(
+    study: &StudyConfig,
     board: &Mutex<Board>,
     changed: &Condvar,
     cancel: &AtomicBool,
@@ -142,7 +143,7 @@ fn take(
             return None;
         }
         let is_ready = |(block, stage): &(usize, Stage)| {
-            stage.needs().iter().all(|need| board.finished.contains(&(*block, *need)))
+            study.waits_for(*stage).all(|awaited| board.finished.contains(&(*block, awaited)))
         };
         let ready = || (0..board.waiting.len()).filter(|&next| is_ready(&board.waiting[next]));
         let at_hand = ready().find(|&next| Some(board.waiting[next].0) == last);

@@ -25,8 +25,8 @@ pub(super) struct Evaluate {
     prediction: PathBuf,
     /// The label map to judge it by, on the same grid, or a folder of them.
     reference: PathBuf,
-    /// Whose label values the references use: totalsegmentator-v1, totalsegmentator-v2, totalsegmentator-mr, chaos, btcv,
-    /// mm-whs, sunnybrook, abdomen, cardiac. Without it: this program's own.
+    /// Whose label values the references use: totalsegmentator-v1, totalsegmentator-v2, totalsegmentator-mr, amos22,
+    /// chaos, btcv, mm-whs, sunnybrook, abdomen, cardiac. Without it: this program's own.
     #[arg(long, value_name = "NAME")]
     reference_table: Option<String>,
     /// Whose label values the predictions use. Without it: this program's own.

@@ -45,6 +45,10 @@ pub struct FolderSource {
     /// What `*` stands for in cases to leave out: those that are tested on.
     #[serde(default)]
     pub exclude: Vec<String>,
+    /// Source data only: cases in which no voxel shows a structure are left out, and told, instead of refused. For datasets of
+    /// whole bodies, in which many scans show none.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub leave_out_unlabelled: bool,
     pub licence: String,
 }
 

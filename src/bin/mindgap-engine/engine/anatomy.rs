@@ -1,7 +1,8 @@
 //! Does the translation keep the anatomy? The scan is translated and back, and one net segments both ends.
 //!
-//! The net is one that knows the scan's modality: the source-only net for the source, which no translated image has ever
-//! trained, else the adapted one. Labels are the net's own, unrefined, so that nothing but the two images differs.
+//! The net is one that knows the scan's modality: that of a bundle named for it, else the model's source-only net for the source,
+//! which no translated image has ever trained, else the adapted one. Labels are the net's own, unrefined, so that nothing but
+//! the two images differs.
 
 use super::cache::Caches;
 use super::jobs::{self, JobContext, JobFailure, Means, domain};
@@ -12,7 +13,7 @@ use crate::model::verdict::RefineRule;
 use crate::model::views::Views;
 use mindgap::config::{MaskUse, Net};
 use mindgap::eval::{edge_agreement, edge_agreement_map};
-use mindgap::protocol::{AnatomyCheck, AnatomyRequest, Event, WireLabels, WireVolume};
+use mindgap::protocol::{AnatomyCheck, AnatomyRequest, Event, ModelPayload, WireLabels, WireVolume};
 use mindgap::volume::{LabelMap, Volume};
 use std::time::Instant;
 
@@ -30,12 +31,12 @@ pub fn check(
     let edge_map = edge_agreement_map(&prepared.slices, &there);
     let edge_agreement = edge_agreement(&prepared.slices, &there);
     drop(there);
-    let net = judge(request, &mut means);
+    let judge = judge(request, &mut means)?;
     let returned =
         Prepared { slices: back, scan_geometry: prepared.scan_geometry.clone(), warnings: Vec::new() };
-    let scan_labels = labels_of(context, (request, net), &prepared, ("segmenting", caches), &mut means)?;
+    let scan_labels = labels_of(context, (request, judge), &prepared, ("segmenting", caches), &mut means)?;
     let phase = "segmenting the way back";
-    let cycle_labels = labels_of(context, (request, net), &returned, (phase, caches), &mut means)?;
+    let cycle_labels = labels_of(context, (request, judge), &returned, (phase, caches), &mut means)?;
     if context.cancelled() {
         return Err(JobFailure::Cancelled);
     }
@@ -46,7 +47,7 @@ pub fn check(
             edge_agreement,
             scan_labels: WireLabels::pack(&scan_labels),
             cycle_labels: WireLabels::pack(&cycle_labels),
-            net,
+            net: judge.net,
             seconds: started.elapsed().as_secs_f64(),
             slices: prepared.slices.dims()[2] as u64,
             device: means.device,
@@ -55,20 +56,40 @@ pub fn check(
     })
 }
 
-/// The net that knows the scan's modality and has never seen a translated image; the adapted one where there is none.
-fn judge(request: &AnatomyRequest, means: &mut Means) -> Net {
-    if request.modality != request.model.card.source {
-        return Net::Adapted;
+/// A net and the bundle that it is of.
+#[derive(Clone, Copy)]
+struct Judge<'a> {
+    model: &'a ModelPayload,
+    net: Net,
+}
+
+/// The net that the request names; else the model's that knows the scan's modality and has never seen a translated image; the
+/// adapted one where there is none.
+fn judge<'a>(request: &'a AnatomyRequest, means: &mut Means) -> Result<Judge<'a>, JobFailure> {
+    let model = &request.model;
+    if let Some(judge) = &request.judge {
+        let (theirs, ours) = (&judge.card, &model.card);
+        if (theirs.task, &theirs.preprocessing) != (ours.task, &ours.preprocessing) {
+            return Err(jobs::failed(
+                "The anatomy was not checked",
+                "Name a judge for the same task and preprocessing as the model's",
+                format!("{} takes other images than {}, or draws other structures", theirs.id, ours.id),
+            ));
+        }
+        return Ok(Judge { model: judge, net: Net::Adapted });
     }
-    if checkpoint::holds_source_only(&request.model.weights) {
-        return Net::SourceOnly;
+    if request.modality != model.card.source {
+        return Ok(Judge { model, net: Net::Adapted });
+    }
+    if checkpoint::holds_source_only(&model.weights) {
+        return Ok(Judge { model, net: Net::SourceOnly });
     }
     means.warnings.push(
         "The model was stored without its source-only net: the adapted net judged the anatomy, and it was trained on \
          images of this translation."
             .to_owned(),
     );
-    Net::Adapted
+    Ok(Judge { model, net: Net::Adapted })
 }
 
 /// The scan in the other style, and what becomes of that in the scan's own; scaled intensities on the network grid.
@@ -108,12 +129,12 @@ fn there_and_back(
 
 fn labels_of(
     context: &JobContext,
-    (request, net): (&AnatomyRequest, Net),
+    (request, judge): (&AnatomyRequest, Judge),
     prepared: &Prepared,
     (phase, caches): (&str, &mut Caches),
     all: &mut Means,
 ) -> Result<LabelMap, JobFailure> {
-    let card = &request.model.card;
+    let card = &judge.model.card;
     let options = SegmentOptions {
         task: card.task,
         gap_mode: card.network.gap_mode,
@@ -122,7 +143,7 @@ fn labels_of(
         refine: RefineRule::Never,
     };
     let keep_going = || !context.cancelled();
-    let asked = (&request.model, net, request.device);
+    let asked = (judge.model, judge.net, request.device);
     let mut on_slice = |done: usize, total: usize| {
         context.progress(phase, done as u64, total as u64, "");
         context.let_style_in(&mut caches.style);

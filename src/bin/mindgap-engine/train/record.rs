@@ -47,7 +47,10 @@ pub fn write_bundle(
             seconds: state.seconds.round(),
             half_precision_dice: agreement(config, data, &state.averaged, &proof)?,
             machine: match job.device {
-                Device::Cpu => format!("CPU, {} threads", tch::get_num_threads()),
+                Device::Cpu => match tch::get_num_threads() {
+                    1 => "CPU, 1 thread".to_owned(),
+                    threads => format!("CPU, {threads} threads"),
+                },
                 _ => format!("a GPU, and {} CPU threads that made batches", super::producers(job.device)),
             },
             git_revision: env!("MINDGAP_GIT_REVISION").to_owned(),

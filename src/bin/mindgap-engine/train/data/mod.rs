@@ -274,6 +274,19 @@ mod tests {
             &mut Listener::default(),
         );
         assert_eq!(read.unwrap().source.len(), 1);
+        // A dataset of whole bodies says that there are such cases; what is left out is told, and is not in the card's list.
+        let mut listener = Listener::default();
+        let leave_out = config(&format!("{SOURCE}leave_out_unlabelled = true"));
+        let data = load(&leave_out, folder.path(), &mut listener).unwrap();
+        let told: Vec<_> = listener.0.iter().filter(|note| note.contains("left out")).collect();
+        assert!(told.len() == 2 && told[0].contains("CT b: "), "{told:?}");
+        let card = &data.description[0];
+        assert!(
+            data.source.len() == 1 && card.contains("1 cases") && card.contains("said of 2: left out"),
+            "{card}"
+        );
+        let none = config(&format!("{SOURCE}leave_out_unlabelled = true\nexclude = [\"a\"]"));
+        assert!(refusal(&none, folder.path()).contains("no voxel of any case"));
         let error = refusal(&config(&format!("{SOURCE}exclude = [\"a\", \"b\"]")), folder.path());
         assert!(
             error.contains("no voxel of any case") && error.contains("got 90; name the table"),

@@ -11,6 +11,9 @@ use mindgap::volume::{LabelMap, LabelTable, Modality, Volume, geometry_equal, io
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+/// What is said of a case that is left out because nothing in it is labelled.
+const LEFT_OUT: &str = "left out, for no voxel of it shows a structure";
+
 /// How many label values an error lists.
 const VALUES_LISTED: usize = 12;
 
@@ -95,23 +98,29 @@ pub(super) fn load_folder(
         let read = scan_case(&name, path, modality, truth, config)?;
         observer.progress(READING, done, total, &source.name);
         warnings.tell(&name, &read.warnings, (done, total), observer);
-        match read.unlabelled {
-            Some(reason) => unlabelled.push((case, reason)),
-            None => cases.push(read.case),
+        if let Some(reason) = read.unlabelled {
+            if source.leave_out_unlabelled {
+                warnings.tell(&name, &[LEFT_OUT.to_owned()], (done, total), observer);
+            }
+            unlabelled.push((case, reason));
+            continue;
         }
+        cases.push(read.case);
         hashes.push(format!("{case} {}", read.hash));
     }
     if let Some((_, reason)) = unlabelled.first() {
         if cases.is_empty() {
             return Err(in_source(&source.name, format!("no voxel of any case shows a structure: {reason}")));
         }
+    }
+    if let (Some((_, reason)), false) = (unlabelled.first(), source.leave_out_unlabelled) {
         // All of them at once: a dataset of whole bodies has hundreds.
         let out = source.exclude.iter().map(String::as_str).chain(unlabelled.iter().map(|(case, _)| *case));
         return Err(in_source(
             &source.name,
             format!(
                 "{} of {total} cases have no voxel that shows a structure, the first because {reason}. Where there are none \
-                 to label, leave the cases out: exclude = [{}]",
+                 to label, leave the cases out: exclude = [{}], or all such cases with leave_out_unlabelled = true",
                 unlabelled.len(),
                 out.map(|case| format!("\"{case}\"")).collect::<Vec<_>>().join(", ")
             ),
