@@ -9,7 +9,7 @@ mod dicom_file;
 use dicom_core::VR;
 use dicom_dictionary_std::tags;
 use dicom_file::{EXPLICIT, SIZE, Series, Slice, ramp};
-use mindgap::volume::{Flag, Voxels, geometry_equal, io};
+use mindgap::volume::{Flag, Geometry, Scan, Volume, Voxels, geometry_equal, io};
 use serde_json::{Value, json};
 use std::ffi::OsStr;
 use std::path::Path;
@@ -77,6 +77,16 @@ fn info_lists_the_series_of_a_folder_and_describes_the_one_that_is_named() {
 }
 
 #[test]
+fn info_of_a_folder_without_dicom_says_so_and_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("notes.txt"), "nothing to see").unwrap();
+    let path = folder.path().as_os_str();
+    let said = complaint(["info".as_ref(), path]);
+    assert!(said.contains("found no DICOM file; name the folder of a series"), "{said}");
+    assert_eq!(answer(["info".as_ref(), "--json".as_ref(), path]), json!({"series": []}));
+}
+
+#[test]
 fn convert_takes_the_largest_series_the_one_named_the_files_named_or_the_one_slice() {
     let study = study();
     let file = |name: &str| study.file(name);
@@ -122,6 +132,24 @@ fn missing_slices_are_refused_by_every_command_until_they_are_accepted() {
     assert_eq!(depth(&output), 6);
     let report = answer(["stats", "--accept-gaps", "--json"].map(OsStr::new).into_iter().chain([folder]));
     assert!(report["warnings"].to_string().contains("1 slices are missing"), "{report}");
+}
+
+#[test]
+fn stats_measure_no_label_of_a_scan_with_missing_slices_whatever_the_labels_file_says() {
+    let series = with_a_gap();
+    let options = io::OpenOptions { accept_gaps: true, ..Default::default() };
+    let grid = io::open_files(&[series.path().to_owned()], &options).unwrap().geometry().clone();
+    let whole = Geometry::new(grid.dims(), grid.world_from_voxel()).unwrap();
+    let labels = Volume::from_fn(whole, |_, _, _| 1);
+    let out = tempfile::tempdir().unwrap();
+    let path = out.path().join("labels.nii.gz");
+    let reference = Scan::from_volume(labels.map(|label| f32::from(*label)), "test");
+    io::write_labels(&path, &labels, None, &reference).unwrap();
+    assert!(io::open_labels(&path).unwrap().geometry().is_measurable());
+    let arguments = ["stats", "--accept-gaps", "--json", "--labels"].map(OsStr::new);
+    let report = answer(arguments.into_iter().chain([path.as_os_str(), series.path().as_os_str()]));
+    assert_eq!(report["labels"][0]["volume_ml"], Value::Null, "{report}");
+    assert!(report["warnings"].to_string().contains("volumes are undefined"), "{report}");
 }
 
 #[test]

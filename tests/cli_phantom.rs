@@ -47,6 +47,24 @@ fn several_phantoms_into_one_file_are_refused_before_anything_is_written() {
 }
 
 #[test]
+fn labels_that_would_replace_the_scan_or_cannot_be_written_are_refused_before_anything_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let scan = folder.path().join("a.nii.gz");
+    for (labels, said) in [
+        ("a.nii.gz", "choose another name"),
+        ("a_tissues.nii.gz", "choose another name"),
+        ("x.foo", ".seg.nrrd"),
+        ("nowhere/x.nii", "its folder does not exist"),
+    ] {
+        let labels = folder.path().join(labels);
+        let output = phantom(&["--tissues", "--labels", labels.to_str().unwrap()], &scan);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(1) && error.contains(said), "{error}");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+}
+
+#[test]
 fn one_file_and_its_labels_go_where_they_were_asked_to() {
     let folder = tempfile::tempdir().unwrap();
     let (scan, labels) = (folder.path().join("heart.nii"), folder.path().join("truth.nii.gz"));

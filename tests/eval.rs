@@ -85,9 +85,18 @@ fn no_millimetres_are_reported_without_a_known_spacing() {
         let grid = map.geometry().clone().with_unknown_spacing();
         Volume::new(map.into_voxels(), grid).unwrap()
     };
-    let report = scores(&unknown(block(1, 1)), &unknown(block(1, 2)));
-    assert_eq!((report.structures[0].dice, report.structures[0].assd_mm), (Some(0.5), None));
-    assert!(report.warnings[0].contains("voxel size is unknown"));
+    // What one of the two does not know counts: the other may have lost it on the way through a file.
+    for (prediction, reference) in [
+        (unknown(block(1, 1)), unknown(block(1, 2))),
+        (unknown(block(1, 1)), block(1, 2)),
+        (block(1, 1), unknown(block(1, 2))),
+    ] {
+        let report = scores(&prediction, &reference);
+        let liver = &report.structures[0];
+        assert_eq!((liver.dice, liver.assd_mm), (Some(0.5), None));
+        assert_eq!((liver.prediction_ml, liver.reference_ml), (None, None));
+        assert!(report.warnings[0].contains("voxel size is unknown"));
+    }
 }
 
 #[test]

@@ -91,6 +91,38 @@ fn a_missing_voxel_size_is_one_mm_and_known_to_be_unknown() {
 }
 
 #[test]
+fn what_is_not_known_of_a_grid_is_not_known_of_its_export_either() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("scan.nii");
+    let slice = Geometry::axis_aligned([4, 3, 1], [0.5, 0.75, 1.0], [7.0; 3]).unwrap();
+    // Float32 does not hold its place, so that it is written as NIfTI-2.
+    let far = oblique().world_from_voxel();
+    let far = Geometry::new(DIMS, DMat4::from_translation(DVec3::splat(1e5)) * far).unwrap();
+    let finer = Geometry::axis_aligned(DIMS, [0.5; 3], [0.0; 3]).unwrap().with_unknown_orientation();
+    for grid in [oblique(), slice, far, finer] {
+        for (size_known, whole) in [(false, true), (true, false), (false, false), (true, true)] {
+            let grid = if size_known { grid.clone() } else { grid.clone().with_unknown_spacing() };
+            let grid = if whole { grid } else { grid.with_missing_slices() };
+            let scan = Scan::from_volume(Volume::from_fn(grid.clone(), |i, _, _| i as f32), "phantom");
+            io::write_scan(&path, &scan).unwrap();
+            let read = io::open(&path).unwrap();
+            let labels = Volume::from_fn(read.geometry().clone(), |i, _, _| i as u16);
+            io::write_labels(&folder.path().join("labels.nii.gz"), &labels, None, &read).unwrap();
+            let labels = io::open_labels(&folder.path().join("labels.nii.gz")).unwrap();
+            for found in [read.geometry(), labels.geometry()] {
+                assert!(geometry_equal(found, &grid, 1e-3));
+                assert_eq!(found.orientation_known(), grid.orientation_known());
+                assert_eq!((found.spacing_known(), found.slices_missing()), (size_known, !whole));
+            }
+            let badge = |name: &str| read.badges().contains(&name.to_owned());
+            assert_eq!((badge("voxel size unknown"), badge("slices missing")), (!size_known, !whole));
+            assert_eq!(warns(&read, "voxel size is unknown"), !size_known);
+            assert_eq!(warns(&read, "slices are missing"), !whole);
+        }
+    }
+}
+
+#[test]
 fn contradicting_forms_are_measured_and_the_sform_is_used() {
     let scan = open_patched(&[(QOFFSET, &floats(&[-80.0, 21.5, 1010.25]))]);
     assert!(geometry_equal(scan.geometry(), &oblique(), 1e-3));

@@ -652,6 +652,21 @@ fn the_left_of_an_atrium_is_no_side_of_a_pair() {
     assert!(tags.contains("~SCT^82471001^Left atrium cavity~^^~"), "{tags}");
 }
 
+#[cfg(unix)]
+#[test]
+fn labels_whose_names_are_no_utf_8_keep_their_descriptions_apart() {
+    use std::os::unix::ffi::OsStrExt;
+    let named = |name: &[u8]| std::path::PathBuf::from(std::ffi::OsStr::from_bytes(name));
+    for (labels, description) in [
+        (&b"Andr\xe9.nii.gz"[..], &b"Andr\xe9.label.txt"[..]),
+        (b"Andr\xe8.NII.gz", b"Andr\xe8.label.txt"),
+        (b"\xff.1.seg.nrrd", b"\xff.1.label.txt"),
+        (b"\xfe", b"\xfe.label.txt"),
+    ] {
+        assert_eq!(io::label_description_path(&named(labels)), named(description));
+    }
+}
+
 #[test]
 fn itk_snap_gets_names_and_colours_beside_the_labels() {
     let folder = tempfile::tempdir().unwrap();

@@ -3,6 +3,7 @@
 use super::{input, output};
 use crate::volume::io::{SeriesInfo, SeriesKind};
 use crate::volume::{Geometry, Scan, io};
+use anyhow::ensure;
 use clap::Args;
 use serde::Serialize;
 use std::fmt::Write;
@@ -43,6 +44,12 @@ impl Info {
 
     fn list(&self, folder: &Path) -> anyhow::Result<()> {
         let series = io::list_series(folder)?;
+        ensure!(
+            self.json || !series.is_empty(),
+            "{}: expected a DICOM series in it or in the folders in it, found no DICOM file; name the folder of a series, \
+             or a scan's own file",
+            folder.display()
+        );
         if self.json { output::print_json(&Listing { series }) } else { output::print(&list_text(&series)?) }
     }
 }

@@ -1,6 +1,6 @@
 //! `mindgap phantom`: labelled volumes made from a seed.
 
-use super::output;
+use super::{input, output};
 use crate::config::train::{CtPhase, MrSequence};
 use crate::dataset::phantom::{self, CardiacView, Coverage, PhantomSpec};
 use crate::volume::{Modality, Task, io, label_counts};
@@ -90,8 +90,9 @@ impl Phantom {
 
     fn make(&self, seed: u64) -> anyhow::Result<Made> {
         let spec = self.spec(seed)?;
-        let phantom = phantom::generate(&spec)?;
         let files = self.files(seed);
+        files.refuse_unwritable()?;
+        let phantom = phantom::generate(&spec)?;
         io::write_scan(&files.scan, &phantom.scan)?;
         if let Some(path) = &files.labels {
             io::write_labels(path, &phantom.labels, Some(self.task.table()), &phantom.scan)?;
@@ -200,6 +201,15 @@ struct Files {
     tissues: Option<PathBuf>,
 }
 
+impl Files {
+    /// Before anything is computed: a phantom is written whole, or not at all.
+    fn refuse_unwritable(&self) -> anyhow::Result<()> {
+        let beside = self.labels.iter().chain(&self.tissues);
+        let outputs: Vec<&Path> = std::iter::once(&self.scan).chain(beside).map(PathBuf::as_path).collect();
+        input::refuse_outputs(&[], &outputs)
+    }
+}
+
 #[derive(Debug, Serialize)]
 struct Structure {
     label: u16,
@@ -230,7 +240,7 @@ fn is_nifti(path: &Path) -> bool {
 /// `scan.nii.gz` with a suffix before its extension.
 fn beside(scan: &Path, suffix: &str) -> PathBuf {
     let name = scan.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let stem_length = name.to_lowercase().find(".nii").unwrap_or(name.len());
+    let stem_length = name.to_ascii_lowercase().rfind(".nii").unwrap_or(name.len());
     scan.with_file_name(format!("{}{suffix}{}", &name[..stem_length], &name[stem_length..]))
 }
 
@@ -242,5 +252,8 @@ mod tests {
     fn files_beside_a_scan_keep_its_folder_and_extension() {
         assert_eq!(beside(Path::new("a.b/ct.v1.nii.gz"), "_tissues"), Path::new("a.b/ct.v1_tissues.nii.gz"));
         assert_eq!(beside(Path::new("ct.nii"), "_labels"), Path::new("ct_labels.nii"));
+        assert_eq!(beside(Path::new("a.nii.b.NII.gz"), "_labels"), Path::new("a.nii.b_labels.NII.gz"));
+        // The Kelvin sign has three bytes, and one as a small letter.
+        assert_eq!(beside(Path::new("\u{212A}.nii"), "_tissues"), Path::new("\u{212A}_tissues.nii"));
     }
 }

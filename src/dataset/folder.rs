@@ -14,6 +14,8 @@ pub enum FolderError {
     Pattern(String),
     #[error("{}: cannot be listed ({source})", folder.display())]
     Unlisted { folder: PathBuf, source: std::io::Error },
+    #[error("{}: expected a name in UTF-8, after which a case can be called; rename it", path.display())]
+    Name { path: PathBuf },
     #[error("\"{pattern}\": no such file in {}; the folder's layout is in the preset", folder.display())]
     Nothing { pattern: String, folder: PathBuf },
     #[error(
@@ -32,7 +34,8 @@ pub struct Found {
     pub path: PathBuf,
 }
 
-/// Every existing path below `folder` that the pattern describes.
+/// Every existing path below `folder` that the pattern describes. Hidden ones, such as the `._` files that macOS leaves
+/// beside others, are no cases unless the pattern asks for them.
 pub fn find(folder: &Path, pattern: &str) -> Result<Vec<Found>, FolderError> {
     let bad = || FolderError::Pattern(pattern.to_owned());
     let (before, after) =
@@ -41,17 +44,23 @@ pub fn find(folder: &Path, pattern: &str) -> Result<Vec<Found>, FolderError> {
     let (suffix, below) =
         after.split_once('/').map_or((after, None), |(suffix, below)| (suffix, Some(below)));
     let listed = folder.join(parent);
-    let entries = std::fs::read_dir(&listed)
-        .map_err(|source| FolderError::Unlisted { folder: listed.clone(), source })?;
-    let mut found: Vec<Found> = entries
-        .flatten()
-        .filter_map(|entry| {
-            let name = entry.file_name().into_string().ok()?;
-            let case = name.strip_prefix(prefix)?.strip_suffix(suffix)?.to_owned();
-            let path = below.map_or_else(|| entry.path(), |below| entry.path().join(below));
-            (!case.is_empty() && path.exists()).then_some(Found { case, path })
-        })
-        .collect();
+    let unlisted = |source| FolderError::Unlisted { folder: listed.clone(), source };
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(&listed).map_err(unlisted)? {
+        let entry = entry.map_err(unlisted)?;
+        let name = entry.file_name();
+        let text = name.to_string_lossy();
+        let case = text.strip_prefix(prefix).and_then(|rest| rest.strip_suffix(suffix)).unwrap_or_default();
+        let hidden = text.starts_with('.') && !prefix.starts_with('.');
+        let path = below.map_or_else(|| entry.path(), |below| entry.path().join(below));
+        if case.is_empty() || hidden || !path.exists() {
+            continue;
+        }
+        if name.to_str().is_none() {
+            return Err(FolderError::Name { path });
+        }
+        found.push(Found { case: case.to_owned(), path });
+    }
     if found.is_empty() {
         return Err(FolderError::Nothing { pattern: pattern.to_owned(), folder: folder.to_owned() });
     }
@@ -147,6 +156,34 @@ mod tests {
         assert_eq!(names("ct/*_image.nii"), ["a", "b"]);
         assert_eq!(names("set/*/ct.nii"), ["s1", "s2"]);
         assert_eq!(path_of(folder.path(), "ct/*_label.nii", "a"), folder.path().join("ct/a_label.nii"));
+    }
+
+    #[test]
+    fn what_macos_leaves_beside_scans_is_no_case() {
+        let folder = tempfile::tempdir().unwrap();
+        for file in ["a.nii", "._a.nii", ".DS_Store", ".kept.nii"] {
+            std::fs::write(folder.path().join(file), b"").unwrap();
+        }
+        let names = |pattern| -> Vec<String> {
+            find(folder.path(), pattern).unwrap().into_iter().map(|found| found.case).collect()
+        };
+        assert_eq!(names("*.nii"), ["a"]);
+        assert_eq!(names("*"), ["a.nii"]);
+        assert_eq!(names(".k*.nii"), ["ept"]);
+    }
+
+    /// Other systems allow no such name.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_case_whose_name_is_no_utf_8_is_told_and_not_left_out() {
+        use std::os::unix::ffi::OsStrExt;
+        let folder = tempfile::tempdir().unwrap();
+        for name in [&b"a.nii"[..], b"Andr\xe9.nii"] {
+            std::fs::write(folder.path().join(std::ffi::OsStr::from_bytes(name)), b"").unwrap();
+        }
+        let error = find(folder.path(), "*.nii").unwrap_err().to_string();
+        assert!(error.contains("Andr") && error.contains("rename it"), "{error}");
+        assert_eq!(find(folder.path(), "a*ii").unwrap().len(), 1, "the pattern does not ask for it");
     }
 
     #[test]

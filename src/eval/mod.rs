@@ -51,7 +51,8 @@ pub struct GridsDiffer {
 /// Scores every structure of `table`, whose values both maps use.
 ///
 /// A structure that the reference does not have is undefined. One that only the prediction lacks has a Dice of 0 and
-/// undefined distances. Distances are also undefined where the spacing is unknown or the grid is sheared.
+/// undefined distances. Distances are also undefined where the grid is sheared, and with volumes where either map is not
+/// measurable.
 pub fn evaluate(
     prediction: &LabelMap,
     reference: &LabelMap,
@@ -62,12 +63,17 @@ pub fn evaluate(
         return Err(GridsDiffer { expected: describe(grid), got: describe(prediction.geometry()) });
     }
     let mut warnings = Vec::new();
-    if !grid.is_measurable() {
-        warnings.push("The voxel size is unknown: distances in mm are undefined.".to_owned());
+    let measurable = grid.is_measurable() && prediction.geometry().is_measurable();
+    if !measurable {
+        warnings.push(
+            "The voxel size is unknown or slices are missing: distances in mm and volumes are undefined."
+                .to_owned(),
+        );
     } else if is_sheared(grid) {
         warnings.push("The grid is sheared: distances in mm are undefined.".to_owned());
     }
     let spacing_mm = warnings.is_empty().then(|| grid.spacing_mm());
+    let voxel_ml = grid.voxel_ml().filter(|_| measurable);
     let values: Vec<u16> = table.entries.iter().map(|entry| entry.value).collect();
     let extents = surface::extents(prediction, reference, &values);
     let structures: Vec<StructureScore> = table
@@ -77,8 +83,7 @@ pub fn evaluate(
         .map(|(entry, extent)| {
             let scores = extent.map(|extent| score(prediction, reference, entry.value, extent, spacing_mm));
             let Score { dice, distances, voxels } = scores.unwrap_or_default();
-            let [prediction_ml, reference_ml] =
-                voxels.map(|count| grid.voxel_ml().map(|ml| ml * count as f64));
+            let [prediction_ml, reference_ml] = voxels.map(|count| voxel_ml.map(|ml| ml * count as f64));
             StructureScore {
                 label: entry.value,
                 name: entry.name.clone(),

@@ -134,6 +134,11 @@ impl Geometry {
         self.spacing_known
     }
 
+    /// Whether some of its slices are missing or misplaced.
+    pub fn slices_missing(&self) -> bool {
+        self.slices_missing
+    }
+
     /// Whether volumes and distances measured on this grid mean anything: the voxel size is known and no slice is missing.
     pub fn is_measurable(&self) -> bool {
         self.spacing_known && !self.slices_missing

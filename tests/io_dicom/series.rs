@@ -108,6 +108,14 @@ fn fault_61_the_largest_image_is_the_default_and_scouts_reports_and_directories_
 }
 
 #[test]
+fn fault_61_a_folder_of_nothing_but_a_localizer_opens() {
+    let scout = Slice::ct(1).text(tags::IMAGE_TYPE, VR::CS, "ORIGINAL\\PRIMARY\\LOCALIZER");
+    let scan = io::open(Series::of([scout]).path()).unwrap();
+    assert_eq!(scan.geometry().dims()[2], 1);
+    assert!(!scan.warnings.iter().any(|warning| warning.contains("The largest of")), "{:?}", scan.warnings);
+}
+
+#[test]
 fn an_unknown_series_is_answered_with_the_ids_that_there_are() {
     let series = Series::of((1..=3).map(Slice::ct));
     let message = io::open_with(series.path(), &options_for("4.5.6")).unwrap_err().to_string();

@@ -84,6 +84,10 @@ fn fault_60_an_incomplete_second_acquisition_does_not_spoil_the_first() {
     let found: Vec<_> =
         listed.iter().map(|info| (info.id.as_str(), info.dims.unwrap()[2], info.volumes)).collect();
     assert_eq!(found, [("1.2.3", 4, 1), ("1.2.3#2", 2, 1)]);
+    // Nor do two slices that were scanned once more, each on its own.
+    let series = Series::of((1..=4).map(|place| acquisition(place, 1)));
+    series.add("b", [acquisition(2, 2), acquisition(3, 3)]);
+    assert_eq!(io::list_series(series.path()).unwrap()[0].dims.unwrap()[2], 4);
 }
 
 #[test]
@@ -104,6 +108,29 @@ fn fault_60_slices_that_nothing_tells_apart_are_refused_and_never_mixed() {
     assert_eq!(listed[0].kind, SeriesKind::Unreadable);
     let message = io::open(series.path()).unwrap_err().to_string();
     assert!(message.contains("2 slices lie at the same place (at 2.00 mm"), "{message}");
+}
+
+#[test]
+fn fault_60_one_slice_too_few_or_too_many_does_not_make_a_volume_of_every_slice() {
+    let phase = |place: i32, phase: i32| {
+        let milliseconds = f64::from(phase) * (40.0 + f64::from(place));
+        let slice = with_pixels_of(place, 10 * phase + place);
+        slice.text(tags::TRIGGER_TIME, VR::DS, &milliseconds.to_string())
+    };
+    let cine = [(1, 1), (1, 2), (1, 3), (2, 1), (2, 2)];
+    let cine = Series::of(cine.into_iter().map(|(place, number)| phase(place, number)));
+    let image = |place: i32, number: i32| {
+        let slice = with_pixels_of(place, number).text(tags::ACQUISITION_NUMBER, VR::IS, "1");
+        slice.text(tags::ACQUISITION_TIME, VR::TM, &format!("1015{number:02}"))
+    };
+    let repeated = Series::of([(1, 1), (2, 2), (3, 3), (4, 4), (2, 5)].map(|(place, n)| image(place, n)));
+    for (series, most, fewest) in [(cine, 3, 2), (repeated, 2, 1)] {
+        let listed = io::list_series(series.path()).unwrap();
+        assert_eq!((listed.len(), listed[0].kind), (1, SeriesKind::Unreadable), "{listed:?}");
+        let message = io::open(series.path()).unwrap_err().to_string();
+        let told = [format!("up to {most} slices lie at the same place"), format!("and {fewest} at another")];
+        assert!(told.iter().all(|words| message.contains(words)), "{message}");
+    }
 }
 
 fn item(elements: Vec<DataElement<InMemDicomObject>>) -> InMemDicomObject {

@@ -49,7 +49,10 @@ fn prepare(command: &mut Command, libtorch: &Libtorch) {
             command.env_remove(&name);
         }
     }
-    if !libtorch.named_by_user {
+    if libtorch.named_by_user {
+        // Its absolute path: build scripts run in other folders than the one the user named it in.
+        command.env("LIBTORCH", &libtorch.folder);
+    } else {
         command.env_remove("LIBTORCH");
     }
     // Programs on Windows carry no list of folders to search: there the loader follows PATH.
@@ -93,4 +96,18 @@ fn code_of(status: ExitStatus) -> ExitCode {
     }
     let code = status.code().and_then(|code| u8::try_from(code).ok()).filter(|code| *code != 0);
     code.map_or(ExitCode::FAILURE, ExitCode::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_libtorch_named_relative_to_the_current_folder_is_found_by_build_scripts_too() {
+        let libtorch = Libtorch { folder: "/opt/libtorch".into(), named_by_user: true };
+        let mut command = Command::new("cargo");
+        prepare(&mut command, &libtorch);
+        let told = command.get_envs().find(|(name, _)| *name == "LIBTORCH");
+        assert_eq!(told, Some((OsStr::new("LIBTORCH"), Some(OsStr::new("/opt/libtorch")))));
+    }
 }

@@ -56,17 +56,16 @@ pub fn has_display() -> bool {
     !cfg!(target_os = "linux") || set("WAYLAND_DISPLAY") || set("DISPLAY")
 }
 
-/// Bare `mindgap` and `mindgap view` open the window; the other subcommands, help and screenshots do not.
+/// Bare `mindgap` and `mindgap view` open the window; the other subcommands, help, screenshots and figures do not.
 fn asks_for_window(arguments: &[OsString]) -> bool {
-    let without_window = ["--screenshot", "--help", "-h", "--version", "-V"];
+    let without_window = ["--screenshot", "--figure", "--help", "-h", "--version", "-V"];
     let named = |argument: &OsString| {
         argument
             .to_str()
             .is_some_and(|text| without_window.iter().any(|flag| text.split('=').next() == Some(flag)))
     };
-    let opens =
-        arguments.first().is_none_or(|first| first == "view" || first.to_string_lossy().starts_with('-'));
-    opens && !arguments.iter().any(named)
+    let subcommand = arguments.iter().find(|argument| !argument.to_string_lossy().starts_with('-'));
+    subcommand.is_none_or(|name| name == "view") && !arguments.iter().any(named)
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -138,7 +137,10 @@ mod tests {
         assert!(asks(""));
         assert!(asks("view --demo"));
         assert!(asks("--demo"));
+        assert!(asks("-v view scan.nii.gz"));
         assert!(!asks("view --demo --screenshot=a.png"));
+        assert!(!asks("view --demo --figure a.png"));
+        assert!(!asks("-v info scan.nii.gz"));
         assert!(!asks("segment in.nii.gz -o out.nii.gz"));
         assert!(!asks("--help"));
     }

@@ -28,12 +28,15 @@ const HEADER: &str = "\
 
 /// Where the description of the label map `labels` belongs: "liver.label.txt" beside "liver.nii.gz".
 pub fn label_description_path(labels: &Path) -> PathBuf {
-    let name = labels.file_name().unwrap_or_default().to_string_lossy();
-    let lower = name.to_ascii_lowercase();
+    let lower = labels.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
     let ending =
         OutputFormat::ENDINGS.iter().map(|(ending, _)| ending).find(|ending| lower.ends_with(**ending));
-    let stem = &name[..name.len() - ending.map_or(0, |ending| ending.len())];
-    labels.with_file_name(format!("{stem}.label.txt"))
+    // Extensions are taken off, not bytes of a text: a name need not be UTF-8, and two of them must not become one.
+    let extensions = ending.map_or(0, |ending| ending.matches('.').count());
+    let stem = (0..extensions).fold(labels.to_owned(), |stem, _| stem.with_extension(""));
+    let mut name = stem.into_os_string();
+    name.push(".label.txt");
+    name.into()
 }
 
 /// Writes names and colours of the labels of `table` and of those among `present` that it does not know, by value.

@@ -121,9 +121,10 @@ impl Histogram {
 }
 
 /// Voxels and volume of every label but 0 that occurs, by its value, and how the scan's values in it are spread. The scan
-/// lies on the labels' grid, voxel for voxel: callers compare the grids first.
+/// lies on the labels' grid, voxel for voxel: callers compare the grids first. Where it is given, it is the scan that knows
+/// whether a voxel has a volume: the labels' file may lack what was said about the scan's.
 pub fn label_statistics(labels: &LabelMap, scan: Option<&Scan>, percents: &[f64]) -> Vec<LabelStatistics> {
-    let voxel_ml = labels.geometry().voxel_ml();
+    let voxel_ml = scan.map_or(labels.geometry(), Scan::geometry).voxel_ml();
     let row = |label: u16, voxels: usize, values: Option<Statistics>| LabelStatistics {
         label,
         voxels,

@@ -146,3 +146,12 @@ fn no_millilitres_are_reported_where_the_voxel_size_is_unknown() {
     let rows = label_statistics(&labels, None, &[]);
     assert_eq!((rows[0].voxels, rows[0].volume_ml, &rows[0].values), (8, None, &None));
 }
+
+#[test]
+fn no_millilitres_are_reported_of_labels_whose_scan_lacks_slices() {
+    let labels: LabelMap = Volume::from_fn(grid([2, 2, 2]), |_, _, _| 1);
+    let scan = |grid| Scan::new(Voxels::U8(vec![0; 8]), Scaling::IDENTITY, grid, "test").unwrap();
+    let volume_ml = |grid| label_statistics(&labels, Some(&scan(grid)), &[])[0].volume_ml;
+    assert_eq!(volume_ml(grid([2, 2, 2])), Some(0.048));
+    assert_eq!(volume_ml(grid([2, 2, 2]).with_missing_slices()), None);
+}

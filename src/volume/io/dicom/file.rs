@@ -11,6 +11,7 @@ use flate2::read::DeflateDecoder;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 const PREAMBLE_BYTES: usize = 128;
 const MAGIC: &[u8] = b"DICM";
@@ -131,9 +132,14 @@ fn read_meta_group(bytes: &mut Bytes) -> Result<(Option<String>, bool), Fault> {
     }
 }
 
+/// Held while a file is inflated. The files of a folder are read by all cores, and each may take half of what is free: one
+/// after the other they take half of what those before them left.
+static INFLATING: Mutex<()> = Mutex::new(());
+
 /// Inflates the data set where the syntax says that it is one deflate stream.
 fn inflated(mut bytes: Bytes, syntax: Syntax, is_directory: bool) -> Result<Opened, Fault> {
     if syntax.deflated {
+        let _alone = INFLATING.lock().unwrap_or_else(PoisonError::into_inner);
         // A stream that inflates to more than half of what is free is refused instead of swapped.
         let most = memory::free_bytes().map_or(1 << 30, |free| free / 2);
         let mut inflated = Vec::new();
@@ -144,4 +150,39 @@ fn inflated(mut bytes: Bytes, syntax: Syntax, is_directory: bool) -> Result<Open
         bytes = Bytes::of_memory(inflated);
     }
     Ok(Opened { bytes, syntax, is_directory })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use flate2::{Compression, write::DeflateEncoder};
+    use std::io::Write;
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    /// A file whose data set is one deflate stream.
+    fn deflated() -> Vec<u8> {
+        let uid = uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN;
+        let mut stream = DeflateEncoder::new(Vec::new(), Compression::fast());
+        stream.write_all(&[0; 4096]).unwrap();
+        let stream = stream.finish().unwrap();
+        let length = (uid.len() as u16).to_le_bytes();
+        let syntax = [&[2, 0, 0x10, 0][..], b"UI", &length, uid.as_bytes()].concat();
+        [&[0; PREAMBLE_BYTES][..], MAGIC, &syntax, &stream].concat()
+    }
+
+    #[test]
+    fn files_that_inflate_to_half_of_the_free_memory_do_not_do_so_at_the_same_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("slice.dcm");
+        std::fs::write(&path, deflated()).unwrap();
+        let another_file = INFLATING.lock().unwrap();
+        let (tell, told) = mpsc::channel();
+        let reader = std::thread::spawn(move || tell.send(open(&path).unwrap().unwrap().bytes.length()));
+        told.recv_timeout(Duration::from_millis(200)).unwrap_err();
+        drop(another_file);
+        assert_eq!(told.recv().unwrap(), 4096);
+        reader.join().unwrap().unwrap();
+    }
 }

@@ -221,9 +221,9 @@ impl Survey {
         if asked_for {
             return notes;
         }
-        let others = self.entries.iter().filter(|entry| entry.info.kind == SeriesKind::Volume).count() - 1;
-        if others > 0 {
-            notes.push(format!("The largest of {} series is shown.", others + 1));
+        let volumes = self.entries.iter().filter(|entry| entry.info.kind == SeriesKind::Volume).count();
+        if volumes > 1 {
+            notes.push(format!("The largest of {volumes} series is shown."));
         }
         let voxels = self.entries[chosen].voxels();
         let larger = self.entries.iter().find(|entry| entry.volumes.is_empty() && entry.voxels() > voxels);

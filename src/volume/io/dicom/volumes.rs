@@ -55,7 +55,7 @@ fn tell_apart(slices: Vec<Slice>) -> Result<Vec<Vec<Slice>>, String> {
         let clean = if regular {
             parts.iter().all(|part| covers_evenly(part, places.len()))
         } else {
-            parts.iter().all(|part| by_place(part.clone()).iter().all(|place| place.len() == 1))
+            are_stacks(&parts)
         };
         if parts.len() > 1 && clean {
             let volumes: Result<Vec<_>, _> = parts.into_iter().map(tell_apart).collect();
@@ -77,6 +77,14 @@ fn partition(places: &[Vec<Slice>], key: usize) -> Vec<Vec<Slice>> {
     }
     parts.sort_by(|(a, _), (b, _)| a.partial_cmp(b).unwrap_or(Ordering::Equal));
     parts.into_iter().map(|(_, part)| part).collect()
+}
+
+/// Whether no part has two slices at a place, and most slices share a part with others: what is another in every image, such
+/// as its time, would make as many volumes as there are slices.
+fn are_stacks(parts: &[Vec<Slice>]) -> bool {
+    let single = parts.iter().filter(|part| part.len() == 1).count();
+    let slices: usize = parts.iter().map(Vec::len).sum();
+    2 * single <= slices && parts.iter().all(|part| by_place(part.clone()).len() == part.len())
 }
 
 fn covers_evenly(part: &[Slice], places: usize) -> bool {
@@ -117,9 +125,13 @@ fn cannot(places: &[Vec<Slice>], deepest: usize) -> String {
     let crowded = places.iter().find(|place| place.len() == deepest);
     let place = crowded.and_then(|place| place.first()?.along_normal_mm());
     let place = place.map_or_else(String::new, |mm| format!(" (at {mm:.2} mm along the stack)"));
+    let fewest = places.iter().map(Vec::len).min().filter(|fewest| *fewest < deepest);
+    let uneven = fewest.map_or_else(String::new, |fewest| {
+        format!(" and {fewest} at another, as where a file is missing or there twice")
+    });
     let names: Vec<&str> = KEYS.iter().map(|(name, _)| *name).collect();
     format!(
-        "up to {deepest} slices lie at the same place{place}, and none of {} tells them apart",
+        "up to {deepest} slices lie at the same place{place}{uneven}, and none of {} tells them apart",
         names.join(", ")
     )
 }

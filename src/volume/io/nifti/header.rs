@@ -97,6 +97,8 @@ impl Header {
             srow: [wide(header.srow_x), wide(header.srow_y), wide(header.srow_z)],
             pixdim: std::array::from_fn(|n| f64::from(header.pixdim[n])),
             xyzt_units: header.xyzt_units.into(),
+            size_unknown: says(&bytes[148..228], SIZE_UNKNOWN),
+            slices_missing: says(&bytes[148..228], SLICES_MISSING),
         };
         Ok(Self {
             version: Version::One,
@@ -123,6 +125,8 @@ impl Header {
             srow: [fields.f64s(400), fields.f64s(432), fields.f64s(464)],
             pixdim: fields.f64s(104),
             xyzt_units: fields.i32(500),
+            size_unknown: says(&fields.bytes[240..320], SIZE_UNKNOWN),
+            slices_missing: says(&fields.bytes[240..320], SLICES_MISSING),
         };
         Self {
             version: Version::Two,
@@ -166,7 +170,7 @@ impl Header {
         out.put_f32s(92, &[1.0; 4]);
         out.put_f32s(108, &[self.vox_offset, self.scl_slope, self.scl_inter]);
         out.put(123, [spatial.xyzt_units as u8]);
-        out.put(148, DESCRIPTION);
+        out.put(148, description(spatial));
         out.put(252, (spatial.qform_code as i16).to_le_bytes());
         out.put(254, (spatial.sform_code as i16).to_le_bytes());
         out.put_f32s(256, &spatial.quatern);
@@ -188,7 +192,7 @@ impl Header {
         out.put_f64s(136, &[1.0; 4]);
         out.put(168, (self.vox_offset as i64).to_le_bytes());
         out.put_f64s(176, &[self.scl_slope, self.scl_inter]);
-        out.put(240, DESCRIPTION);
+        out.put(240, description(spatial));
         out.put(344, spatial.qform_code.to_le_bytes());
         out.put(348, spatial.sform_code.to_le_bytes());
         out.put_f64s(352, &spatial.quatern);
@@ -207,8 +211,24 @@ impl Header {
     }
 }
 
-/// Goes into `descrip`: who wrote the file, and nothing about the patient.
-const DESCRIPTION: [u8; 7] = *b"MindGap";
+/// How `descrip` begins in files of this program.
+const WRITER: &str = "MindGap";
+const SIZE_UNKNOWN: &str = "; voxel size unknown";
+const SLICES_MISSING: &str = "; slices missing";
+
+/// Goes into the 80 bytes of `descrip`: who wrote the file, what its other fields cannot say of the grid, and nothing about
+/// the patient.
+fn description(spatial: &SpatialHeader) -> String {
+    let marks = [(spatial.size_unknown, SIZE_UNKNOWN), (spatial.slices_missing, SLICES_MISSING)];
+    let said = marks.into_iter().filter_map(|(applies, mark)| applies.then_some(mark));
+    std::iter::once(WRITER).chain(said).collect()
+}
+
+/// Whether `descrip` has a mark of [`description`].
+fn says(descrip: &[u8], mark: &str) -> bool {
+    descrip.starts_with(WRITER.as_bytes())
+        && descrip.windows(mark.len()).any(|window| window == mark.as_bytes())
+}
 
 /// Version, byte order and whether the voxels are in the same file, or what the file is instead.
 fn recognise(path: &Path, bytes: &[u8]) -> Result<(Version, bool, bool), IoError> {
@@ -298,8 +318,9 @@ struct Encoder {
 }
 
 impl Encoder {
-    fn put<const N: usize>(&mut self, at: usize, value: [u8; N]) {
-        self.bytes[at..at + N].copy_from_slice(&value);
+    fn put(&mut self, at: usize, value: impl AsRef<[u8]>) {
+        let value = value.as_ref();
+        self.bytes[at..at + value.len()].copy_from_slice(value);
     }
 
     fn put_f32s(&mut self, at: usize, values: &[f64]) {

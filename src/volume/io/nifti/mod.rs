@@ -144,8 +144,16 @@ fn judge(path: &Path, header: &Header, options: &OpenOptions) -> Result<HeaderIn
     }
     let (dims, volumes) = grid_dims(path, header, stored)?;
     let placement = header.spatial.placement(dims, options.prefer_qform);
-    let (geometry, assumed) = placement.geometry(path, "dim and affine", dims)?;
+    let (mut geometry, assumed) = placement.geometry(path, "dim and affine", dims)?;
     warnings.extend(assumed);
+    if header.spatial.slices_missing {
+        geometry = geometry.with_missing_slices();
+        flags.push(Flag::Gaps);
+        warnings.push(
+            "The file says that slices are missing or unevenly spaced: no volume or distance is reported."
+                .into(),
+        );
+    }
     let scaling = scaling(header, stored, &mut warnings);
     let (format, dtype) = (header.version.name().to_owned(), stored.dtype());
     let nifti = Some(header.spatial.clone());

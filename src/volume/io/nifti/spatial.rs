@@ -27,6 +27,11 @@ pub struct SpatialHeader {
     /// qfac, then the spacing along i, j, k in the file's unit.
     pub pixdim: [f64; 4],
     pub xyzt_units: i32,
+    /// Whether `descrip` says that the voxel size is unknown. An sform always has one, and a grid of known orientation needs
+    /// an sform.
+    pub size_unknown: bool,
+    /// Whether `descrip` says that slices are missing, for which NIfTI has no field.
+    pub slices_missing: bool,
 }
 
 /// Two forms that differ by more than this contradict each other.
@@ -62,8 +67,12 @@ impl SpatialHeader {
         let by_sform = sform_usable.filter(|_| !prefer_qform || qform_usable.is_none());
         let form = by_sform.or(qform_usable);
         // The sform carries its own spacing; the other two take theirs from pixdim.
-        let spacing_known = by_sform.is_some() || spacing_known;
-        if !spacing_known {
+        let spacing_known = (by_sform.is_some() || spacing_known) && !self.size_unknown;
+        if self.size_unknown {
+            warnings.push(
+                "The file says that its voxel size is unknown: nothing is reported in mm or ml.".into(),
+            );
+        } else if !spacing_known {
             warnings.push(
                 "The voxel size is zero or not finite; 1 mm was assumed, and nothing is reported in mm or ml.".into(),
             );
@@ -112,6 +121,8 @@ impl SpatialHeader {
             srow: [row(0), row(1), row(2)],
             pixdim: [qfac, stored[0], stored[1], stored[2]],
             xyzt_units: 2,
+            size_unknown: !geometry.spacing_known(),
+            slices_missing: geometry.slices_missing(),
         };
         // A qform has no shear. Axes that are square but for the decimals a DICOM file gave them do well with one.
         let by_qform = header.qform(1.0, DVec3::from_array(spacing));

@@ -116,13 +116,20 @@ fn verify(
         super::judge(written, &read, &options).map_err(unreadable)
     };
     let (info, by_qform) = (judge(false)?, judge(true)?);
-    let placed = |grid: &&Geometry| same_grid(grid, reference.geometry());
-    let grid = [&info.geometry, &by_qform.geometry].into_iter().find(placed).ok_or(("affine", None))?;
+    let expected = reference.geometry();
+    let mut placed = vec![&info.geometry, &by_qform.geometry];
+    placed.retain(|grid| same_grid(grid, expected));
+    if placed.is_empty() {
+        return Err(("affine", None));
+    }
+    let known = |grid: &Geometry| (grid.orientation_known(), grid.spacing_known(), grid.slices_missing());
+    let grid = placed.into_iter().find(|grid| known(grid) == known(expected));
+    let grid = grid.ok_or(("knowledge of orientation, voxel size or missing slices", None))?;
     // NIfTI-1 stores float32.
     let rounded = |scaling: Scaling| [scaling.slope as f32, scaling.intercept as f32];
     if info.dtype != content.voxels.dtype() || rounded(info.scaling) != rounded(content.scaling) {
         return Err(("type or scaling", None));
     }
     let kept = reference.nifti.as_ref().map(|scan| scan.same_bits(&read.spatial));
-    Ok(GridReceipt::of(grid, reference.geometry(), kept))
+    Ok(GridReceipt::of(grid, expected, kept))
 }
