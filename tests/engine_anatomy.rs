@@ -71,7 +71,7 @@ fn anatomy_request(scan: &Scan, modality: Modality) -> Request {
 fn judged_request(scan: &Scan, modality: Modality, judge: Option<&str>) -> Request {
     Request::CheckAnatomy(AnatomyRequest {
         model: model_payload(&bundle()),
-        judge: judge.map(|id| model_payload(&load_bundle(id).unwrap())),
+        judge: judge.map(|id| Box::new(model_payload(&load_bundle(id).unwrap()))),
         scan: WireScan::pack(scan),
         modality,
         device: DeviceChoice::Cpu,

@@ -18,7 +18,7 @@ use mindgap::ui::{App, StartUp};
 use mindgap::volume::{Geometry, Scan, Volume, io};
 use scripted_engine::Script;
 use study_files::StudyFiles;
-use window::{RUN, click, notices, pane, settle, window, window_with};
+use window::{RUN, click, notices, pane, settle, wait_until, window, window_with};
 
 fn compare_with(window: &mut Harness<'static, App>, what: &str) {
     click(window, "Compare the prediction with…");
@@ -67,6 +67,41 @@ fn comparisons_asked_for_during_a_run_are_done_after_it() {
     settle(&mut window);
     window.get_by_label("+10.8 mL · Dice 0.89");
     assert!(window.state().state().queue.is_empty());
+}
+
+#[test]
+fn a_comparison_whose_scans_change_places_meanwhile_does_not_keep_the_window_busy_for_ever() {
+    let files = StudyFiles::new();
+    let mut window = window(&files, &[Script::HoldComparisons]);
+    click(&mut window, RUN);
+    settle(&mut window);
+    compare_with(&mut window, "the local mask off");
+    wait_until(&mut window, "the comparison to be computed", |app| {
+        app.state().run.as_ref().is_some_and(|run| run.jobs.iter().any(|job| job.total > 0))
+    });
+    click(&mut window, "View");
+    click(&mut window, "Swap source and target");
+    settle(&mut window);
+    assert_eq!(window.state().state().last_run, "stopped, for its scans have changed");
+    click(&mut window, RUN);
+    settle(&mut window);
+    assert!(window.state().state().study.prediction(Role::Target).is_some());
+}
+
+#[test]
+fn a_run_that_is_cancelled_tells_that_what_was_finished_by_then_is_kept() {
+    let files = StudyFiles::new();
+    let mut window = window(&files, &[Script::HoldComparisons]);
+    click(&mut window, RUN);
+    settle(&mut window);
+    compare_with(&mut window, "the local mask off");
+    wait_until(&mut window, "the comparison to be computed", |app| {
+        app.state().run.as_ref().is_some_and(|run| run.jobs.iter().any(|job| job.total > 0))
+    });
+    window.key_press(egui::Key::Escape);
+    settle(&mut window);
+    assert!(window.state().state().study.contrast(Role::Target).is_some(), "it had been finished just then");
+    assert!(notices(&window).last().unwrap().contains("what was finished by then is kept"));
 }
 
 #[test]

@@ -151,7 +151,7 @@ pub struct StyleSubject {
 pub struct AnatomyRequest {
     pub model: ModelPayload,
     /// A bundle for the same task and preprocessing whose adapted net is to segment both ends; `None`: a net of `model` does.
-    pub judge: Option<ModelPayload>,
+    pub judge: Option<Box<ModelPayload>>,
     pub scan: WireScan,
     pub modality: Modality,
     pub device: DeviceChoice,

@@ -50,7 +50,8 @@ pub enum LoadError {
     #[error("there is no finished {0} to export; run the model first")]
     NothingToExport(&'static str),
     #[error(
-        "{}: these labels are {found:?} voxels and fit neither open scan ({open}); open the scan they were drawn on first",
+        "{}: these labels are {found:?} voxels and lie on the grid of no scan that they may belong to ({open}); open the scan \
+         they were drawn on first",
         path.display()
     )]
     LabelsFitNothing { path: PathBuf, found: [usize; 3], open: String },
@@ -69,6 +70,8 @@ pub struct OpenLabels {
     pub given: GivenLabels,
     /// Values in the file that are no structure of the task: they stay in the file and are not drawn.
     pub not_shown: Vec<u16>,
+    /// Whether they lie on the grid of the other open scan too, so that they may be that one's.
+    pub fits_both: bool,
 }
 
 /// What the engine is asked to do for a study.
@@ -201,9 +204,11 @@ pub fn open_labels(
     }
     let fits =
         |(_, scan): &&(Role, Arc<OpenScan>)| geometry_equal(labels.geometry(), scan.geometry(), SAME_GRID_MM);
-    match open.iter().find(fits) {
+    let mut fitting = open.iter().filter(fits);
+    match fitting.next() {
         Some((_, scan)) => Ok(OpenLabels {
             scan: scan.id,
+            fits_both: fitting.next().is_some(),
             not_shown: values_without_structure(&labels, table),
             given: GivenLabels { map: Arc::new(table.to_structures(&labels)), task: table.task },
         }),

@@ -93,6 +93,14 @@ impl Settings {
         }
     }
 
+    /// Reads them and leaves a file that cannot be read as it is, for [`Self::load`] to tell of: for what has to be known before
+    /// there is a window to tell it in.
+    pub fn peek(path: &Path) -> Self {
+        let text = std::fs::read(path).ok();
+        let read = text.and_then(|text| serde_json::from_slice::<Self>(&text).ok());
+        read.map(Self::made_usable).unwrap_or_default()
+    }
+
     /// Whatever the file says, the window can be seen and its text read.
     fn made_usable(mut self) -> Self {
         let [least, most] = TEXT_SCALES;
@@ -136,6 +144,8 @@ mod tests {
         settings.save(&path).unwrap();
         assert_eq!(Settings::load(&path), (settings, None));
         std::fs::write(&path, b"{ \"pacs_mouse\": tr").unwrap();
+        // Looked at before there is a window to tell it in.
+        assert_eq!(Settings::peek(&path), Settings::default());
         let (found, told) = Settings::load(&path);
         assert_eq!(found, Settings::default());
         assert!(told.unwrap().contains("kept as"));

@@ -10,8 +10,9 @@ const OPACITY_STEP: f32 = 0.1;
 /// More than any scan has slices.
 const TO_THE_END: i64 = 1 << 40;
 
-/// What the keys of this frame ask for.
-pub fn actions(context: &Context, state: &State) -> Vec<Action> {
+/// What the keys of this frame ask for. `was_typing` says whether a text field had the focus before it: Esc takes the focus away
+/// before anything is drawn.
+pub fn actions(context: &Context, state: &State, was_typing: bool) -> Vec<Action> {
     let typing = context.text_edit_focused();
     // A slider moves by the arrows and a button is pressed by the space bar, once Tab has brought the focus there.
     let on_control = context.memory(|memory| memory.focused()).is_some();
@@ -19,7 +20,9 @@ pub fn actions(context: &Context, state: &State) -> Vec<Action> {
     let menu_open = egui::Popup::is_any_open(context);
     context.input_mut(|input| {
         let mut actions = Vec::new();
-        if !menu_open && input.consume_key(Modifiers::NONE, Key::Escape) {
+        // Without a dialog to be closed, Esc in a text field leaves the field, and the run goes on.
+        let leaves_field = was_typing && state.dialog.is_none();
+        if !menu_open && !leaves_field && input.consume_key(Modifiers::NONE, Key::Escape) {
             actions.push(Action::Cancel);
         }
         if state.view.source_in_place && !input.key_down(Key::H) {

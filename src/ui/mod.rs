@@ -62,7 +62,7 @@ pub enum UiError {
 
 /// Opens the window and returns when it is closed.
 pub fn run_window(startup: StartUp) -> Result<(), UiError> {
-    let remembered = startup.settings.as_deref().map(|path| Settings::load(path).0).unwrap_or_default();
+    let remembered = startup.settings.as_deref().map(Settings::peek).unwrap_or_default();
     let size = remembered.window_size.unwrap_or(DEFAULT_SIZE);
     let viewport = egui::ViewportBuilder::default()
         .with_title("MindGap")

@@ -37,10 +37,14 @@ pub enum Effect {
     OpenDemo {
         role: Role,
         modality: Modality,
+        /// For want of a scan, and not because somebody asked for it.
+        stands_in: bool,
     },
     OpenLabels {
         path: PathBuf,
         table: &'static LabelTable,
+        /// `None`: of the scan whose grid they have.
+        of: Option<Role>,
     },
     BrowseOpen,
     BrowseSave,
@@ -82,6 +86,8 @@ pub enum Effect {
     SubmitHeld,
     DropHeld,
     CancelJobs,
+    /// Stops work on scans that are not there any more, or not in their role.
+    CancelOrphanedJobs,
     RestartEngine,
     SetTextScale(f32),
     Quit,
@@ -116,7 +122,10 @@ pub fn apply(state: &mut State, action: Action) -> Vec<Effect> {
         }
         Action::ExportFigure(figure) => return vec![Effect::ExportFigure(figure)],
         Action::SetModality(role, modality) => return set_modality(state, role, modality),
-        Action::SwapRoles => swap_roles(state),
+        Action::SwapRoles => {
+            swap_roles(state);
+            return vec![Effect::CancelOrphanedJobs];
+        }
         Action::SelectModel(index) => {
             let effects = select_model(state, index);
             let stays = |role: &Role| !replaces(&effects, *role);
@@ -146,10 +155,9 @@ pub fn apply(state: &mut State, action: Action) -> Vec<Effect> {
     Vec::new()
 }
 
-/// A scan has been read: gives it its role, and fills the other one if it is empty.
-pub fn scan_opened(state: &mut State, scan: OpenScan, role: Option<Role>) -> Vec<Effect> {
+/// A scan has been read: puts it into its role, and fills the other one if it is empty.
+pub fn scan_opened(state: &mut State, scan: OpenScan, role: Role) -> Vec<Effect> {
     let modality = scan.modality;
-    let role = role.unwrap_or_else(|| state.role_by_modality(modality));
     if let Origin::File(path) = &scan.request.origin {
         state.settings.remember(path);
     }
@@ -160,7 +168,7 @@ pub fn scan_opened(state: &mut State, scan: OpenScan, role: Option<Role>) -> Vec
     let other = role.other();
     // Another scan that is still being read may take that role.
     if state.study.scan(other).is_none() && state.opening.is_empty() {
-        effects.push(Effect::OpenDemo { role: other, modality: state.expected_modality(other) });
+        effects.push(stand_in(state, other));
     }
     // Labels say where there is something to see; the body's middle is only a guess.
     let task = state.task;
@@ -208,15 +216,19 @@ fn refill_phantoms(state: &State) -> Vec<Effect> {
             |scan: &Arc<OpenScan>| !scan.is_phantom() || scan.modality == state.expected_modality(*role);
         state.study.scan(*role).is_some_and(|scan| !fits(scan))
     };
-    let refill = |role: Role| Effect::OpenDemo { role, modality: state.expected_modality(role) };
-    Role::ALL.into_iter().filter(misfit).map(refill).collect()
+    Role::ALL.into_iter().filter(misfit).map(|role| stand_in(state, role)).collect()
+}
+
+/// The phantom that the chosen model expects in a role.
+fn stand_in(state: &State, role: Role) -> Effect {
+    Effect::OpenDemo { role, modality: state.expected_modality(role), stands_in: true }
 }
 
 fn open(state: &mut State, dialog: OpenDialog) -> Vec<Effect> {
     let path = PathBuf::from(dialog.path.trim());
     state.dialog = None;
     match dialog.target {
-        OpenTarget::Labels => vec![Effect::OpenLabels { path, table: dialog.table }],
+        OpenTarget::Labels => vec![Effect::OpenLabels { path, table: dialog.table, of: dialog.labels_of }],
         OpenTarget::Cohort => cohort::open(state, path),
         target => {
             let role = if let OpenTarget::Role(role) = target { Some(role) } else { None };
@@ -275,7 +287,8 @@ fn remedy(state: &mut State, id: u64) -> Vec<Effect> {
 }
 
 fn open_demo(state: &State) -> Vec<Effect> {
-    Role::ALL.map(|role| Effect::OpenDemo { role, modality: state.expected_modality(role) }).into()
+    let demo = |role| Effect::OpenDemo { role, modality: state.expected_modality(role), stands_in: false };
+    Role::ALL.map(demo).into()
 }
 
 fn browse(state: &State) -> Vec<Effect> {
@@ -295,11 +308,13 @@ fn set_modality(state: &mut State, role: Role, modality: Modality) -> Vec<Effect
     let declared = Arc::new(scan.with_modality(modality));
     state.study.set_scan(role, Some(declared));
     state.view.windows = [None; 5];
-    follow_modality(state, role, modality)
+    let mut effects = follow_modality(state, role, modality);
+    effects.push(Effect::CancelOrphanedJobs);
+    effects
 }
 
 fn swap_roles(state: &mut State) {
-    state.study.swap_roles();
+    state.swap_roles();
     state.view.windows = [None; 5];
     state.view.crosshair.role = state.view.crosshair.role.other();
     for role in Role::ALL {
@@ -323,10 +338,13 @@ fn select_model(state: &mut State, index: usize) -> Vec<Effect> {
     state.model = Some(index);
     state.refresh_palette();
     if task_changed {
+        // What hid a liver would hide a myocardium: the values mean other structures now.
+        state.hidden_labels.clear();
+        state.label_opacities.clear();
+        state.refresh_palette();
         Role::ALL.into_iter().for_each(|role| state.study.forget_results(role));
         let phantom = |role: &Role| state.study.scan(*role).is_some_and(|scan| scan.is_phantom());
-        let refill = |role: Role| Effect::OpenDemo { role, modality: state.expected_modality(role) };
-        return Role::ALL.into_iter().filter(phantom).map(refill).collect();
+        return Role::ALL.into_iter().filter(phantom).map(|role| stand_in(state, role)).collect();
     }
     let crossed = |role: Role| {
         state.study.scan(role).is_some_and(|scan| scan.modality == state.expected_modality(role.other()))
@@ -431,5 +449,30 @@ mod tests {
         assert!(state.notices[0].text.contains("abdomen"), "{:?}", state.notices);
         choose(&mut state, Task::Abdomen);
         assert!(pointed_at(&state).ends_with("Liver") && labels_of(&state, Role::Source).is_some());
+    }
+
+    #[test]
+    fn a_structure_that_was_hidden_in_one_task_is_not_missing_in_the_other() {
+        let mut state = state();
+        let of = |state: &State, task| state.models.iter().position(|model| model.card.task == task).unwrap();
+        let (abdomen, heart) = (of(&state, Task::Abdomen), of(&state, Task::Cardiac));
+        apply(&mut state, Action::SelectModel(abdomen));
+        apply(&mut state, Action::ShowOnly(Some(4)));
+        apply(&mut state, Action::SetStructureOpacity(4, 0.2));
+        apply(&mut state, Action::SelectModel(heart));
+        let opaque = |label: u16| state.palette.colour(label)[3] == 255;
+        assert!(Task::Cardiac.table().entries.iter().all(|entry| opaque(entry.value)));
+    }
+
+    #[test]
+    fn labels_go_to_the_scan_that_was_named_though_the_other_has_the_same_grid() {
+        let mut state = state();
+        let dialog = OpenDialog {
+            path: "reference.nii".to_owned(),
+            labels_of: Some(Role::Target),
+            ..OpenDialog::new(OpenTarget::Labels, Task::Abdomen)
+        };
+        let effects = apply(&mut state, Action::Open(dialog));
+        assert!(matches!(effects[..], [Effect::OpenLabels { of: Some(Role::Target), .. }]), "{effects:?}");
     }
 }

@@ -24,6 +24,8 @@ pub enum Script {
     DieMidRun,
     /// Says that it cannot.
     Fail,
+    /// Answers runs; a comparison with the mask off is answered when it is cancelled: it had been finished just then.
+    HoldComparisons,
 }
 
 /// What an engine that answers was asked of styles.
@@ -60,11 +62,15 @@ fn start(script: Script, program: &'static str, styles: Arc<Styles>) -> Launch {
 fn serve(script: Script, program: &str, styles: &Styles, commands: PipeReader, mut events: PipeWriter) {
     let mut commands = BufReader::new(commands);
     let mut kept: Option<(u64, WireScan)> = None;
+    let mut held: Option<Request> = None;
     let mut say = |event: Event| write_frame(&mut events, &event, Packing::Plain).is_ok();
     while let Ok(Some(command)) = read_frame::<Command>(&mut commands) {
         let going_on = match command {
             Command::Hello { .. } => say(Event::Hello(info(program))),
-            Command::Cancel { job } => say(Event::Cancelled { job }),
+            Command::Cancel { job } => match held.take() {
+                Some(request) => answer(job, request).into_iter().all(&mut say),
+                None => say(Event::Cancelled { job }),
+            },
             Command::Run { job, request } => {
                 say(Event::Started { job, device: "CPU, scripted".to_owned() });
                 let phase = "working".to_owned();
@@ -73,7 +79,13 @@ fn serve(script: Script, program: &str, styles: &Styles, commands: PipeReader, m
                     Script::Answer if matches!(*request, Request::Style(_)) => {
                         say(styled(job, *request, styles, &mut kept))
                     }
-                    Script::Answer => answer(job, *request).into_iter().all(&mut say),
+                    Script::HoldComparisons if compares(&request) => {
+                        held = Some(*request);
+                        true
+                    }
+                    Script::Answer | Script::HoldComparisons => {
+                        answer(job, *request).into_iter().all(&mut say)
+                    }
                     Script::WorkUntilCancelled => true,
                     Script::DieMidRun => return,
                     Script::Fail => say(Event::Failed { job, error: failure() }),
@@ -94,6 +106,10 @@ fn info(program: &str) -> EngineInfo {
         device: "CPU, scripted".to_owned(),
         cuda: "not looked for".to_owned(),
     }
+}
+
+fn compares(request: &Request) -> bool {
+    matches!(request, Request::Segment(request) if request.settings.mask == MaskUse::Nowhere)
 }
 
 fn failure() -> mindgap::protocol::JobError {

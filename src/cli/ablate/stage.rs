@@ -155,7 +155,7 @@ impl Runner<'_> {
         for phantom in generate(block, block.source, phantoms)? {
             let request = AnatomyRequest {
                 model: session::model_payload(bundle),
-                judge: judge.as_ref().map(session::model_payload),
+                judge: judge.as_ref().map(|bundle| Box::new(session::model_payload(bundle))),
                 scan: WireScan::pack(&phantom.scan),
                 modality: block.source,
                 device: self.device,

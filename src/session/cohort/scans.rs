@@ -6,6 +6,7 @@ use crate::session::provenance::{content_sha256, provenance_path};
 use crate::volume::io::{self, IoError};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 /// How the names of label maps end that the program writes beside scans, before the ending of their format.
 const LABEL_MAPS: [&str; 2] = ["_labels", "_tissues"];
@@ -13,11 +14,32 @@ const LABEL_MAPS: [&str; 2] = ["_labels", "_tissues"];
 /// The endings of scans; the voxels beside a detached header are no scan of their own.
 pub const SCAN_ENDINGS: [&str; 7] = [".nii.gz", ".nii", ".hdr", ".nrrd", ".nhdr", ".mha", ".mhd"];
 
-/// Hashes of scans that have been read: which file holds what.
+/// Hashes of scans that have been read: which file holds what. A file that has changed since is read again.
 #[derive(Debug, Clone, Default)]
 pub struct ScanIndex {
-    /// `None`: was no scan when it was read.
-    sha256_of: BTreeMap<PathBuf, Option<String>>,
+    read: BTreeMap<PathBuf, Held>,
+}
+
+/// What a file held when it was read.
+#[derive(Debug, Clone)]
+struct Held {
+    stamp: Option<Stamp>,
+    /// `None`: was no scan.
+    sha256: Option<String>,
+}
+
+/// Length and time of the last change of a file.
+type Stamp = (u64, SystemTime);
+
+/// That of a file that holds a whole scan. A folder, and a header with its voxels in another file, do not show by themselves
+/// that what they stand for has changed: `None`.
+fn stamp_of(path: &Path) -> Option<Stamp> {
+    let ending = path.extension()?.to_string_lossy().to_ascii_lowercase();
+    if ["hdr", "nhdr", "mhd"].contains(&ending.as_str()) {
+        return None;
+    }
+    let metadata = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
+    Some((metadata.len(), metadata.modified().ok()?))
 }
 
 /// Scans directly in a folder, and the folders in it that hold DICOM series, by name; the folder itself where it is one.
@@ -44,11 +66,17 @@ pub fn scans_in(folder: &Path) -> Result<Vec<PathBuf>, IoError> {
 }
 
 impl ScanIndex {
-    /// Whether a file holds what `sha256` is the hash of; reads it unless it has been read before.
+    /// Whether a file holds what `sha256` is the hash of; reads it unless it has been read before and not changed since.
     pub fn holds(&mut self, path: &Path, sha256: &str) -> bool {
-        let hash = || io::open(path).ok().map(|scan| content_sha256(&scan));
-        let held = self.sha256_of.entry(path.to_owned()).or_insert_with(hash);
-        held.as_deref() == Some(sha256)
+        let stamp = stamp_of(path);
+        let known = self.read.get(path).filter(|held| stamp.is_some() && held.stamp == stamp);
+        if let Some(held) = known {
+            return held.sha256.as_deref() == Some(sha256);
+        }
+        let found = io::open(path).ok().map(|scan| content_sha256(&scan));
+        let holds = found.as_deref() == Some(sha256);
+        self.read.insert(path.to_owned(), Held { stamp, sha256: found });
+        holds
     }
 
     /// The scan in `folder` that holds what `sha256` is the hash of; else how many scans were looked at.
@@ -59,7 +87,7 @@ impl ScanIndex {
         let mut scans = scans_in(folder)?;
         let looked_at = scans.len();
         // What has been read already costs nothing; what is not known is read until it is found.
-        scans.sort_by_key(|path| !self.sha256_of.contains_key(path));
+        scans.sort_by_key(|path| !self.read.contains_key(path));
         let found = scans.into_iter().find(|path| self.holds(path, sha256));
         Ok(found.ok_or(looked_at))
     }
@@ -96,6 +124,25 @@ mod tests {
         }
         let found = scans_in(folder.path()).unwrap();
         assert_eq!(found, scans.map(|name| folder.path().join(name)));
+    }
+
+    #[test]
+    fn a_file_that_another_scan_was_put_in_place_of_is_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("case.nii");
+        let put = |size: usize| {
+            let grid = Geometry::axis_aligned([size, 4, 4], [1.0; 3], [0.0; 3]).unwrap();
+            let scan = Scan::from_volume(Volume::from_fn(grid, |i, _, _| i as f32), "test");
+            io::write_scan(&path, &scan).unwrap();
+            content_sha256(&io::open(&path).unwrap())
+        };
+        let mut index = ScanIndex::default();
+        std::fs::write(&path, b"no scan").unwrap();
+        assert!(!index.holds(&path, "any"));
+        let first = put(4);
+        assert!(index.holds(&path, &first), "what was no scan is one now");
+        let second = put(5);
+        assert!(index.holds(&path, &second) && !index.holds(&path, &first));
     }
 
     #[test]

@@ -116,11 +116,23 @@ impl App {
         }
     }
 
-    /// Stops jobs whose scan has been replaced: nobody would see their result.
+    /// Stops jobs whose scan has been replaced or has another role now: nobody would see their result.
     pub(super) fn cancel_orphaned_jobs(&mut self) {
-        let (Some(engine), Some(run)) = (&self.engine, &self.state.run) else { return };
-        let open = |job: &&Job| self.state.study.is_open(work_role(job.work), job.scan);
-        run.jobs.iter().filter(|job| !job.finished && !open(job)).for_each(|job| engine.cancel(job.id));
+        let (Some(engine), Some(run)) = (&self.engine, &mut self.state.run) else { return };
+        let open = |job: &Job| self.state.study.is_open(work_role(job.work), job.scan);
+        for job in run.jobs.iter().filter(|job| !job.finished && !open(job)) {
+            engine.cancel(job.id);
+            run.outdated = true;
+        }
+    }
+
+    /// A task was lost, perhaps one that unpacked what the engine had sent: no result of that will come, and a run that
+    /// waited for it would never end.
+    pub(super) fn give_up_answered_jobs(&mut self) {
+        if let Some(run) = &mut self.state.run {
+            run.jobs.iter_mut().for_each(|job| job.finished |= job.answered);
+            self.finish_run_if_over();
+        }
     }
 
     pub(super) fn restart_engine(&mut self) {
@@ -172,11 +184,18 @@ impl App {
                 self.job_failed(&error);
                 self.finish_run_if_over();
             }
-            event => self.unpack(run_id, model, (id, work, origin), event),
+            event => {
+                job.answered = matches!(
+                    event,
+                    Event::Segmented { .. } | Event::Translated { .. } | Event::AnatomyChecked { .. }
+                );
+                self.unpack(run_id, model, (id, work, origin), event);
+            }
         }
     }
 
-    /// Volumes are unpacked on a thread: a large one takes longer than a frame.
+    /// Volumes are unpacked on a thread: a large one takes longer than a frame. What was sent for a scan or a result that is
+    /// gone is of no use any more, but the job has been answered.
     fn unpack(
         &mut self,
         run: RunId,
@@ -196,21 +215,21 @@ impl App {
                     let result = loader::unpack_contrast(&result, variant.against(), &present, task);
                     Done::Contrast { run, job, prediction: present, result }
                 }
-                None => Done::Nothing,
+                None => Done::Unwanted { run, job },
             },
             Event::AnatomyChecked { result, .. } => match synthesis {
                 Some(of) => {
                     let result = Box::new(Anatomy::of(&result, origin.card.task.table()));
                     Done::Anatomy { run, job, of, result }
                 }
-                None => Done::Nothing,
+                None => Done::Unwanted { run, job },
             },
             Event::TranslatedSlab { synthetic, .. } => match imitates {
                 Some(imitates) => {
                     let result = loader::unpack_translated_slab(&synthetic, imitates, model);
                     Done::Synthesis { run, job, result: Box::new(result) }
                 }
-                None => Done::Nothing,
+                None => Done::Unwanted { run, job },
             },
             Event::Translated { result, .. } => {
                 let result = Box::new(loader::unpack_translation(&result, origin, model));
@@ -225,7 +244,7 @@ impl App {
                     let result = loader::unpack_segmentation(&result, &scan, origin, model);
                     Done::Prediction { run, job, result: Box::new(result) }
                 }
-                None => Done::Nothing,
+                None => Done::Unwanted { run, job },
             },
             _ => Done::Nothing,
         });
@@ -240,6 +259,7 @@ impl App {
                     match whole {
                         true => {
                             self.state.study.set_synthesis(Some(synthesis));
+                            self.state.run.iter_mut().for_each(|run| run.has_result = true);
                             // A slice in another style was made beside the image that is replaced.
                             self.state.style.forget();
                         }
@@ -263,7 +283,10 @@ impl App {
                 let whole = prediction.whole;
                 if self.state.study.is_open(role, present.scan) {
                     match whole {
-                        true => self.state.study.set_prediction(role, Some(prediction)),
+                        true => {
+                            self.state.study.set_prediction(role, Some(prediction));
+                            self.state.run.iter_mut().for_each(|run| run.has_result = true);
+                        }
                         false => self.state.study.add_prediction_slab(role, prediction),
                     }
                 }
@@ -329,6 +352,12 @@ impl App {
         }
     }
 
+    /// The engine's answer came when what it was about had gone.
+    pub(super) fn unwanted(&mut self, run: RunId, job: JobId) {
+        let answered = self.job_for_result(run, job).is_some_and(|job| job.answered);
+        self.job_answered(job, answered);
+    }
+
     /// The job a result is for, unless it has been answered, cancelled or replaced in the meantime.
     fn job_for_result(&self, run: RunId, job: JobId) -> Option<Job> {
         let present = self.state.run.as_ref().filter(|present| present.id == run)?;
@@ -346,13 +375,17 @@ impl App {
         let Some(run) = self.state.run.take_if(|run| run.is_over()) else { return };
         self.state.connections_lost = 0;
         self.state.study.forget_slabs();
-        self.state.last_run = match run.cancelling {
-            true => "cancelled".to_owned(),
-            false => format!("done in {:.1} s", run.started.elapsed().as_secs_f64()),
+        self.state.last_run = match (run.cancelling, run.outdated) {
+            (true, _) => "cancelled".to_owned(),
+            (false, true) => "stopped, for its scans have changed".to_owned(),
+            (false, false) => format!("done in {:.1} s", run.started.elapsed().as_secs_f64()),
         };
         if run.cancelling {
-            self.state
-                .notify(NoticeKind::Warning, "The run was cancelled; what was there before is unchanged.");
+            let left = match run.has_result {
+                true => "what was finished by then is kept, and all else is unchanged",
+                false => "what was there before is unchanged",
+            };
+            self.state.notify(NoticeKind::Warning, format!("The run was cancelled; {left}."));
         }
         for effect in update::start_next(&mut self.state) {
             self.perform_without_context(effect);

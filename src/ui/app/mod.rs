@@ -67,6 +67,8 @@ pub struct App {
     failure: Option<String>,
     memory_read: Option<Instant>,
     notices_drawn: usize,
+    /// Whether a text field had the focus when the last frame was drawn.
+    was_typing: bool,
     /// When the next slice of the cine is due, in the context's time.
     next_slice_s: f64,
     /// Where the settings are kept; `None`: nowhere.
@@ -101,6 +103,7 @@ impl App {
             failure: None,
             memory_read: None,
             notices_drawn: 0,
+            was_typing: false,
             next_slice_s: 0.0,
             settings_path: None,
             closing: Closing::default(),
@@ -198,9 +201,10 @@ impl App {
         if self.frames <= FRAMES_BEFORE_ENGINE {
             ui.ctx().request_repaint();
         }
-        let mut actions = keys::actions(ui.ctx(), &self.state);
+        let mut actions = keys::actions(ui.ctx(), &self.state, self.was_typing);
         actions.extend(dropped_files(ui.ctx()));
         let notices_height = draw_frame(ui, &self.state, &mut self.panes, &mut actions);
+        self.was_typing = ui.ctx().text_edit_focused();
         let [width, height] = self.panes.area_points;
         // What has to be said at the moment must not change the size of a figure.
         self.state.image_area_points = [width, height + notices_height];

@@ -92,7 +92,7 @@ impl App {
         }
         self.open_what_was_asked(&startup);
         let table = startup.label_table.unwrap_or(self.state.task.table());
-        self.afterwards.extend(startup.labels.map(|path| Effect::OpenLabels { path, table }));
+        self.afterwards.extend(startup.labels.map(|path| Effect::OpenLabels { path, table, of: None }));
         if let Some(folder) = startup.cohort {
             let effects = update::apply(&mut self.state, Action::Cohort(CohortAction::Open(folder)));
             self.afterwards.extend(effects);
@@ -126,7 +126,7 @@ impl App {
         if nothing {
             for role in Role::ALL {
                 let modality = self.state.expected_modality(role);
-                self.open_demo(role, modality);
+                self.open_demo(role, modality, false);
             }
         }
     }

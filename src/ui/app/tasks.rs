@@ -31,18 +31,22 @@ pub(super) enum Done {
     /// The first slices of a file that is still being read.
     FirstSlices {
         opening: u64,
-        role: Option<Role>,
         scan: Box<OpenScan>,
     },
     Scan {
-        opening: u64,
+        /// As it was asked for.
+        opening: Opening,
         request: OpenRequest,
-        role: Option<Role>,
         result: Box<Result<Opened, LoadError>>,
     },
     Labels(Result<OpenLabels, LoadError>),
     Picked(Option<PathBuf>),
-    Exported(Result<Exported, LoadError>),
+    Exported {
+        role: Role,
+        content: ExportContent,
+        path: PathBuf,
+        result: Result<Exported, LoadError>,
+    },
     Figure(Result<PathBuf, FigureFailure>),
     FigureExists,
     Report {
@@ -53,7 +57,11 @@ pub(super) enum Done {
     Case(Box<FoundCase>),
     ScansPicked(Option<PathBuf>),
     /// The file is there already, and nobody has said that it may go.
-    ExportExists,
+    ExportExists {
+        role: Role,
+        content: ExportContent,
+        path: PathBuf,
+    },
     Packed {
         run: RunId,
         result: Result<Vec<PackedWork>, LoadError>,
@@ -96,6 +104,11 @@ pub(super) enum Done {
     },
     /// Recent files that are not where they were.
     RecentMissing(HashSet<PathBuf>),
+    /// What the engine sent for a scan or a result that is gone.
+    Unwanted {
+        run: RunId,
+        job: JobId,
+    },
     Nothing,
     /// A task that panicked.
     Lost(String),
@@ -119,8 +132,8 @@ impl App {
     pub(super) fn perform_without_context(&mut self, effect: Effect) {
         match effect {
             Effect::OpenScan { request, role } => self.open_scan(request, role),
-            Effect::OpenDemo { role, modality } => self.open_demo(role, modality),
-            Effect::OpenLabels { path, table } => self.open_labels(path, table),
+            Effect::OpenDemo { role, modality, stands_in } => self.open_demo(role, modality, stands_in),
+            Effect::OpenLabels { path, table, of } => self.open_labels(path, table, of),
             Effect::BrowseOpen => self.spawn(|| Done::Picked(file_dialog().pick_file())),
             Effect::BrowseSave => self.spawn(|| Done::Picked(file_dialog().save_file())),
             Effect::BrowsePicture => {
@@ -149,36 +162,43 @@ impl App {
             Effect::SubmitHeld => self.submit_held(),
             Effect::DropHeld => self.held.clear(),
             Effect::CancelJobs => self.cancel_jobs(),
+            Effect::CancelOrphanedJobs => self.cancel_orphaned_jobs(),
             Effect::RestartEngine => self.restart_engine(),
             Effect::SetTextScale(_) | Effect::Quit => {}
         }
     }
 
     pub(super) fn open_scan(&mut self, request: OpenRequest, role: Option<Role>) {
-        let opening = self.state.next_number();
-        self.state.opening.push(Opening { id: opening, name: request.name(), first_slices: None });
-        self.tasks_running += 1;
-        self.background.run(move |tell| {
-            let mut on_first = |scan| tell(Done::FirstSlices { opening, role, scan: Box::new(scan) });
-            let result = Box::new(loader::open_scan(&request, &mut on_first));
-            Done::Scan { opening, request, role, result }
-        });
+        self.read_scan(request, role, false);
     }
 
-    pub(super) fn open_demo(&mut self, role: Role, modality: Modality) {
+    pub(super) fn open_demo(&mut self, role: Role, modality: Modality, stands_in: bool) {
         match loader::demo_request(self.state.task, modality) {
             // The target is the unlabelled one; showing its answers would spoil what is to be seen.
             Ok(request) if role == Role::Target => {
-                self.open_scan(OpenRequest { labels: None, ..request }, Some(role));
+                self.read_scan(OpenRequest { labels: None, ..request }, Some(role), stands_in);
             }
-            Ok(request) => self.open_scan(request, Some(role)),
+            Ok(request) => self.read_scan(request, Some(role), stands_in),
             Err(error) => self.fail(error.to_string()),
         }
     }
 
-    fn open_labels(&mut self, path: PathBuf, table: &'static LabelTable) {
+    fn read_scan(&mut self, request: OpenRequest, role: Option<Role>, stands_in: bool) {
+        let (id, name, first_slices) = (self.state.next_number(), request.name(), None);
+        let opening = Opening { id, name, role, stands_in, first_slices };
+        self.state.opening.push(opening.clone());
+        self.tasks_running += 1;
+        self.background.run(move |tell| {
+            let mut on_first = |scan| tell(Done::FirstSlices { opening: id, scan: Box::new(scan) });
+            let result = Box::new(loader::open_scan(&request, &mut on_first));
+            Done::Scan { opening, request, result }
+        });
+    }
+
+    fn open_labels(&mut self, path: PathBuf, table: &'static LabelTable, of: Option<Role>) {
         let scan = |role: Role| Some((role, self.state.study.scan(role)?.clone()));
-        let open: Vec<_> = Role::ALL.into_iter().filter_map(scan).collect();
+        let asked = |role: &Role| of.is_none_or(|of| of == *role);
+        let open: Vec<_> = Role::ALL.into_iter().filter(asked).filter_map(scan).collect();
         self.spawn(move || Done::Labels(loader::open_labels(&path, &open, table)));
     }
 
@@ -213,11 +233,13 @@ impl App {
 
     fn export(&mut self, role: Role, content: ExportContent, path: PathBuf, overwrite: bool) {
         let Some(of) = self.exportable(role) else { return };
+        self.edit_export(|export| (export.writing, export.trouble) = (true, None));
         self.spawn_writer(move || {
-            if !overwrite && Path::new(&path).exists() {
-                return Done::ExportExists;
+            if !overwrite && path.exists() {
+                return Done::ExportExists { role, content, path };
             }
-            Done::Exported(export::export(&path, content, &of))
+            let result = export::export(&path, content, &of);
+            Done::Exported { role, content, path, result }
         });
     }
 
@@ -235,15 +257,17 @@ impl App {
     fn finished(&mut self, done: Done) {
         match done {
             Done::Models(listed) => self.models_listed(listed),
-            Done::FirstSlices { opening, role, scan } => self.first_slices_read(opening, role, *scan),
-            Done::Scan { opening, request, role, result } => {
-                self.state.opening.retain(|other| other.id != opening);
-                self.scan_read(request, role, *result);
+            Done::FirstSlices { opening, scan } => self.first_slices_read(opening, *scan),
+            Done::Scan { opening, request, result } => {
+                // Its role may have changed meanwhile.
+                let at = self.state.opening.iter().position(|other| other.id == opening.id);
+                let opening = at.map(|at| self.state.opening.remove(at)).unwrap_or(opening);
+                self.scan_read(request, &opening, *result);
             }
             Done::Labels(Ok(opened)) => self.labels_read(opened),
             Done::Labels(Err(error)) => self.fail(in_full(&error)),
             Done::Picked(path) => self.path_picked(path),
-            Done::Exported(result) => self.exported(result),
+            Done::Exported { role, content, path, result } => self.exported(role, content, &path, result),
             Done::Report { prediction, result } => self.report_made(prediction, result),
             Done::Cohort(result) => self.cohort_read(result),
             Done::RecentMissing(missing) => self.state.missing_recent = missing,
@@ -251,7 +275,7 @@ impl App {
             Done::ScansPicked(folder) => self.scans_picked(folder),
             Done::Figure(result) => self.figure_written(result),
             Done::FigureExists => self.figure_exists(),
-            Done::ExportExists => self.edit_export(|export| export.confirm_overwrite = true),
+            Done::ExportExists { role, content, path } => self.export_exists(role, content, &path),
             Done::Packed { run, result } => self.packed(run, result),
             Done::Engine(started) => self.engine_started(started),
             Done::Synthesis { run, job, result } => self.synthesis_ready(run, job, *result),
@@ -268,11 +292,14 @@ impl App {
                 self.state.surface.picture = Some(picture);
                 self.state.surface.drawing = false;
             }
+            Done::Unwanted { run, job } => self.unwanted(run, job),
             Done::Nothing => {}
             Done::Lost(words) => {
                 self.state.opening.clear();
+                self.give_up_answered_jobs();
                 self.state.surface.drawing = false;
                 self.edit_figure(|figure| figure.drawing = false);
+                self.edit_export(|export| export.writing = false);
                 self.drawer_task_lost(&words);
                 self.forget_style();
                 self.fail(format!("A task of the program failed: {words}. What was open is unchanged."));
@@ -280,20 +307,26 @@ impl App {
         }
     }
 
-    fn first_slices_read(&mut self, opening: u64, role: Option<Role>, scan: OpenScan) {
-        let role = role.unwrap_or_else(|| self.state.role_by_modality(scan.modality));
+    fn first_slices_read(&mut self, opening: u64, scan: OpenScan) {
+        let by_modality = self.state.role_by_modality(scan.modality);
         if let Some(opening) = self.state.opening.iter_mut().find(|other| other.id == opening) {
-            opening.first_slices = Some((role, Arc::new(scan)));
+            opening.first_slices = Some((opening.role.unwrap_or(by_modality), Arc::new(scan)));
         }
     }
 
-    fn scan_read(&mut self, request: OpenRequest, role: Option<Role>, result: Result<Opened, LoadError>) {
+    fn scan_read(&mut self, request: OpenRequest, opening: &Opening, result: Result<Opened, LoadError>) {
+        let role = opening.role;
         match result {
             Ok(Opened::Choice(series)) => {
                 let chosen = series.first().map(|one| one.id.clone()).unwrap_or_default();
                 self.state.ask(Dialog::Series(SeriesDialog { request, role, series, chosen }));
             }
             Ok(Opened::Scan(scan)) => {
+                let role = role.unwrap_or_else(|| self.state.role_by_modality(scan.modality));
+                if !self.state.place(opening, role) {
+                    self.come_too_late(opening, role);
+                    return;
+                }
                 for effect in update::scan_opened(&mut self.state, *scan, role) {
                     self.perform_without_context(effect);
                 }
@@ -309,8 +342,20 @@ impl App {
         }
     }
 
+    /// A phantom that was to stand in for a scan is not missed.
+    fn come_too_late(&mut self, opening: &Opening, role: Role) {
+        if !opening.stands_in {
+            let text = format!(
+                "{} is not shown: what was opened after it as {} has been read before it. Open it again to have it there.",
+                opening.name,
+                role.name().to_lowercase()
+            );
+            self.state.notify(NoticeKind::Warning, text);
+        }
+    }
+
     fn labels_read(&mut self, opened: OpenLabels) {
-        let OpenLabels { scan, given, not_shown } = opened;
+        let OpenLabels { scan, given, not_shown, fits_both } = opened;
         let Some(role) = self.state.study.role_of(scan) else {
             self.state.notify(
                 NoticeKind::Warning,
@@ -319,6 +364,16 @@ impl App {
             );
             return;
         };
+        if fits_both {
+            let (given_to, other) = (role.name().to_lowercase(), role.other().name().to_lowercase());
+            self.state.notify(
+                NoticeKind::Warning,
+                format!(
+                    "Source and target have one grid, and these labels were given to the {given_to}. If they are those of \
+                     the {other}, open them again and choose it under \"They belong to\"."
+                ),
+            );
+        }
         let task = given.task;
         self.state.study.set_labels(role, Some(given));
         if task == self.state.task {
@@ -347,7 +402,7 @@ impl App {
             }
             Some(Dialog::Export(_)) => self.edit_export(|export| {
                 export.path = path;
-                export.confirm_overwrite = false;
+                (export.confirm_overwrite, export.writing) = (false, false);
             }),
             Some(Dialog::Figure(_)) => self.edit_figure(|figure| {
                 figure.path = path;
@@ -357,26 +412,62 @@ impl App {
         }
     }
 
-    fn exported(&mut self, result: Result<Exported, LoadError>) {
-        match result {
-            Ok(Exported { path, content }) => {
-                self.state.dialog = None;
-                let text = match content {
-                    ExportContent::Report => format!("Saved the report in {}.", path.display()),
-                    _ => format!(
-                        "Saved {} on the scan's own grid, read back and compared; where it comes from is beside it.",
-                        path.display()
-                    ),
-                };
-                self.state.notify(NoticeKind::Done, text);
+    /// Said above the images; the dialog that asked for it has nothing left to ask.
+    fn exported(
+        &mut self,
+        role: Role,
+        content: ExportContent,
+        path: &Path,
+        result: Result<Exported, LoadError>,
+    ) {
+        let words = match result {
+            Ok(Exported { path, content: ExportContent::Report }) => {
+                format!("Saved the report in {}.", path.display())
             }
-            Err(error) => {
-                let words = in_full(&error);
-                self.edit_export(|export| {
-                    export.confirm_overwrite = false;
-                    export.trouble = Some(words);
-                });
+            Ok(Exported { path, .. }) => format!(
+                "Saved {} on the scan's own grid, read back and compared; where it comes from is beside it.",
+                path.display()
+            ),
+            Err(error) => return self.export_failed(role, content, path, in_full(&error)),
+        };
+        if self.export_asked_for(role, content, path).is_some() {
+            self.state.dialog = None;
+        }
+        self.state.notify(NoticeKind::Done, words);
+    }
+
+    /// In the dialog, or above the images where it has been closed or asks for something else meanwhile.
+    fn export_failed(&mut self, role: Role, content: ExportContent, path: &Path, words: String) {
+        match self.export_asked_for(role, content, path) {
+            Some(export) => {
+                (export.writing, export.confirm_overwrite) = (false, false);
+                export.trouble = Some(words);
             }
+            None => self.fail(words),
+        }
+    }
+
+    fn export_exists(&mut self, role: Role, content: ExportContent, path: &Path) {
+        match self.export_asked_for(role, content, path) {
+            Some(export) => (export.writing, export.confirm_overwrite) = (false, true),
+            None => {
+                let text =
+                    format!("{} is there already and was not replaced; nothing was saved.", path.display());
+                self.state.notify(NoticeKind::Warning, text);
+            }
+        }
+    }
+
+    /// The dialog that asked for an export, while it is open.
+    fn export_asked_for(
+        &mut self,
+        role: Role,
+        content: ExportContent,
+        path: &Path,
+    ) -> Option<&mut ExportDialog> {
+        match &mut self.state.dialog {
+            Some(Dialog::Export(export)) if export.asked_for(role, content, path) => Some(export),
+            _ => None,
         }
     }
 
@@ -405,4 +496,46 @@ fn file_dialog() -> rfd::FileDialog {
     rfd::FileDialog::new()
         .add_filter("Volumes", &["nii", "gz", "hdr", "img", "nrrd", "nhdr", "mha", "mhd", "dcm"])
         .add_filter("All files", &["*"])
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::ui::StartUp;
+
+    #[test]
+    fn an_export_that_ends_after_its_dialog_was_closed_is_told_and_closes_no_other_dialog() {
+        let mut app = App::new(StartUp::default(), Arc::new(|| ()));
+        let (role, content, path) = (Role::Target, ExportContent::Labels, Path::new("labels.nii.gz"));
+        let saved = || Ok(Exported { path: path.to_owned(), content });
+        let told = |app: &App| app.state.notices.last().map(|notice| notice.text.clone()).unwrap_or_default();
+        let question = Dialog::Concerns(vec!["too thick".to_owned()]);
+        app.state.dialog = Some(question.clone());
+        app.exported(role, content, path, saved());
+        assert!(told(&app).starts_with("Saved labels.nii.gz"), "{}", told(&app));
+        app.exported(role, content, path, Err(LoadError::NothingToExport("prediction")));
+        assert!(told(&app).contains("no finished prediction"), "{}", told(&app));
+        app.export_exists(role, content, path);
+        assert!(told(&app).contains("was not replaced"), "{}", told(&app));
+        assert_eq!(app.state.dialog, Some(question));
+
+        // While its own dialog is open, that asks and closes; one for another file does not.
+        let ask = |path: &str, writing| {
+            let (path, confirm_overwrite, trouble) = (path.to_owned(), false, None);
+            Some(Dialog::Export(ExportDialog { role, content, path, confirm_overwrite, writing, trouble }))
+        };
+        app.state.dialog = ask("labels.nii.gz ", true);
+        app.export_exists(role, content, path);
+        let Some(Dialog::Export(export)) = &app.state.dialog else { panic!("it asks") };
+        assert!(export.confirm_overwrite && !export.writing);
+        for other in [ask("labels.nii.gz", false), ask("others.nii.gz", true)] {
+            app.state.dialog = other.clone();
+            app.exported(role, content, path, saved());
+            assert_eq!(app.state.dialog, other);
+        }
+        app.state.dialog = ask("labels.nii.gz", true);
+        app.exported(role, content, path, saved());
+        assert_eq!(app.state.dialog, None);
+    }
 }

@@ -1,5 +1,6 @@
 //! The sheet of keys, and what this program is and is not.
 
+use crate::session::EngineSite;
 use crate::ui::state::{EngineStatus, State};
 use crate::ui::{theme, widgets};
 use egui::{Grid, RichText, Ui};
@@ -51,12 +52,21 @@ pub fn keys(ui: &mut Ui) {
 /// What this is, for whom, and who is at work.
 pub fn about(ui: &mut Ui, state: &State) {
     ui.heading(format!("MindGap {}", env!("CARGO_PKG_VERSION")));
+    let where_scans_go = match &state.engine_at {
+        EngineSite::Here => {
+            "Scans stay on this machine: they go to the engine process and nowhere else.".to_owned()
+        }
+        EngineSite::Elsewhere(command) => format!(
+            "The engine is reached by \"{command}\": the voxels and the grid of a scan go there when something is computed, \
+             no name and no file, and nowhere else."
+        ),
+    };
     let paragraphs = [
         "Unsupervised cross-modality (CT ↔ MR) segmentation, and a viewer for the domain gap that is left.",
         "For research use only. This is not a medical device: nothing it shows is a diagnosis or fit to base one on.",
         "The gap is a quantity of the model, not of the patient. Synthetic images are made by a network and may show \
          what is not there or hide what is; agreement of edges cannot prove otherwise.",
-        "Scans stay on this machine: they go to the engine process and nowhere else.",
+        &where_scans_go,
     ];
     for words in paragraphs {
         ui.add(egui::Label::new(words).wrap());

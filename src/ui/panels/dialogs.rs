@@ -55,6 +55,7 @@ fn open_file(ui: &mut Ui, open: &OpenDialog, actions: &mut Vec<Action>) {
         );
     } else if edited.target == OpenTarget::Labels {
         table_choice(ui, &mut edited.table);
+        labels_of_choice(ui, &mut edited.labels_of);
         widgets::weak(
             ui,
             "A label map on the grid of one of the open scans: whole numbers, in any format that is read.",
@@ -92,6 +93,21 @@ fn table_choice(ui: &mut Ui, table: &mut &'static LabelTable) {
             }
         });
         shown.response.accessible_name("Label table");
+    });
+}
+
+/// Two scans may have one grid: then only the user knows.
+fn labels_of_choice(ui: &mut Ui, labels_of: &mut Option<Role>) {
+    ui.horizontal(|ui| {
+        ui.label("They belong to");
+        let owners = [
+            (None, "the scan of their grid"),
+            (Some(Role::Source), "the source"),
+            (Some(Role::Target), "the target"),
+        ];
+        for (owner, name) in owners {
+            ui.selectable_value(labels_of, owner, name);
+        }
     });
 }
 
@@ -145,7 +161,7 @@ fn export_result(ui: &mut Ui, export: &ExportDialog, actions: &mut Vec<Action>) 
     let mut edited = export.clone();
     let entered = path_field(ui, &mut edited.path, actions);
     if edited.path != export.path {
-        edited.confirm_overwrite = false;
+        (edited.confirm_overwrite, edited.writing) = (false, false);
     }
     let words = match export.content {
         ExportContent::Report => {
@@ -170,8 +186,12 @@ fn export_result(ui: &mut Ui, export: &ExportDialog, actions: &mut Vec<Action>) 
     }
     ui.add_space(8.0);
     ui.horizontal(|ui| {
-        let ready = !edited.path.trim().is_empty();
-        let text = if edited.confirm_overwrite { "Replace it" } else { "Export" };
+        let ready = !edited.path.trim().is_empty() && !edited.writing;
+        let text = match (edited.writing, edited.confirm_overwrite) {
+            (true, _) => "Writing…",
+            (false, true) => "Replace it",
+            (false, false) => "Export",
+        };
         let pressed = widgets::main_button(ui, text, ready, Some(90.0)).clicked();
         // Enter never replaces a file: only the button that says so does.
         if (pressed || entered && !edited.confirm_overwrite) && ready {

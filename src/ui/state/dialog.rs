@@ -4,6 +4,7 @@ use crate::session::export::ExportContent;
 use crate::session::{OpenRequest, Role};
 use crate::volume::io::SeriesInfo;
 use crate::volume::{LabelTable, Modality, Task};
+use std::path::Path;
 
 /// What is open above the panes.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,12 +50,14 @@ pub struct OpenDialog {
     pub modality: Option<Modality>,
     /// What the values of a label map mean.
     pub table: &'static LabelTable,
+    /// Whose labels they are; `None`: those of the scan whose grid they have.
+    pub labels_of: Option<Role>,
 }
 
 impl OpenDialog {
     /// Nothing typed yet.
     pub fn new(target: OpenTarget, task: Task) -> Self {
-        Self { target, path: String::new(), modality: None, table: task.table() }
+        Self { target, path: String::new(), modality: None, table: task.table(), labels_of: None }
     }
 }
 
@@ -66,8 +69,17 @@ pub struct ExportDialog {
     pub path: String,
     /// The file is there already, and the user has to say that it may go.
     pub confirm_overwrite: bool,
+    /// It is being written.
+    pub writing: bool,
     /// Why the last attempt failed.
     pub trouble: Option<String>,
+}
+
+impl ExportDialog {
+    /// Whether an export is the one that was asked for here.
+    pub fn asked_for(&self, role: Role, content: ExportContent, path: &Path) -> bool {
+        self.writing && (self.role, self.content, Path::new(self.path.trim())) == (role, content, path)
+    }
 }
 
 /// A figure of what the image area shows.

@@ -53,8 +53,13 @@ pub struct Notice {
 /// A file being read.
 #[derive(Debug, Clone)]
 pub struct Opening {
+    /// Larger than those of files asked for before.
     pub id: u64,
     pub name: String,
+    /// `None`: that of its modality, which is not known before it is read.
+    pub role: Option<Role>,
+    /// Whether it is a phantom that fills a role for want of a scan.
+    pub stands_in: bool,
     /// Its first slices, unverified, in the role they will probably have: shown in place of the scan that is open there
     /// until the whole file has been read, and gone without a trace if it turns out to be no good.
     pub first_slices: Option<(Role, Arc<OpenScan>)>,
@@ -122,6 +127,8 @@ pub struct State {
     pub last_run: String,
     /// Files being read.
     pub opening: Vec<Opening>,
+    /// The opening that each role has its scan from, by [`Role`].
+    placed: [u64; 2],
     pub notices: Vec<Notice>,
     pub dialog: Option<Dialog>,
     /// What has to be asked when the open dialog is closed.
@@ -166,6 +173,7 @@ impl State {
             run_in_spite: HashSet::new(),
             last_run: String::new(),
             opening: Vec::new(),
+            placed: [0; 2],
             notices: Vec::new(),
             dialog: None,
             questions: VecDeque::new(),
@@ -193,6 +201,30 @@ impl State {
         {
             if self.run.is_some() || !matches!(question, Dialog::Concerns(_)) {
                 self.dialog = Some(question);
+            }
+        }
+    }
+
+    /// Gives a role to what an opening has read. False where that comes too late: what was asked for later is there already, or
+    /// it is a phantom to stand in for a scan that has come.
+    pub fn place(&mut self, opening: &Opening, role: Role) -> bool {
+        if opening.stands_in {
+            return self.study.scan(role).is_none_or(|scan| scan.is_phantom());
+        }
+        let placed = &mut self.placed[role as usize];
+        let in_time = *placed < opening.id;
+        *placed = opening.id.max(*placed);
+        in_time
+    }
+
+    /// Source and target change places, and with them what is being read for them.
+    pub fn swap_roles(&mut self) {
+        self.study.swap_roles();
+        self.placed.reverse();
+        for opening in &mut self.opening {
+            opening.role = opening.role.map(Role::other);
+            if let Some((role, _)) = &mut opening.first_slices {
+                *role = role.other();
             }
         }
     }
@@ -325,7 +357,34 @@ impl State {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn of_two_scans_for_one_role_the_one_asked_for_last_is_shown_whichever_is_read_first() {
+        let mut state = State::new(Task::Abdomen);
+        let mut open = |role, stands_in| {
+            let (id, name) = (state.next_number(), "scan".to_owned());
+            Opening { id, name, role: Some(role), stands_in, first_slices: None }
+        };
+        let (large, small) = (open(Role::Target, false), open(Role::Target, false));
+        let (phantom, other) = (open(Role::Target, true), open(Role::Source, false));
+        assert!(state.place(&small, Role::Target));
+        assert!(!state.place(&large, Role::Target), "asked for before the one that is shown");
+        assert!(state.place(&other, Role::Source));
+        let grid = crate::volume::Geometry::axis_aligned([4; 3], [1.0; 3], [0.0; 3]).unwrap();
+        let scan = crate::volume::Volume::from_fn(grid, |i, _, _| i as f32);
+        let scan = crate::volume::Scan::from_volume(scan, "test");
+        let scan = OpenScan::new(scan, OpenRequest::file("a.nii".into()), Modality::Mr);
+        assert!(state.place(&phantom, Role::Target), "nothing is open there yet");
+        state.study.set_scan(Role::Target, Some(Arc::new(scan)));
+        assert!(!state.place(&phantom, Role::Target), "a phantom never takes the place of a scan");
+        // What is being read for one role follows it to the other.
+        state.opening.push(large);
+        state.swap_roles();
+        assert_eq!(state.opening[0].role, Some(Role::Source));
+        assert!(!state.place(&state.opening[0].clone(), Role::Source));
+    }
 
     #[test]
     fn a_question_that_comes_of_itself_waits_until_what_the_user_has_open_is_closed() {

@@ -38,6 +38,10 @@ pub struct Run {
     /// Empty while the requests are being packed.
     pub jobs: Vec<Job>,
     pub cancelling: bool,
+    /// Whether work was stopped because its scan is not there any more, or not in its role.
+    pub outdated: bool,
+    /// Whether a result of it has taken the place of what was there before.
+    pub has_result: bool,
 }
 
 /// One request at the engine.
@@ -53,12 +57,15 @@ pub struct Job {
     /// When the present phase began to count, and where.
     since: Option<(Instant, u64)>,
     pub finished: bool,
+    /// Whether the engine is done with it, and what it sent is being unpacked.
+    pub answered: bool,
 }
 
 impl Run {
     /// Nothing is packed yet.
     pub fn new(id: RunId, model: String) -> Self {
-        Self { id, model, started: Instant::now(), jobs: Vec::new(), cancelling: false }
+        let started = Instant::now();
+        Self { id, model, started, jobs: Vec::new(), cancelling: false, outdated: false, has_result: false }
     }
 
     pub fn job(&self, id: JobId) -> Option<&Job> {
@@ -110,7 +117,19 @@ impl Run {
 
 impl Job {
     pub fn new(id: JobId, work: Work, scan: ScanId, origin: Arc<RunOrigin>) -> Self {
-        Self { id, work, scan, origin, phase: String::new(), done: 0, total: 0, since: None, finished: false }
+        let phase = String::new();
+        Self {
+            id,
+            work,
+            scan,
+            origin,
+            phase,
+            done: 0,
+            total: 0,
+            since: None,
+            finished: false,
+            answered: false,
+        }
     }
 
     /// Takes note of the engine's progress.

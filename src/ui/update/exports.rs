@@ -20,7 +20,8 @@ pub fn export_dialog(state: &State, content: ExportContent) -> Option<Dialog> {
         _ => state.study.prediction(role).filter(|prediction| prediction.whole).map(|_| ()),
     }?;
     let path = proposed_path(state, role, content)?;
-    Some(Dialog::Export(ExportDialog { role, content, path, confirm_overwrite: false, trouble: None }))
+    let (confirm_overwrite, writing, trouble) = (false, false, None);
+    Some(Dialog::Export(ExportDialog { role, content, path, confirm_overwrite, writing, trouble }))
 }
 
 /// Beside the scan, named after it unless names are hidden.

@@ -108,12 +108,11 @@ pub(super) fn load_folder(
         cases.push(read.case);
         hashes.push(format!("{case} {}", read.hash));
     }
-    if let Some((_, reason)) = unlabelled.first() {
-        if cases.is_empty() {
-            return Err(in_source(&source.name, format!("no voxel of any case shows a structure: {reason}")));
-        }
+    let unlabelled_one = unlabelled.first();
+    if let Some((_, reason)) = unlabelled_one.filter(|_| cases.is_empty()) {
+        return Err(in_source(&source.name, format!("no voxel of any case shows a structure: {reason}")));
     }
-    if let (Some((_, reason)), false) = (unlabelled.first(), source.leave_out_unlabelled) {
+    if let Some((_, reason)) = unlabelled_one.filter(|_| !source.leave_out_unlabelled) {
         // All of them at once: a dataset of whole bodies has hundreds.
         let out = source.exclude.iter().map(String::as_str).chain(unlabelled.iter().map(|(case, _)| *case));
         return Err(in_source(
