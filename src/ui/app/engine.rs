@@ -259,7 +259,7 @@ impl App {
                     match whole {
                         true => {
                             self.state.study.set_synthesis(Some(synthesis));
-                            self.state.run.iter_mut().for_each(|run| run.has_result = true);
+                            self.note_result();
                             // A slice in another style was made beside the image that is replaced.
                             self.state.style.forget();
                         }
@@ -285,7 +285,7 @@ impl App {
                     match whole {
                         true => {
                             self.state.study.set_prediction(role, Some(prediction));
-                            self.state.run.iter_mut().for_each(|run| run.has_result = true);
+                            self.note_result();
                         }
                         false => self.state.study.add_prediction_slab(role, prediction),
                     }
@@ -314,6 +314,7 @@ impl App {
             Ok(anatomy) => {
                 if self.state.study.synthesis().is_some_and(|current| Arc::ptr_eq(current, of)) {
                     self.state.study.set_anatomy(anatomy);
+                    self.note_result();
                 }
             }
             Err(error) => self.fail(in_full(&error)),
@@ -330,8 +331,18 @@ impl App {
         result: Result<Contrast, LoadError>,
     ) {
         let Some(present) = self.job_for_result(run, job) else { return };
+        if result.is_ok() {
+            self.note_result();
+        }
         self.show_contrast(work_role(present.work), &prediction, result);
         self.job_answered(job, true);
+    }
+
+    /// Something that the run has made is shown now.
+    fn note_result(&mut self) {
+        if let Some(run) = &mut self.state.run {
+            run.has_result = true;
+        }
     }
 
     /// Shows where a prediction differs from something, if it is still the one that is shown.
