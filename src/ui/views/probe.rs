@@ -7,17 +7,19 @@ use crate::session::OpenScan;
 use crate::volume::{Geometry, LabelTable};
 use glam::DVec3;
 
-/// "R 17.6  P 35.3  S 12.1 mm": the side of the patient each coordinate is on, and how far.
-pub fn position_mm(geometry: &Geometry, world_mm: DVec3) -> String {
+/// "R 17.6  P 35.3  S 12.1 mm": the side of the patient each coordinate is on, and how far; without a unit where nobody knows
+/// how large a voxel is.
+pub fn position(geometry: &Geometry, world_mm: DVec3) -> String {
+    let unit = if geometry.spacing_known() { " mm" } else { "" };
     if !geometry.orientation_known() {
-        return format!("x {:.1}  y {:.1}  z {:.1} mm", world_mm.x, world_mm.y, world_mm.z);
+        return format!("x {:.1}  y {:.1}  z {:.1}{unit}", world_mm.x, world_mm.y, world_mm.z);
     }
     let side = |axis: usize| {
         let pair = [('R', 'L'), ('A', 'P'), ('S', 'I')][axis];
         let letter = if world_mm[axis] >= 0.0 { pair.0 } else { pair.1 };
         format!("{letter} {:.1}", world_mm[axis].abs())
     };
-    format!("{}  {}  {} mm", side(0), side(1), side(2))
+    format!("{}  {}  {}{unit}", side(0), side(1), side(2))
 }
 
 /// The voxel a position lies in; `None` outside the grid.
@@ -81,7 +83,7 @@ pub fn with_unit(value: f32, unit: &str) -> String {
 pub fn line(content: &Content<'_>, world_mm: DVec3, table: &LabelTable) -> Option<String> {
     let scan: &OpenScan = content.scan;
     let [i, j, k] = voxel_index(scan.geometry(), world_mm)?;
-    let mut parts = vec![position_mm(scan.geometry(), world_mm), format!("{i} {j} {k}")];
+    let mut parts = vec![position(scan.geometry(), world_mm), format!("{i} {j} {k}")];
     if let Some(value) = content.image.as_ref().and_then(|image| value_at(image, world_mm)) {
         parts.push(with_unit(value, content.unit));
     }
@@ -103,11 +105,13 @@ mod tests {
     use std::sync::Arc;
 
     #[test]
-    fn a_position_is_told_by_the_patients_sides() {
+    fn a_position_is_told_by_the_patients_sides_and_in_no_millimetres_that_nobody_knows() {
         let grid = Geometry::axis_aligned([2, 2, 2], [1.0; 3], [0.0; 3]).unwrap();
-        assert_eq!(position_mm(&grid, DVec3::new(17.6, -35.3, 12.1)), "R 17.6  P 35.3  S 12.1 mm");
+        assert_eq!(position(&grid, DVec3::new(17.6, -35.3, 12.1)), "R 17.6  P 35.3  S 12.1 mm");
+        let unsized_grid = grid.clone().with_unknown_spacing();
+        assert_eq!(position(&unsized_grid, DVec3::new(17.6, -35.3, 12.1)), "R 17.6  P 35.3  S 12.1");
         let unknown = grid.with_unknown_orientation();
-        assert_eq!(position_mm(&unknown, DVec3::new(17.6, -35.3, 12.1)), "x 17.6  y -35.3  z 12.1 mm");
+        assert_eq!(position(&unknown, DVec3::new(17.6, -35.3, 12.1)), "x 17.6  y -35.3  z 12.1 mm");
     }
 
     #[test]
