@@ -32,6 +32,18 @@ fn after_a_run(files: &StudyFiles) -> Harness<'static, App> {
     window
 }
 
+/// A run, and a comparison with the mask off that the engine is at work on.
+fn within_a_comparison(files: &StudyFiles) -> Harness<'static, App> {
+    let mut window = window(files, &[Script::HoldComparisons]);
+    click(&mut window, RUN);
+    settle(&mut window);
+    compare_with(&mut window, "the local mask off");
+    wait_until(&mut window, "the comparison to be computed", |app| {
+        app.state().run.as_ref().is_some_and(|run| run.jobs.iter().any(|job| job.total > 0))
+    });
+    window
+}
+
 #[test]
 fn what_the_mask_does_is_shown_in_the_pane_and_told_in_millilitres() {
     let files = StudyFiles::new();
@@ -72,13 +84,7 @@ fn comparisons_asked_for_during_a_run_are_done_after_it() {
 #[test]
 fn a_comparison_whose_scans_change_places_meanwhile_does_not_keep_the_window_busy_for_ever() {
     let files = StudyFiles::new();
-    let mut window = window(&files, &[Script::HoldComparisons]);
-    click(&mut window, RUN);
-    settle(&mut window);
-    compare_with(&mut window, "the local mask off");
-    wait_until(&mut window, "the comparison to be computed", |app| {
-        app.state().run.as_ref().is_some_and(|run| run.jobs.iter().any(|job| job.total > 0))
-    });
+    let mut window = within_a_comparison(&files);
     click(&mut window, "View");
     click(&mut window, "Swap source and target");
     settle(&mut window);
@@ -91,13 +97,7 @@ fn a_comparison_whose_scans_change_places_meanwhile_does_not_keep_the_window_bus
 #[test]
 fn a_run_that_is_cancelled_tells_that_what_was_finished_by_then_is_kept() {
     let files = StudyFiles::new();
-    let mut window = window(&files, &[Script::HoldComparisons]);
-    click(&mut window, RUN);
-    settle(&mut window);
-    compare_with(&mut window, "the local mask off");
-    wait_until(&mut window, "the comparison to be computed", |app| {
-        app.state().run.as_ref().is_some_and(|run| run.jobs.iter().any(|job| job.total > 0))
-    });
+    let mut window = within_a_comparison(&files);
     window.key_press(egui::Key::Escape);
     settle(&mut window);
     assert!(window.state().state().study.contrast(Role::Target).is_some(), "it had been finished just then");

@@ -336,12 +336,13 @@ fn select_model(state: &mut State, index: usize) -> Vec<Effect> {
     let task_changed = entry.card.task != state.task;
     state.task = entry.card.task;
     state.model = Some(index);
-    state.refresh_palette();
     if task_changed {
         // What hid a liver would hide a myocardium: the values mean other structures now.
         state.hidden_labels.clear();
         state.label_opacities.clear();
-        state.refresh_palette();
+    }
+    state.refresh_palette();
+    if task_changed {
         Role::ALL.into_iter().for_each(|role| state.study.forget_results(role));
         let phantom = |role: &Role| state.study.scan(*role).is_some_and(|scan| scan.is_phantom());
         return Role::ALL.into_iter().filter(phantom).map(|role| stand_in(state, role)).collect();

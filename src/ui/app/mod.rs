@@ -5,6 +5,7 @@
 
 mod closing;
 mod engine;
+mod exports;
 mod figure;
 mod reconnect;
 mod remember;
