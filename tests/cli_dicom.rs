@@ -219,3 +219,104 @@ fn a_table_of_contents_or_a_packed_file_is_told_with_what_to_open_instead() {
     }
     assert_eq!(depth(series.path()), 3);
 }
+
+/// Grey pictures of the size of a slice, one for each file of `series` that is named; `grey` gives the values by slice number.
+fn draw_pictures(folder: &Path, numbers: impl IntoIterator<Item = u32>, grey: impl Fn(u32) -> Vec<u8>) {
+    for number in numbers {
+        let [columns, rows] = SIZE.map(|size| size as u32);
+        let picture = image::GrayImage::from_raw(columns, rows, grey(number)).unwrap();
+        // Files of a series are named against their order.
+        picture.save(folder.join(format!("{}.png", 1000 - number))).unwrap();
+    }
+}
+
+/// One pixel of the liver and one of the spleen, elsewhere in every slice.
+fn liver_and_spleen(number: u32) -> Vec<u8> {
+    let mut grey = vec![0; SIZE[0] * SIZE[1]];
+    grey[number as usize] = 63;
+    grey[number as usize + 5] = 252;
+    grey
+}
+
+#[test]
+fn label_pictures_lie_on_the_slices_whose_names_they_have() {
+    let series = Series::of((1..=4).map(Slice::mr));
+    let out = tempfile::tempdir().unwrap();
+    draw_pictures(out.path(), 1..=4, liver_and_spleen);
+    std::fs::write(out.path().join("._999.png"), "left behind by a file manager").unwrap();
+    let output = out.path().join("labels.nii.gz");
+    let mut arguments: Vec<&OsStr> =
+        vec!["convert".as_ref(), series.path().as_os_str(), "--pictures".as_ref()];
+    arguments.push(out.path().as_os_str());
+    arguments.extend(["--labels", "chaos", "--to-table", "abdomen", "--json", "-o"].map(OsStr::new));
+    arguments.push(output.as_os_str());
+    answer(&arguments);
+    let (labels, scan) = (io::open_labels(&output).unwrap(), io::open(series.path()).unwrap());
+    assert!(geometry_equal(labels.geometry(), scan.geometry(), 1e-6));
+    let expected: Vec<u16> = (1..=4)
+        .flat_map(liver_and_spleen)
+        .map(|grey| match grey {
+            63 => 1,
+            252 => 4,
+            _ => 0,
+        })
+        .collect();
+    assert_eq!(labels.voxels(), expected);
+}
+
+#[test]
+fn label_pictures_that_do_not_fit_their_slices_are_refused() {
+    let series = Series::of((1..=4).map(Slice::mr));
+    let refusal = |pictures: &Path, input: &Path| {
+        let output = pictures.join("labels.nii.gz");
+        let said = complaint([
+            "convert".as_ref(),
+            input.as_os_str(),
+            "--pictures".as_ref(),
+            pictures.as_os_str(),
+            "--labels".as_ref(),
+            "chaos".as_ref(),
+            "-o".as_ref(),
+            output.as_os_str(),
+        ]);
+        assert!(!output.exists());
+        said
+    };
+
+    let none = tempfile::tempdir().unwrap();
+    assert!(refusal(none.path(), series.path()).contains("there are no PNG pictures"));
+
+    let moved = tempfile::tempdir().unwrap();
+    draw_pictures(moved.path(), 2..=5, liver_and_spleen);
+    let said = refusal(moved.path(), series.path());
+    assert!(
+        said.contains(
+            "1 of 4 slices have no picture of their name (999), and 1 of 4 pictures belong to no slice (995)"
+        ),
+        "{said}"
+    );
+
+    let odd = tempfile::tempdir().unwrap();
+    draw_pictures(odd.path(), 1..=4, liver_and_spleen);
+    image::GrayImage::new(3, 3).save(odd.path().join("998.png")).unwrap();
+    let said = refusal(odd.path(), series.path());
+    assert!(said.contains("998.png: picture: expected 4 x 3 pixels, as the slice has, got 3 x 3"), "{said}");
+    image::RgbImage::new(4, 3).save(odd.path().join("998.png")).unwrap();
+    let said = refusal(odd.path(), series.path());
+    assert!(said.contains("998.png: picture: expected grey values, got Rgb8"), "{said}");
+    std::fs::write(odd.path().join("998.png"), "not a picture").unwrap();
+    let said = refusal(odd.path(), series.path());
+    assert!(said.contains("998.png: picture: expected a whole PNG picture of 4 x 3 pixels"), "{said}");
+
+    let twins = Series::of((1..=3).map(Slice::mr));
+    std::fs::create_dir(twins.file("more")).unwrap();
+    Slice::mr(4).write(&twins.file("more/999.dcm"), EXPLICIT);
+    assert!(
+        refusal(odd.path(), twins.path()).contains("several slices of the series have files of one name")
+    );
+
+    let volume = none.path().join("scan.nii");
+    io::write_scan(&volume, &io::open(series.path()).unwrap()).unwrap();
+    let said = refusal(odd.path(), &volume);
+    assert!(said.contains("this is not a DICOM series"), "{said}");
+}

@@ -22,6 +22,10 @@ pub(super) struct Convert {
     /// the format has room for them, and never interpolated.
     #[arg(long, value_name = "NAME", value_parser = |name: &str| LabelTable::named(name))]
     labels: Option<&'static LabelTable>,
+    /// The labels are the PNG pictures of this folder, one for each slice of the DICOM series given as input and named like its
+    /// file: their grey values, on the grid of the series. For data sets such as CHAOS.
+    #[arg(long, value_name = "FOLDER", requires = "labels")]
+    pictures: Option<PathBuf>,
     /// Rewrite the labels in the values of another table of the same structures.
     #[arg(long, value_name = "NAME", requires = "labels", value_parser = |name: &str| LabelTable::named(name))]
     to_table: Option<&'static LabelTable>,
@@ -73,7 +77,10 @@ impl Convert {
             "{}: --json prints the output's path, which has to be UTF-8 and is not; choose another name or leave --json out",
             self.output.display()
         );
-        let scan = self.reading.open(&self.input)?;
+        let scan = match &self.pictures {
+            None => self.reading.open(&self.input)?,
+            Some(folder) => io::open_pictures(&self.input, folder, &self.reading.to_open_options())?,
+        };
         input::warn_of(&scan);
         let format = OutputFormat::by_name(&self.output)?;
         let as_labels = self.labels.is_some() || format == OutputFormat::Nrrd { segmentation: true };

@@ -138,6 +138,21 @@ pub fn open_files(files: &[PathBuf], options: &OpenOptions) -> Result<Scan, IoEr
     }
 }
 
+/// Reads one PNG picture a slice, each named like its slice's DICOM file, as a scan of grey values (uint16) on the grid of the
+/// series that `files`, a folder or files, hold. Pictures and slices without a partner are refused.
+pub fn open_pictures(files: &[PathBuf], pictures: &Path, options: &OpenOptions) -> Result<Scan, IoError> {
+    if let [file] = files
+        && format_of(file)? != Format::Dicom
+    {
+        return Err(IoError::Unsupported {
+            path: file.clone(),
+            what: "this is not a DICOM series, by whose file names pictures are put in order".to_owned(),
+            advice: "name the folder of the series that the pictures were drawn on",
+        });
+    }
+    dicom::read_pictures(files, pictures, options)
+}
+
 /// Reads the header of `path` only: nothing is said about whether its voxels are whole.
 pub fn read_header(path: &Path, options: &OpenOptions) -> Result<HeaderInfo, IoError> {
     match format_of(path)? {

@@ -6,6 +6,7 @@
 use super::catalogue::Entry;
 use super::frames::FrameIndex;
 use super::header::Image;
+use super::pictures::Pictures;
 use super::slice::Slice;
 use super::stack::Stack;
 use super::{codec, stored};
@@ -158,20 +159,52 @@ impl<'a> Plan<'a> {
         let pool =
             pool.map_err(|error| IoError::system(self.path, "read on threads", io::Error::other(error)))?;
         let voxels = pool.install(|| self.voxels())?;
-        let count = voxels.len();
-        let mut scan =
-            Scan::new(voxels, self.scaling, self.stack.geometry.clone(), "DICOM").ok_or_else(|| {
-                IoError::field(self.path, "Rows and Columns", "as many voxels as the grid has", count)
-            })?;
-        (scan.volume, scan.volumes) = (self.volume, self.volumes);
+        let mut scan = self.scan_of(voxels, self.scaling)?;
         scan.modality = self.modality;
-        let frame = self.frame_of_reference;
-        scan.frame_of_reference = (!frame.is_empty()).then(|| frame.to_owned());
         // Measured values have no room for stored ones: padding became "not a number".
         scan.padding = self.padding.filter(|_| !self.scaled_by_slice);
         scan.flags = self.flags;
         scan.warnings = self.warnings;
         Ok(scan)
+    }
+
+    /// The grey values of one picture a slice on the grid of the series, whose own pixels are not looked at; 0 where a slice is
+    /// missing.
+    pub(super) fn read_pictures(self, pictures: &Pictures) -> Result<Scan, IoError> {
+        self.refuse_what_does_not_fit()?;
+        let [ni, nj, nk] = self.stack.geometry.dims();
+        let slices = self.slices_in_place();
+        pictures.refuse_other_than(&self.stack.slices)?;
+        let mut values = vec![0; ni * nj * nk];
+        for (plane, slice) in values.chunks_mut(ni * nj).zip(slices) {
+            if let Some(slice) = slice {
+                plane.copy_from_slice(&pictures.grey_values(slice, [ni, nj])?);
+            }
+        }
+        let mut scan = self.scan_of(Voxels::U16(values), Scaling::IDENTITY)?;
+        scan.flags = self.flags.into_iter().filter(|flag| *flag == Flag::Gaps).collect();
+        Ok(scan)
+    }
+
+    /// Voxels where the series lies.
+    fn scan_of(&self, voxels: Voxels, scaling: Scaling) -> Result<Scan, IoError> {
+        let count = voxels.len();
+        let mut scan = Scan::new(voxels, scaling, self.stack.geometry.clone(), "DICOM").ok_or_else(|| {
+            IoError::field(self.path, "Rows and Columns", "as many voxels as the grid has", count)
+        })?;
+        (scan.volume, scan.volumes) = (self.volume, self.volumes);
+        let frame = self.frame_of_reference;
+        scan.frame_of_reference = (!frame.is_empty()).then(|| frame.to_owned());
+        Ok(scan)
+    }
+
+    /// What lies at each slice of the grid; `None` where one is missing.
+    fn slices_in_place(&self) -> Vec<Option<&Slice>> {
+        let mut slices = vec![None; self.stack.geometry.dims()[2]];
+        for (slice, at) in self.stack.slices.iter().zip(&self.stack.at) {
+            slices[*at] = Some(slice);
+        }
+        slices
     }
 
     fn refuse_what_does_not_fit(&self) -> Result<(), IoError> {
@@ -227,10 +260,7 @@ impl<'a> Plan<'a> {
         })?;
         voxels.resize(ni * nj * nk, T::default());
         let frames = self.index_frames()?;
-        let mut slices = vec![None; nk];
-        for (slice, at) in self.stack.slices.iter().zip(&self.stack.at) {
-            slices[*at] = Some(slice);
-        }
+        let slices = self.slices_in_place();
         voxels.par_chunks_mut(ni * nj).zip(&slices).try_for_each(|(plane, slice)| {
             let Some(slice) = slice else { return Ok(()) };
             let numbers = match frames.get(slice.path()) {

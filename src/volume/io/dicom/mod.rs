@@ -5,7 +5,7 @@
 //!
 //! The path of a file through the modules: [`folder`] finds it, [`file`] opens it, [`elements`] walks it and [`header`]
 //! keeps what matters; [`catalogue`] sorts headers into series, with the help of [`slice`], [`volumes`] and [`stack`];
-//! [`assemble`] reads one, with the help of [`frames`], [`codec`] and [`stored`].
+//! [`assemble`] reads one, with the help of [`frames`], [`codec`] and [`stored`], or puts [`pictures`] in its place.
 
 mod assemble;
 mod bytes;
@@ -16,6 +16,7 @@ mod file;
 mod folder;
 mod frames;
 mod header;
+mod pictures;
 mod quiet;
 mod run_length;
 mod slice;
@@ -30,6 +31,7 @@ pub(super) use file::{HEAD_BYTES, begins};
 
 use assemble::Plan;
 use catalogue::Entry;
+use pictures::Pictures;
 use rayon::prelude::*;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -138,6 +140,17 @@ pub(super) fn read_files(files: &[PathBuf], options: &OpenOptions) -> Result<Sca
     let path = files.first().map_or(Path::new(""), PathBuf::as_path);
     let mut survey = Survey::of_files(files);
     survey.plan(path, options)?.read()
+}
+
+/// Puts the pictures of a folder together on the grid of a series: of a folder or, where that is what was named, of its files.
+pub(super) fn read_pictures(
+    files: &[PathBuf],
+    pictures: &Path,
+    options: &OpenOptions,
+) -> Result<Scan, IoError> {
+    let path = files.first().map_or(Path::new(""), PathBuf::as_path);
+    let mut survey = if files.len() == 1 { Survey::of_path(path)? } else { Survey::of_files(files) };
+    survey.plan(path, options)?.read_pictures(&Pictures::of(pictures)?)
 }
 
 /// What can be said of a series without decoding its voxels.
