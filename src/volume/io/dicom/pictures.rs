@@ -68,17 +68,26 @@ impl Pictures {
             return Ok(());
         }
         let some = |names: Vec<String>| names.into_iter().take(MOST_NAMED).collect::<Vec<_>>().join(", ");
+        let mut faults = Vec::new();
+        if !without.is_empty() {
+            let named = some(without.iter().map(|name| name.display().to_string()).collect());
+            faults.push(format!(
+                "{} of {} slices have no picture of their name ({named})",
+                without.len(),
+                slices.len()
+            ));
+        }
+        if !strays.is_empty() {
+            let named = some(strays.iter().map(|name| name.display().to_string()).collect());
+            faults.push(format!(
+                "{} of {} pictures belong to no slice ({named})",
+                strays.len(),
+                self.by_name.len()
+            ));
+        }
         Err(IoError::Unsupported {
             path: self.folder.clone(),
-            what: format!(
-                "{} of {} slices have no picture of their name ({}), and {} of {} pictures belong to no slice ({})",
-                without.len(),
-                slices.len(),
-                some(without.iter().map(|name| name.display().to_string()).collect()),
-                strays.len(),
-                self.by_name.len(),
-                some(strays.iter().map(|name| name.display().to_string()).collect()),
-            ),
+            what: faults.join(", and "),
             advice: "name the folders of one series and of its pictures; those of a slice have one name, IMG-0004-00001.dcm and \
                      IMG-0004-00001.png",
         })
