@@ -26,7 +26,7 @@ use crate::session::Settings;
 use figure::FigureFailure;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use thiserror::Error;
 
@@ -138,16 +138,22 @@ fn settled(startup: StartUp, size: [u32; 2]) -> Result<(App, HeadlessWindow), Ui
     Ok((app, window))
 }
 
-/// Ctrl+C and SIGTERM close the window as its button does; if that hangs, the process ends anyway, and the engine with it.
+/// Ctrl+C and SIGTERM close the window as its button does, once a file that is being written is there; a second one does not wait
+/// for it. If the window hangs, the process ends anyway, and the engine with it.
 fn close_on_signal(app: &App, context: egui::Context) {
-    let flag = app.interrupt_flag();
+    let (flag, is_writing) = (app.interrupt_flag(), app.writing_watch());
+    let asked = AtomicBool::new(false);
     let handler = move || {
-        if !flag.swap(true, Ordering::Relaxed) {
-            std::thread::spawn(|| {
+        let again = asked.swap(true, Ordering::Relaxed);
+        let is_writing = is_writing.clone();
+        flag.store(true, Ordering::Relaxed);
+        std::thread::spawn(move || {
+            while !again && is_writing() {
                 std::thread::sleep(GRACE);
-                std::process::exit(130);
-            });
-        }
+            }
+            std::thread::sleep(GRACE);
+            std::process::exit(130);
+        });
         context.request_repaint();
     };
     if let Err(error) = ctrlc::set_handler(handler) {

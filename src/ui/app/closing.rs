@@ -8,6 +8,7 @@ use super::tasks::Done;
 use crate::ui::state::NoticeKind;
 use egui::{Context, ViewportCommand};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// Held by every task that writes; whether it is held elsewhere says whether one is at work.
 #[derive(Debug, Default)]
@@ -36,7 +37,9 @@ impl App {
 
     /// Keeps the window open while a file is written. Whoever asks twice does not want to wait.
     pub(super) fn close_when_written(&mut self, context: &Context) {
-        let asked = context.input(|input| input.viewport().close_requested());
+        // Taken once: a signal that stayed would be the second one in the next frame.
+        let interrupted = self.interrupted.swap(false, Ordering::Relaxed);
+        let asked = interrupted || context.input(|input| input.viewport().close_requested());
         match (self.closing.is_writing(), self.closing.asked) {
             (true, false) if asked => {
                 self.closing.asked = true;
@@ -48,8 +51,15 @@ impl App {
                 self.closing.asked = false;
                 context.send_viewport_cmd(ViewportCommand::Close);
             }
+            _ if interrupted => context.send_viewport_cmd(ViewportCommand::Close),
             _ => {}
         }
+    }
+
+    /// Tells from another thread whether a file is being written.
+    pub fn writing_watch(&self) -> impl Fn() -> bool + Clone + Send + use<> {
+        let writing = Arc::downgrade(&self.closing.writing);
+        move || writing.strong_count() > 1
     }
 }
 
@@ -88,5 +98,24 @@ mod tests {
         drop(task);
         assert_eq!(frame(&mut app, false), [ViewportCommand::Close]);
         assert!(frame(&mut app, false).is_empty());
+    }
+
+    #[test]
+    fn one_signal_during_an_export_waits_for_the_file_and_a_second_does_not() {
+        let mut app = App::new(StartUp::default(), Arc::new(|| ()));
+        let is_writing = app.writing_watch();
+        let signal = |app: &App| app.interrupt_flag().store(true, Ordering::Relaxed);
+        signal(&app);
+        assert_eq!(frame(&mut app, false), [ViewportCommand::Close], "nothing is written");
+        assert!(!is_writing());
+        let task = app.closing.writing.clone();
+        assert!(is_writing());
+        signal(&app);
+        assert_eq!(frame(&mut app, false), [ViewportCommand::CancelClose]);
+        assert!(frame(&mut app, false).is_empty(), "the one signal counted twice");
+        signal(&app);
+        assert_eq!(frame(&mut app, false), [ViewportCommand::Close]);
+        drop(task);
+        assert_eq!(frame(&mut app, false), [ViewportCommand::Close]);
     }
 }

@@ -27,10 +27,10 @@ use crate::session::cohort::ScanIndex;
 use crate::session::loader::PackedWork;
 use crate::session::{Background, Engine, Role, Study, Wake};
 use closing::Closing;
-use egui::{CentralPanel, Frame, Margin, Panel, Ui, ViewportCommand};
+use egui::{CentralPanel, Frame, Margin, Panel, Ui};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 use style::StyleLink;
 use tasks::Done;
@@ -177,9 +177,6 @@ impl App {
         self.follow_window(context);
         self.close_when_written(context);
         self.play(context);
-        if self.interrupted.load(Ordering::Relaxed) {
-            context.send_viewport_cmd(ViewportCommand::Close);
-        }
     }
 
     /// Moves on to the next slice while slices are played.
