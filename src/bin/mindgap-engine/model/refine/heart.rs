@@ -25,8 +25,14 @@ const LOST: f64 = 0.5;
 /// rows lie in the plane of the slices.
 pub(super) fn refine(so_far: Outcome, probabilities: &[Volume<f32>]) -> Outcome {
     let Outcome { mut labels, own, .. } = so_far;
-    keep_one_component(&mut labels, probabilities);
     let [width, height, _] = labels.dims();
+    if labels.geometry().slices_are_oblique() {
+        let slices = labels.voxels_mut().chunks_exact_mut(width * height);
+        for (slice, own) in slices.zip(own.voxels().chunks_exact(width * height)) {
+            restore_ventricle(slice, own, width);
+        }
+    }
+    keep_one_component(&mut labels, probabilities);
     for slice in labels.voxels_mut().chunks_exact_mut(width * height) {
         close_cavity(slice, width);
     }
@@ -113,17 +119,39 @@ fn inner_cavity(slice: &[u16], width: usize) -> Vec<usize> {
     (0..slice.len()).filter(|&o| slice[o] == CAVITY && inner(o)).collect()
 }
 
-/// Fills the convex hull of a cavity that the wall surrounds.
-fn close_cavity(slice: &mut [u16], width: usize) {
-    let inside = inner_cavity(slice, width);
+/// Whether a slice is cut across the ventricle: the wall surrounds the cavity, whose voxels that do not touch the slice's edge are
+/// `inside`.
+fn is_surrounded(slice: &[u16], width: usize, inside: &[usize]) -> bool {
     // Where cavity and wall were drawn one by one, a pixel or two between them may have been left out.
     let wall: Vec<bool> = slice.iter().map(|&label| label == WALL).collect();
     let near_wall = dilate(&wall, [width, slice.len() / width, 1], GAP_PIXELS);
     let is_wall = |offset: usize| slice[offset] == WALL || (slice[offset] == 0 && near_wall[offset]);
-    let outward = outline_of(&inside, width).filter(|&offset| slice[offset] != CAVITY);
+    let outward = outline_of(inside, width).filter(|&offset| slice[offset] != CAVITY);
     let outward: Vec<bool> = outward.map(is_wall).collect();
     let to_wall = outward.iter().filter(|&&wall| wall).count();
-    if inside.is_empty() || (to_wall as f32) < SURROUNDED * outward.len() as f32 {
+    !inside.is_empty() && (to_wall as f32) >= SURROUNDED * outward.len() as f32
+}
+
+/// In a short-axis slice, where the net drew a cavity that its wall surrounds, both become again what it drew. Readers count
+/// trabeculae and papillary muscles as cavity, and their intensity, that of the wall, says the opposite: drawn by intensity the
+/// cavity of short-axis phantoms had 6 to 14 % too little. In other planes the net's own drawing of the ventricle is the worse one.
+fn restore_ventricle(slice: &mut [u16], own: &[u16], width: usize) {
+    if !is_surrounded(own, width, &inner_cavity(own, width)) {
+        return;
+    }
+    for (label, &own) in slice.iter_mut().zip(own) {
+        if matches!(own, WALL | CAVITY) {
+            *label = own;
+        } else if matches!(*label, WALL | CAVITY) {
+            *label = 0;
+        }
+    }
+}
+
+/// Fills the convex hull of a cavity that the wall surrounds.
+fn close_cavity(slice: &mut [u16], width: usize) {
+    let inside = inner_cavity(slice, width);
+    if !is_surrounded(slice, width, &inside) {
         return;
     }
     let points: Vec<[i64; 2]> = inside.iter().map(|&o| [(o % width) as i64, (o / width) as i64]).collect();
@@ -223,6 +251,28 @@ mod tests {
         }
         close_cavity(&mut slice, WIDTH);
         assert_eq!(slice[20 * WIDTH + 27], CAVITY, "the papillary muscle stays outside");
+    }
+
+    #[test]
+    fn trabeculae_stay_in_the_cavity_of_short_axis_slices_whatever_their_intensity_says() {
+        let drawn = |cavity: f32| {
+            move |i: usize, j: usize, _: usize| match (i as f32 - 20.0).hypot(j as f32 - 20.0) {
+                r if r < cavity => CAVITY,
+                r if r < 13.0 => WALL,
+                _ => 0,
+            }
+        };
+        let turned = |degrees: f64| {
+            let affine = glam::DMat4::from_rotation_x(degrees.to_radians());
+            Geometry::new([40, 40, 6], affine).expect("a sound grid")
+        };
+        for (degrees, cavity) in [(45.0, 9.0), (0.0, 6.0)] {
+            let [own, labels] = [9.0, 6.0].map(|r| LabelMap::from_fn(turned(degrees), drawn(r)));
+            let probabilities: Vec<Volume<f32>> =
+                (0..5).map(|class| own.map(|&label| if label == class { 0.9 } else { 0.025 })).collect();
+            let refined = refine(Outcome { labels, own, kept: Vec::new() }, &probabilities).labels;
+            assert!(refined == LabelMap::from_fn(turned(degrees), drawn(cavity)), "{degrees} degrees");
+        }
     }
 
     #[test]
