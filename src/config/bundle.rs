@@ -60,6 +60,11 @@ pub struct Preprocessing {
     pub mr_percentile: f32,
     /// Where MR intensities are clipped, in units of that percentile.
     pub mr_clip: f32,
+    /// Of what lies above air in the networks' window of an MR, the upper quartile is raised to this, in the same units, by a
+    /// power law that leaves 0 and 1 where they are: fat beside the coil can be so bright that a heart lies in the lowest
+    /// third of the scale, where nets see little of its borders. Brighter scans stay as they are, and with 0 all do.
+    #[serde(default)]
+    pub mr_brighten_to: f32,
 }
 
 /// Sizes of the networks.

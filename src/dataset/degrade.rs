@@ -25,6 +25,16 @@ pub fn degrade(rng: &mut impl Rng, image: &mut Vec<f32>, size: [usize; 2]) {
     image.iter_mut().for_each(|value| *value = value.max(0.0).powf(gamma));
 }
 
+/// Makes a slice darker as a whole, down to a third: slices of one volume share one scale, and those far from the coil, or beside
+/// bright fat, lie far below its top.
+pub fn dim(rng: &mut impl Rng, image: &mut [f32]) {
+    let gain = rng.random_range(DARKEST.ln()..0.0).exp();
+    image.iter_mut().for_each(|value| *value *= gain);
+}
+
+/// The least that [`dim`] leaves.
+const DARKEST: f32 = 0.3;
+
 /// Small changes that leave a real image recognisable as its own modality: noise and gamma.
 pub fn perturb(rng: &mut impl Rng, image: &mut [f32]) {
     let sd = rng.random_range(0.0..0.03);
@@ -101,5 +111,25 @@ fn lower_resolution(image: &mut [f32], [width, height]: [usize; 2], factor: f32,
             image[l * line_stride + position * stride] =
                 sample(coarse.floor()) * (1.0 - t) + sample(coarse.floor() + 1.0) * t;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::SeedableRng;
+
+    #[test]
+    fn a_dimmed_slice_is_darker_everywhere_alike_and_never_black() {
+        let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(1);
+        let mut gains = Vec::new();
+        for _ in 0..50 {
+            let mut image = vec![0.0, 0.2, 1.0];
+            dim(&mut rng, &mut image);
+            assert!(image[0] == 0.0 && (image[1] - 0.2 * image[2]).abs() < 1e-6);
+            gains.push(image[2]);
+        }
+        assert!(gains.iter().all(|gain| (0.3..1.0).contains(gain)), "{gains:?}");
+        assert!(gains.iter().any(|gain| *gain < 0.4) && gains.iter().any(|gain| *gain > 0.9), "{gains:?}");
     }
 }

@@ -228,10 +228,16 @@ impl RunRecord {
         let [low, high] = preprocessing.ct_window_hu;
         let intensity_window = match facts.modality {
             Modality::Ct => format!("{low} to {high} HU map to 0 and 1"),
-            Modality::Mr => format!(
-                "0 and the {} percentile of the volume map to 0 and 1, clipped at {}",
-                preprocessing.mr_percentile, preprocessing.mr_clip
-            ),
+            Modality::Mr => {
+                let brightened = match preprocessing.mr_brighten_to {
+                    0.0 => String::new(),
+                    wanted => format!(", the upper quartile above air raised to {wanted}"),
+                };
+                format!(
+                    "0 and the {} percentile of the volume map to 0 and 1, clipped at {}{brightened}",
+                    preprocessing.mr_percentile, preprocessing.mr_clip
+                )
+            }
         };
         Self {
             device: facts.device.to_owned(),

@@ -76,6 +76,7 @@ fn write_model(folder: &Path) {
             ct_window_hu: [-200.0, 300.0],
             mr_percentile: 99.0,
             mr_clip: 1.5,
+            mr_brighten_to: 0.0,
         },
         training: TrainingRecord::default(),
         scores: Vec::new(),

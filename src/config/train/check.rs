@@ -99,6 +99,12 @@ impl TrainConfig {
                 "a finite number above 0".to_owned(),
                 p.mr_clip.to_string(),
             ),
+            (
+                (0.0..1.0).contains(&p.mr_brighten_to),
+                "preprocessing.mr_brighten_to",
+                "0 to less than 1".to_owned(),
+                p.mr_brighten_to.to_string(),
+            ),
         ]
     }
 
@@ -162,6 +168,12 @@ impl TrainConfig {
                 "segmentation.class_balance",
                 "0 to 1".to_owned(),
                 s.class_balance.to_string(),
+            ),
+            (
+                (0.0..=1.0).contains(&s.dimmed),
+                "segmentation.dimmed",
+                "0 to 1".to_owned(),
+                s.dimmed.to_string(),
             ),
             (
                 (0.0..=1.0).contains(&s.scan_share),
@@ -374,6 +386,8 @@ mod tests {
             ("mr_percentile = 99.5", "mr_percentile = 100.5", "preprocessing.mr_percentile"),
             ("mr_percentile = 99.5", "mr_percentile = nan", "preprocessing.mr_percentile"),
             ("mr_clip = 1.3", "mr_clip = nan", "preprocessing.mr_clip"),
+            ("mr_clip = 1.3", "mr_clip = 1.3\nmr_brighten_to = 1.0", "preprocessing.mr_brighten_to"),
+            ("scan_share = 0.6", "scan_share = 0.6\ndimmed = 1.5", "segmentation.dimmed"),
             ("multiple = 16", "multiple = 0", "preprocessing.multiple"),
             ("multiple = 16", "multiple = 8", "preprocessing.multiple"),
             ("size = [128, 96]", "size = [0, 0]", "preprocessing.size"),

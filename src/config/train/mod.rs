@@ -115,6 +115,9 @@ pub struct SegmentationConfig {
     /// are learned, and drawn at their size in the end.
     #[serde(default)]
     pub class_balance_fades: bool,
+    /// Share of the slices in made-up contrasts (restyled, sketched, painted) that are made darker as a whole, down to a third.
+    #[serde(default)]
+    pub dimmed: f64,
     /// Share of labelled slices from scans where there are phantoms too.
     pub scan_share: f64,
     /// How far slices are turned in the plane, either way; left out, what is usual for the task.

@@ -32,8 +32,12 @@ pub fn check(
     let edge_agreement = edge_agreement(&prepared.slices, &there);
     drop(there);
     let judge = judge(request, &mut means)?;
-    let returned =
-        Prepared { slices: back, scan_geometry: prepared.scan_geometry.clone(), warnings: Vec::new() };
+    let returned = Prepared {
+        slices: back,
+        air: prepared.air,
+        scan_geometry: prepared.scan_geometry.clone(),
+        warnings: Vec::new(),
+    };
     let scan_labels = labels_of(context, (request, judge), &prepared, ("segmenting", caches), &mut means)?;
     let phase = "segmenting the way back";
     let cycle_labels = labels_of(context, (request, judge), &returned, (phase, caches), &mut means)?;

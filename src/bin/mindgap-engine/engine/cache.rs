@@ -141,7 +141,7 @@ mod tests {
     fn prepared() -> Prepared {
         let grid = Geometry::axis_aligned([4, 4, 2], [3.0; 3], [0.0; 3]).unwrap();
         let slices = Volume::from_fn(grid.clone(), |_, _, _| 0.0);
-        Prepared { slices, scan_geometry: grid, warnings: Vec::new() }
+        Prepared { slices, air: 0.05, scan_geometry: grid, warnings: Vec::new() }
     }
 
     #[test]

@@ -15,6 +15,8 @@ use thiserror::Error;
 pub struct Prepared {
     /// Scaled intensities on the network grid, about [0, 1.3]; air and outside are 0.
     pub slices: Volume<f32>,
+    /// Up to this they are air or its noise.
+    pub air: f32,
     /// The grid of the scan, to which results go back.
     pub scan_geometry: Geometry,
     pub warnings: Vec<String>,
@@ -58,7 +60,7 @@ pub type KeepGoing<'a> = &'a dyn Fn() -> bool;
 
 /// Slices that are resampled at a time: of the largest scans a fraction of a second.
 const SLAB_SLICES: usize = 16;
-/// Scaled intensities up to this are air or its noise.
+/// Scaled intensities up to this are air or its noise, before an MR is brightened.
 const AIR: f32 = 0.05;
 /// A slice with fewer than one voxel in so many above air has no body in it.
 const AIR_SHARE: usize = 500;
@@ -102,8 +104,12 @@ pub fn prepare_while(
         Modality::Ct => 1.0,
         Modality::Mr => settings.mr_clip,
     };
-    let slices =
+    let mut slices =
         cropped.par_map(|&v| if v.is_finite() { ((v - low) / (high - low)).clamp(0.0, top) } else { 0.0 });
+    let air = match modality {
+        Modality::Ct => AIR,
+        Modality::Mr => brighten(&mut slices, settings.mr_brighten_to),
+    };
     let mut warnings = Vec::new();
     if !scan_geometry.spacing_known() {
         warnings.push("The scan's voxel size is unknown; the networks took it as 1 mm.".to_owned());
@@ -111,7 +117,7 @@ pub fn prepare_while(
     if !scan_geometry.orientation_known() {
         warnings.push("The scan's orientation is unknown; left and right may be exchanged.".to_owned());
     }
-    Ok(Prepared { slices, scan_geometry, warnings })
+    Ok(Prepared { slices, air, scan_geometry, warnings })
 }
 
 /// The grid of all network slices, before the window is cut.
@@ -196,7 +202,7 @@ impl Prepared {
     pub fn is_air(&self, slice: usize) -> bool {
         let [w, h, _] = self.slices.dims();
         let values = &self.slices.voxels()[slice * w * h..(slice + 1) * w * h];
-        values.iter().filter(|value| **value > AIR).count() * AIR_SHARE < values.len()
+        values.iter().filter(|value| **value > self.air).count() * AIR_SHARE < values.len()
     }
 
     /// The network slice that a world position lies in.
@@ -261,6 +267,23 @@ fn intensity_window(
     let first = values.voxels().first().copied();
     let flat = values.voxels().iter().all(|v| Some(*v) == first || !v.is_finite());
     if flat || high <= low { Err(PrepareError::Flat) } else { Ok((low, high)) }
+}
+
+/// Raises the upper quartile of what lies above air to `wanted` by a power law; what is as bright, or all air, stays as it is.
+/// Returns what is air then.
+fn brighten(slices: &mut Volume<f32>, wanted: f32) -> f32 {
+    let mut tissue: Vec<f32> = slices.voxels().iter().copied().filter(|&value| value > AIR).collect();
+    let rank = tissue.len() * 3 / 4;
+    if wanted <= 0.0 || tissue.is_empty() {
+        return AIR;
+    }
+    let quartile = *tissue.select_nth_unstable_by(rank, f32::total_cmp).1;
+    if quartile >= wanted {
+        return AIR;
+    }
+    let power = wanted.ln() / quartile.ln();
+    slices.voxels_mut().iter_mut().for_each(|value| *value = value.powf(power));
+    AIR.powf(power)
 }
 
 /// The in-plane window around the body: its centre, and at least the configured size.

@@ -195,7 +195,12 @@ fn prepared() -> Prepared {
         0 | 4 => 0.0,
         _ => ((i * 7 + j * 5 + k * 11) % 23) as f32 / 23.0,
     };
-    Prepared { slices: Volume::from_fn(grid.clone(), value), scan_geometry: grid, warnings: Vec::new() }
+    Prepared {
+        slices: Volume::from_fn(grid.clone(), value),
+        air: 0.05,
+        scan_geometry: grid,
+        warnings: Vec::new(),
+    }
 }
 
 fn no_other_device(_: Device) -> Result<Rc<Networks>, InferError> {

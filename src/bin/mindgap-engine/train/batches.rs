@@ -279,6 +279,7 @@ impl<'a> Artist<'a> {
         let references: Vec<Vec<f32>> = (0..2).map(|_| self.target_image()).collect();
         let mut image = contrast::restyle(&mut self.rng, &sample, &references);
         degrade::degrade(&mut self.rng, &mut image, size);
+        self.dim_some(&mut image);
         self.batch.add_labelled(Kind::Restyled, image, sample.labels);
     }
 
@@ -307,7 +308,16 @@ impl<'a> Artist<'a> {
         };
         let mut image = contrast::paint(&mut self.rng, tissues, size, &palette);
         degrade::degrade(&mut self.rng, &mut image, size);
+        self.dim_some(&mut image);
         self.batch.add_labelled(kind, image, labels);
+    }
+
+    /// Where none are dimmed nothing is drawn for it, so that trainings of earlier versions come out as they did.
+    fn dim_some(&mut self, image: &mut [f32]) {
+        let dimmed = self.config.segmentation.dimmed;
+        if dimmed > 0.0 && self.rng.random_bool(dimmed) {
+            degrade::dim(&mut self.rng, image);
+        }
     }
 
     fn add_target(&mut self, perturbed: bool) {

@@ -13,6 +13,7 @@ fn settings() -> Preprocessing {
         ct_window_hu: [-160.0, 240.0],
         mr_percentile: 99.5,
         mr_clip: 1.3,
+        mr_brighten_to: 0.0,
     }
 }
 
@@ -191,4 +192,32 @@ fn slices_without_a_body_are_air_whatever_the_noise_and_the_tip_of_one_is_not() 
     let prepared = prepare(&scan(&volume), Modality::Ct, &settings()).unwrap();
     let air: Vec<bool> = (0..6).map(|slice| prepared.is_air(slice)).collect();
     assert_eq!(air, [true, false, false, false, true, true]);
+}
+
+/// An MR of fat, tissue and air, in which one slice in four shows noise alone.
+fn mr(tissue: f32) -> Scan {
+    let grid = Geometry::axis_aligned([64, 64, 8], [3.0; 3], [0.0; 3]).unwrap();
+    let value = |i: usize, j: usize, k: usize| match (i, j) {
+        _ if k % 4 == 3 => 20.0,
+        (0..3, _) => 1000.0,
+        (8..56, 8..56) => tissue,
+        _ => 20.0,
+    };
+    scan(&Volume::from_fn(grid, value))
+}
+
+#[test]
+fn a_heart_beside_very_bright_fat_is_brightened_and_a_bright_one_is_left_alone() {
+    let plain = Preprocessing { window: Window::Centre, ..settings() };
+    let raised = Preprocessing { mr_brighten_to: 0.5, ..plain.clone() };
+    let inside = |prepared: &Prepared| prepared.slices.at(32, 24, 4);
+    let prepared = |tissue, settings| prepare(&mr(tissue), Modality::Mr, settings).unwrap();
+    assert!((inside(&prepared(300.0, &plain)) - 0.3).abs() < 1e-5);
+    let dark = prepared(300.0, &raised);
+    assert!((inside(&dark) - 0.5).abs() < 1e-5, "{}", inside(&dark));
+    for slice in 0..8 {
+        assert_eq!(dark.is_air(slice), slice % 4 == 3, "slice {slice}: noise must not become a body");
+    }
+    let bright = prepared(600.0, &raised);
+    assert!(bright.slices.voxels() == prepared(600.0, &plain).slices.voxels());
 }
