@@ -272,11 +272,14 @@ fn intensity_window(
 /// Raises the upper quartile of what lies above air to `wanted` by a power law; what is as bright, or all air, stays as it is.
 /// Returns what is air then.
 fn brighten(slices: &mut Volume<f32>, wanted: f32) -> f32 {
-    let mut tissue: Vec<f32> = slices.voxels().iter().copied().filter(|&value| value > AIR).collect();
-    let rank = tissue.len() * 3 / 4;
-    if wanted <= 0.0 || tissue.is_empty() {
+    if wanted <= 0.0 {
         return AIR;
     }
+    let mut tissue: Vec<f32> = slices.voxels().iter().copied().filter(|&value| value > AIR).collect();
+    if tissue.is_empty() {
+        return AIR;
+    }
+    let rank = tissue.len() * 3 / 4;
     let quartile = *tissue.select_nth_unstable_by(rank, f32::total_cmp).1;
     if quartile >= wanted {
         return AIR;
