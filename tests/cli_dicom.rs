@@ -308,6 +308,17 @@ fn label_pictures_that_do_not_fit_their_slices_are_refused() {
     let said = refusal(odd.path(), series.path());
     assert!(said.contains("998.png: picture: expected a whole PNG picture of 4 x 3 pixels"), "{said}");
 
+    std::fs::remove_file(odd.path().join("998.png")).unwrap();
+    draw_pictures(odd.path(), [2], liver_and_spleen);
+    // Where a file system tells no such names apart there is one picture, and nothing to refuse.
+    let other_case = odd.path().join("998.PNG");
+    if !other_case.exists() {
+        std::fs::copy(odd.path().join("998.png"), &other_case).unwrap();
+        let said = refusal(odd.path(), series.path());
+        assert!(said.contains("differs from it in the case of .png alone"), "{said}");
+        std::fs::remove_file(other_case).unwrap();
+    }
+
     let twins = Series::of((1..=3).map(Slice::mr));
     std::fs::create_dir(twins.file("more")).unwrap();
     Slice::mr(4).write(&twins.file("more/999.dcm"), EXPLICIT);

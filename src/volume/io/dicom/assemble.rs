@@ -182,7 +182,9 @@ impl<'a> Plan<'a> {
             }
         }
         let mut scan = self.scan_of(Voxels::U16(values), Scaling::IDENTITY)?;
+        // What else is said of the series, such as that it is the largest of several, may explain a picture that is not there.
         scan.flags = self.flags.into_iter().filter(|flag| *flag == Flag::Gaps).collect();
+        scan.warnings = self.warnings;
         Ok(scan)
     }
 

@@ -30,8 +30,14 @@ impl Pictures {
             let is_png = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png"));
             // What begins with a dot is what file managers leave behind, such as "._" twins.
             let name = path.file_stem().filter(|stem| !stem.as_encoded_bytes().starts_with(b"."));
-            if let (true, Some(name)) = (is_png, name) {
-                by_name.insert(name.to_owned(), path);
+            let (true, Some(name)) = (is_png, name) else { continue };
+            if by_name.insert(name.to_owned(), path.clone()).is_some() {
+                return Err(IoError::Unsupported {
+                    what: "another picture of this folder differs from it in the case of .png alone"
+                        .to_owned(),
+                    path,
+                    advice: "leave one picture for each slice",
+                });
             }
         }
         if by_name.is_empty() {
